@@ -1,0 +1,47 @@
+"""What every engine takes and gives: styles in, steps out. Knows no TensorFlow, so that pages and workers share it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from nst_core.images import Image, Mask
+from nst_core.recipes import Recipe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Style:
+    """A style picture and where it applies.
+
+    image: (h, w, 3) in [0, 1]. weight: its share, ≥ 0; shares are normalised where styles meet.
+    mask: (h, w) of the *content*, 1 = the style applies there; None = everywhere.
+    guide: (h, w) of the *style picture*, 1 = learn from there; None = everywhere.
+    """
+
+    image: Image
+    weight: float = 1.0
+    mask: Mask | None = None
+    guide: Mask | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A moment of the work: losses at every step, an image every few.
+
+    iteration counts from 1 to total; losses by name (`style/block1_conv1`); seconds since the start.
+    """
+
+    iteration: int
+    total: int
+    losses: Mapping[str, float] = field(default_factory=dict)
+    image: Image | None = None
+    seconds: float = 0.0
+
+
+class Stylizer(Protocol):
+    """Anything that turns a content picture and styles into a picture, step by step."""
+
+    name: str
+
+    def stylize(self, content: Image, styles: Sequence[Style], recipe: Recipe) -> Iterator[Step]:
+        """Yield Steps; the last one carries the result, of exactly the content's shape. One-pass stylizers yield one."""
+        ...
