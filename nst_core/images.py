@@ -1,0 +1,290 @@
+"""Pictures: bytes <-> float32 (h, w, 3) in [0, 1], sRGB. The only door for untrusted files.
+
+`decode` takes JPEG, PNG, WebP, GIF, BMP and TIFF (of several frames the first) and gives what a person sees: upright,
+in sRGB, transparency over white. Everything else in the package trusts what came through here.
+"""
+
+import hashlib
+import io
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+# Importing a plugin registers it: without these two Image.open would import all fifty for the first TIFF or WebP.
+from PIL import Image as Pillow
+from PIL import ImageCms, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401
+
+from nst_core.errors import BadPicture
+
+Image = npt.NDArray[np.float32]  # (h, w, 3) in [0, 1], sRGB
+Mask = npt.NDArray[np.float32]  # (h, w) in [0, 1], 1 = the style applies here
+
+Format = Literal["png", "jpeg", "webp"]  # what `encode` writes
+
+MAX_BYTES = 25 * 1024**2
+MAX_PIXELS = 50_000_000  # width × height, as the header says
+MIN_SIDE = 32  # pixels; five poolings leave one
+MAX_ASPECT = 8  # longer side / shorter side
+MAX_SCANS = 100  # of a JPEG; progressive ones have a dozen. Each costs a pass over all pixels, 75 bytes order one
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+
+# Pillow promises no particular exceptions for hostile bytes. By fuzzing and by its source: OSError for damage,
+# SyntaxError for headers, ValueError for limits and modes; what a parser trips over (missing tags, odd types, zero
+# divisors, unpackable structs, its own asserts); memory that a lying header asks for; and warnings, where a caller made
+# them errors.
+UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Pillow.DecompressionBombError,
+    Warning,
+)
+
+_TURNS: dict[object, Pillow.Transpose] = {  # EXIF orientation -> what makes it upright
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+_ORIENTATION = 0x0112
+
+_REDUCING_GAP = 3.0  # box-reduce first, but leave Lanczos a factor of three: fast, and no difference to be seen
+
+
+def decode(data: bytes, *, name: str = "The picture", max_side: int | None = None) -> Image:
+    """Read an untrusted file into a picture, float32 (h, w, 3) in [0, 1].
+
+    Limits are checked on the header, before a pixel is decoded. `max_side` (pixels) shrinks a larger picture while it
+    has 8 bits (a JPEG while it is decoded), so that 50 megapixels never become 600 MB of floats. `name` begins the
+    sentence of the error. Raises BadPicture, and nothing else.
+    """
+    name = _printable(name)
+    if not data:
+        raise BadPicture(f"{name} is empty; choose another file.")
+    if len(data) > MAX_BYTES:
+        megabytes = f"{len(data) / 1024**2:.1f} MB; at most {MAX_BYTES // 1024**2} MB"
+        raise BadPicture(f"{name} is {megabytes} are accepted, so shrink it or save it as JPEG.")
+    with _sentences(name), Pillow.open(io.BytesIO(data), formats=FORMATS) as picture:
+        _check_size(name, *picture.size)
+        if picture.format in ("JPEG", "MPO") and data.count(b"\xff\xda") > MAX_SCANS:
+            raise BadPicture(f"{name} is a JPEG of too many scans; save it again in a picture editor.")
+        return from_uint8(np.asarray(_upright_rgb(picture, max_side)))
+
+
+def encode(
+    image: Image,
+    format: Format = "png",
+    *,
+    text: Mapping[str, str] | None = None,
+    quality: int = 92,
+) -> bytes:
+    """Write a picture at 8 bits a channel.
+
+    `text` becomes iTXt chunks, keyword -> text; only PNG carries them, other formats drop them. `quality`, 1 to 100, is
+    for JPEG and WebP. What `decode` reads back from a PNG differs by rounding alone.
+    """
+    picture, file = Pillow.fromarray(to_uint8(image)), io.BytesIO()
+    match format:
+        case "png":  # level 1: level 6 takes four times as long for a tenth less
+            picture.save(file, "PNG", compress_level=1, pnginfo=_chunks(text or {}))
+        case "jpeg":  # 4:4:4, because style pictures have saturated edges
+            picture.save(file, "JPEG", quality=quality, subsampling=0)
+        case "webp":
+            picture.save(file, "WEBP", quality=quality)
+    return file.getvalue()
+
+
+def text_chunks(data: bytes) -> dict[str, str]:
+    """The texts, keyword -> text, that stand before a PNG's pixels, as ours do; {} for whatever is no sound PNG."""
+    if len(data) > MAX_BYTES:
+        return {}
+    try:
+        with Pillow.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            return {str(key): str(value) for key, value in picture.info.items() if isinstance(value, str)}
+    except UNREADABLE:
+        return {}
+
+
+def fit(image: Image, size: int) -> Image:
+    """Resize, up or down, so that the longer side is exactly `size` pixels; the other keeps the aspect, at least 1."""
+    height, width = image.shape[:2]
+    longer = max(height, width)
+    return resize(image, max(1, round(height * size / longer)), max(1, round(width * size / longer)))
+
+
+def resize(image: Image, height: int, width: int) -> Image:
+    """Resize to (height, width) with Lanczos, antialiased; contiguous, in [0, 1]. The same size gives the same array.
+
+    Channel by channel in floats: a third slower than in 8 bits, but smooth skies stay free of steps.
+    """
+    if image.shape[:2] == (height, width):
+        return np.ascontiguousarray(image)
+    resized = np.empty((height, width, 3), np.float32)
+    for channel in range(3):
+        plane = Pillow.fromarray(np.ascontiguousarray(image[..., channel]))  # mode F
+        plane = plane.resize((width, height), Pillow.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
+        resized[..., channel] = np.asarray(plane)
+    return np.clip(resized, 0, 1, out=resized)  # Lanczos overshoots at edges
+
+
+def thumbnail(image: Image, size: int) -> bytes:
+    """A small JPEG, its longer side at most `size` pixels."""
+    return encode(fit(image, min(size, max(image.shape[:2]))), "jpeg", quality=85)
+
+
+def digest(image: Image) -> str:
+    """A name for the content, 32 hexadecimal digits: equal pictures share it, others do not. Good as a cache key."""
+    content = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
+    content.update(np.ascontiguousarray(image).data)
+    return content.hexdigest()
+
+
+def to_uint8(image: Image) -> npt.NDArray[np.uint8]:
+    """[0, 1] -> 0…255, half rounded up, what lies outside clipped."""
+    scaled = np.multiply(image, 255, dtype=np.float32)
+    scaled += 0.5
+    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)  # the cast drops the fraction
+
+
+def from_uint8(array: npt.NDArray[np.uint8]) -> Image:
+    """0…255 -> [0, 1], float32."""
+    return np.divide(array, 255, dtype=np.float32)
+
+
+# --- behind the door ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _sentences(name: str) -> Iterator[None]:
+    """Turn whatever Pillow raises into a BadPicture."""
+    try:
+        yield
+    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning, MemoryError):
+        most = f"at most {MAX_PIXELS // 10**6} megapixels are accepted"
+        raise BadPicture(f"{name} is too large; {most}, so shrink it first.") from None
+    except UnidentifiedImageError:
+        readable = "JPEG, PNG, WebP, GIF, BMP or TIFF with 8 or 16 bits"
+        raise BadPicture(f"{name} is not a picture that can be read here; save it as {readable}.") from None
+    except UNREADABLE as error:
+        raise BadPicture(f"{name} is damaged; open it in a picture editor and save it again as PNG or JPEG.") from error
+
+
+def _printable(name: str) -> str:
+    """A file name fit to begin a sentence: no control characters, no more than a line."""
+    name = "".join(character for character in name if character.isprintable()).strip() or "The picture"
+    return name if len(name) <= 80 else f"{name[:50]}…{name[-25:]}"
+
+
+def _check_size(name: str, width: int, height: int) -> None:
+    shorter, longer = sorted((width, height))
+    this = f"{name} is {width}×{height} pixels"
+    if shorter < MIN_SIDE:
+        raise BadPicture(f"{this}; at least {MIN_SIDE}×{MIN_SIDE} are needed.")
+    if width * height > MAX_PIXELS:
+        raise BadPicture(f"{this}; at most {MAX_PIXELS // 10**6} megapixels are accepted, so shrink it first.")
+    if longer > MAX_ASPECT * shorter:
+        raise BadPicture(f"{this}; the longer side may be {MAX_ASPECT} times the shorter at most, so crop it first.")
+
+
+def _upright_rgb(picture: Pillow.Image, max_side: int | None) -> Pillow.Image:
+    """The first frame as a person sees it: upright, sRGB, over white, 8 bits; its longer side at most `max_side`."""
+    profile = picture.info.get("icc_profile")
+    white = _white(picture)
+    picture = _plain(picture)
+    if max_side is not None:  # also JPEG's draft mode: decoded at 1/2, 1/4 or 1/8
+        picture.thumbnail((max_side, max_side), Pillow.Resampling.LANCZOS, _REDUCING_GAP)
+    picture.load()
+    if (turn := _turn(picture)) is not None:  # one of them is 0
+        picture = picture.transpose(turn)
+    if white is not None:
+        picture = _eight_bits(picture, white)
+    return _over_white(picture, profile)
+
+
+def _plain(picture: Pillow.Image) -> Pillow.Image:
+    """No palette, no single bits, no key colour: nothing that a resize would blur into something else."""
+    if picture.mode.startswith("I;16"):  # Pillow resizes 16 bits with wrong overshoots, and big-endian ones to noise
+        return picture.convert("I")
+    if picture.mode in ("P", "PA"):
+        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    if picture.mode in ("1", "L", "RGB") and "transparency" in picture.info:
+        return picture.convert("RGBA" if picture.mode == "RGB" else "LA")
+    return picture.convert("L") if picture.mode == "1" else picture
+
+
+def _white(picture: Pillow.Image) -> float | None:
+    """The white of a grey picture of more than 8 bits; None for all others.
+
+    16 bits say their range. 32 bits and floats do not, so white is the least of the usual ones that holds every pixel.
+    """
+    if picture.mode.startswith("I;16"):
+        return 65535
+    if picture.mode not in ("I", "F"):
+        return None
+    highest = np.max(picture.getextrema())
+    whites = (1, 255, 65535, 2**31 - 1) if picture.mode == "F" else (255, 65535, 2**31 - 1)
+    return next((white for white in whites if highest <= white), 1)  # NaN and infinity: take 1, clip the rest
+
+
+def _eight_bits(picture: Pillow.Image, white: float) -> Pillow.Image:
+    grey = np.asarray(picture, np.float32) / np.float32(white)
+    return Pillow.fromarray(to_uint8(np.clip(np.nan_to_num(grey), 0, 1)))
+
+
+def _turn(picture: Pillow.Image) -> Pillow.Transpose | None:
+    """What EXIF says to do; None where it cannot be read: a picture is worth more than its EXIF."""
+    try:
+        return _TURNS.get(picture.getexif().get(_ORIENTATION))
+    except UNREADABLE:
+        return None
+
+
+def _over_white(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
+    if picture.mode == "La":  # premultiplied, from TIFF
+        picture = picture.convert("LA")
+    if picture.mode not in ("LA", "RGBA"):
+        return _srgb(picture, profile)
+    alpha = picture.getchannel("A")
+    white = Pillow.new("RGB", picture.size, "white")
+    white.paste(_srgb(picture.convert(picture.mode[:-1]), profile), mask=alpha)
+    return white
+
+
+def _srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
+    """An opaque picture in sRGB. A profile that is broken, or meant for other channels, is ignored."""
+    if picture.mode not in ("L", "RGB", "CMYK", "LAB"):  # YCbCr and its like
+        picture = picture.convert("RGB")
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+            return ImageCms.ImageCmsTransform(source, target, picture.mode, "RGB").apply(picture)
+        except UNREADABLE:
+            pass
+    return picture.convert("RGB")
+
+
+def _chunks(text: Mapping[str, str]) -> PngImagePlugin.PngInfo:
+    chunks = PngImagePlugin.PngInfo()
+    for keyword, value in text.items():
+        chunks.add_itxt(keyword, value)
+    return chunks
