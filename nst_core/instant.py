@@ -1,0 +1,283 @@
+"""Stylizers that need one pass: content and styles in, one Step out. TensorFlow lives here; only workers import this file.
+
+Both follow Dumoulin et al. (1610.07629) and Ghiasi et al. (1705.06830): a predictor turns a style picture into a vector, a
+transformer turns content and vector into the result. Hence strength s is (1 − s)·vector(content) + s·vector(style) and a
+blend of N styles Σ wᵢ·vectorᵢ, and neither needs the predictor again.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from nst_core import colors, weights
+from nst_core.errors import BadRecipe
+from nst_core.images import Image, digest, fit
+from nst_core.recipes import InstantRecipe
+from nst_core.stylizer import Step, Style
+
+Vector = np.ndarray  # (n,) float32
+STYLE_SIDE = 256  # both predictors were trained on styles of this size
+
+
+class VectorStylizer:
+    """What both stylizers share: vectors, remembered by picture; strength and blends; colour; one Step.
+
+    A subclass says how a vector is predicted and how a content is transformed.
+    """
+
+    name: str
+    remembered = 256  # vectors, 3 kB at most each
+
+    def __init__(self) -> None:
+        self._vectors: dict[str, Vector] = {}
+        self.predictions = 0  # how often the predictor ran
+
+    def predict(self, style: Image) -> Vector:
+        """(h, w, 3) to its style vector."""
+        raise NotImplementedError
+
+    def transform(self, content: Image, vector: Vector) -> Image:
+        """(h, w, 3) and a style vector to a picture of the same shape."""
+        raise NotImplementedError
+
+    def vector(self, style: Image) -> Vector:
+        """`predict`, once a picture."""
+        key = digest(style)
+        if key not in self._vectors:
+            if len(self._vectors) >= self.remembered:
+                self._vectors.pop(next(iter(self._vectors)))
+            self._vectors[key] = self.predict(style)
+            self.predictions += 1
+        return self._vectors[key]
+
+    def blend(self, content: Image, styles: Sequence[Style], strength: float) -> Vector:
+        """(1 − strength)·vector(content) + strength·Σ wᵢ·vectorᵢ, the wᵢ normalised to sum 1."""
+        shares = np.array([style.weight for style in styles], np.float32)
+        shares /= shares.sum()
+        blended = sum(share * self.vector(style.image) for share, style in zip(shares, styles, strict=True) if share)
+        if strength == 1:
+            return np.asarray(blended)
+        return (1 - strength) * self.vector(content) + strength * np.asarray(blended)
+
+    def stylize(self, content: Image, styles: Sequence[Style], recipe: InstantRecipe) -> Iterator[Step]:
+        """One Step with the result, of exactly the content's shape.
+
+        Raises: BadRecipe without a style that has weight.
+        """
+        if not any(style.weight > 0 for style in styles):
+            raise BadRecipe("Choose at least one style with a weight above 0.")
+        start = time.perf_counter()
+        recolored = [Style(colors.prepare_style(s.image, content, recipe.color), s.weight) for s in styles]
+        result = self.transform(content, self.blend(content, recolored, recipe.strength))
+        image = colors.finish(result, content, recipe.color)
+        yield Step(1, 1, {}, image, time.perf_counter() - start)
+
+
+# --- instant-lite ---------------------------------------------------------------------------------------------------
+
+
+class InstantLite(VectorStylizer):
+    """Ours, embedded: 0.45 M parameters of transformer, 0.69 M of predictor, a style vector of 100 numbers.
+
+    Trained to imitate the published mobile Magenta (`nst_core/models/MODELS.md`).
+    """
+
+    name = "instant-lite"
+
+    def __init__(self, arrays: Mapping[str, np.ndarray] | None = None) -> None:
+        super().__init__()
+        arrays = arrays or weights.load("instant-lite")
+        count = lambda part: sum(key.startswith(part) for key in arrays)  # noqa: E731
+        self._predictor = [tf.constant(arrays[f"predictor/{i}"]) for i in range(count("predictor/"))]
+        *layers, out_kernel, out_bias = (arrays[f"transformer/{i}"] for i in range(count("transformer/")))
+        layers[-3] = upsampling_kernel(layers[-3])
+        self._layers = [tuple(map(tf.constant, layers[i : i + 3])) for i in range(0, len(layers), 3)]
+        self._out = tf.constant(out_kernel), tf.constant(out_bias)
+        pixels = tf.TensorSpec([None, None, None, 3])
+        self._predict = tf.function(self._predict_graph, input_signature=[pixels])
+        self._transform = tf.function(
+            self._transform_graph, input_signature=[tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([None])]
+        )
+
+    def predict(self, style: Image) -> Vector:
+        return self._predict(squares(style, STYLE_SIDE)).numpy().mean(0)
+
+    def transform(self, content: Image, vector: Vector) -> Image:
+        h, w, _ = content.shape
+        return self._transform(pad_to_multiple(content, 4)[None], vector.astype(np.float32))[0, :h, :w].numpy()
+
+    def _predict_graph(self, x: tf.Tensor) -> tf.Tensor:
+        """(n, 256, 256, 3) to (n, 100): five pairs of convolutions, mean and deviation after each, two dense layers."""
+        *convolutions, w1, b1, w2, b2 = self._predictor
+        x, pooled = x * 2 - 1, []
+        for i in range(0, len(convolutions), 4):
+            first, bias1, second, bias2 = convolutions[i : i + 4]
+            x = tf.nn.relu(tf.nn.conv2d(x, first, 2, "SAME") + bias1)
+            x = tf.nn.relu(tf.nn.conv2d(x, second, 1, "SAME") + bias2)
+            mean, variance = tf.nn.moments(x, [1, 2])
+            pooled += [mean, tf.sqrt(variance + 1e-5)]
+        return tf.nn.relu(tf.concat(pooled, -1) @ w1 + b1) @ w2 + b2
+
+    def _transform_graph(self, x: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
+        """(1, h, w, 3), (100,) to (1, h, w, 3); h and w are multiples of 4."""
+        (down1, down2, *blocks, up) = self._layers
+
+        def norm(x: tf.Tensor, dense: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+            return style_norm(x, tf.linalg.matvec(dense, vector, transpose_a=True) + bias)
+
+        for kernel, *style in (down1, down2):
+            x = tf.nn.relu(norm(convolve(x, kernel, stride=2), *style))
+        for (kernel1, *style1), (kernel2, *style2) in zip(blocks[::2], blocks[1::2], strict=True):
+            y = tf.nn.relu(norm(convolve(x, kernel1), *style1))
+            x += norm(convolve(y, kernel2), *style2)
+        kernel, *style = up
+        x = tf.nn.depth_to_space(convolve(x, kernel, mode="SYMMETRIC"), 2)
+        x = tf.nn.relu(norm(x, *style))
+        kernel, bias = self._out
+        return tf.sigmoid(tf.nn.depth_to_space(convolve(x, kernel) + bias, 2))
+
+
+def convolve(x: tf.Tensor, kernel: tf.Tensor, *, stride: int = 1, mode: str = "REFLECT") -> tf.Tensor:
+    """Convolution over a picture padded by half a kernel, so that no dark border creeps in."""
+    p = kernel.shape[0] // 2
+    return tf.nn.conv2d(tf.pad(x, [[0, 0], [p, p], [p, p], [0, 0]], mode), kernel, stride, "VALID")
+
+
+def style_norm(x: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
+    """Conditional instance normalisation; style holds scale − 1 and shift, (2c,).
+
+    Over one picture, batch normalisation in training mode is instance normalisation, and its fused kernel a fifth faster
+    over the whole network than moments and arithmetic.
+    """
+    scale, shift = tf.split(style, 2)
+    return tf.compat.v1.nn.fused_batch_norm(x, 1 + scale, shift, epsilon=1e-5, is_training=True)[0]
+
+
+def upsampling_kernel(kernel: np.ndarray) -> np.ndarray:
+    """The 3×3 kernel (3, 3, i, o) that follows a nearest-neighbour ×2, as one over the small map: (3, 3, i, 4·o).
+
+    Output pixel (2y+a, 2x+b) sees rows 2y+a−1 … 2y+a+1 of the enlarged map, which are copies of rows y+⌊(a+d)/2⌋ of the
+    small one. Depth-to-space then lays the four phases out. Same numbers, but the enlarged map (a quarter of the memory at
+    2048 px) never exists. A reflection of the enlarged map's border is a symmetric one of the small map's.
+    """
+    _, _, i, o = kernel.shape
+    phases = np.zeros((3, 3, i, 2, 2, o), np.float32)
+    for a, b, d, e in product((0, 1), (0, 1), (-1, 0, 1), (-1, 0, 1)):
+        phases[1 + (a + d) // 2, 1 + (b + e) // 2, :, a, b] += kernel[1 + d, 1 + e]
+    return phases.reshape(3, 3, i, 4 * o)
+
+
+def pad_to_multiple(image: Image, multiple: int) -> Image:
+    """(h, w, 3) with reflections below and to the right, so that both sides can be halved evenly."""
+    h, w, _ = image.shape
+    return np.pad(image, ((0, -h % multiple), (0, -w % multiple), (0, 0)), "reflect")
+
+
+def squares(image: Image, side: int) -> np.ndarray:
+    """(h, w, 3) to (n, side, side, 3): the fewest evenly spread squares that cover it, the shorter side scaled to `side`."""
+    h, w, _ = image.shape
+    fitted = fit(image, round(side * max(h, w) / min(h, w)))
+    longer = 0 if h > w else 1
+    count = -(-fitted.shape[longer] // side)
+    starts = np.linspace(0, fitted.shape[longer] - side, count).round().astype(int)
+    pieces = [fitted[s : s + side] if longer == 0 else fitted[:, s : s + side] for s in starts]
+    return np.stack([piece[:side, :side] for piece in pieces])
+
+
+# --- Magenta --------------------------------------------------------------------------------------------------------
+
+
+class Magenta(VectorStylizer):
+    """TF-Hub's arbitrary-image-stylization-v1-256, cut in two where its style vector of 768 numbers passes.
+
+    The module's signature maps (content, style) to a picture; frozen and pruned twice, its graph gives predictor and
+    transformer with the module's own numbers. A module without such a vector is called whole.
+    """
+
+    name = "magenta"
+
+    def __init__(self, folder: Path | None = None) -> None:
+        super().__init__()
+        module = tf.saved_model.load(str(folder or weights.path("magenta")))
+        frozen = convert_variables_to_constants_v2(module.signatures["serving_default"], aggressive_inlining=True)
+        graph, output = frozen.graph.as_graph_def(), frozen.outputs[0].name
+        wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
+        content, style = "placeholder:0", "placeholder_1:0"
+        vectors = [f"{node.name}:0" for node in graph.node if node.name.endswith("bottleneck/Mean")]
+        self.has_vector = len(vectors) == 1
+        self._whole = wrapped.prune([content, style], output)
+        if self.has_vector:
+            self._predict = wrapped.prune(style, vectors[0])
+            self._transform = wrapped.prune([content, vectors[0]], output)
+
+    def predict(self, style: Image) -> Vector:
+        return self._predict(self._style(style)).numpy()  # (1, 1, 1, 768)
+
+    def transform(self, content: Image, vector: Vector) -> Image:
+        return self._run(self._transform, content, tf.constant(vector, tf.float32))
+
+    def stylize(self, content: Image, styles: Sequence[Style], recipe: InstantRecipe) -> Iterator[Step]:
+        if self.has_vector:
+            yield from super().stylize(content, styles, recipe)
+            return
+        start = time.perf_counter()
+        style = only_style(styles, recipe)
+        result = self._run(self._whole, content, self._style(colors.prepare_style(style.image, content, recipe.color)))
+        yield Step(1, 1, {}, colors.finish(result, content, recipe.color), time.perf_counter() - start)
+
+    @staticmethod
+    def _style(style: Image) -> tf.Tensor:
+        """(1, h, w, 3), the shorter side 256 as the publisher recommends."""
+        h, w, _ = style.shape
+        return tf.constant(fit(style, round(STYLE_SIDE * max(h, w) / min(h, w)))[None])
+
+    @staticmethod
+    def _run(function: Callable[..., tf.Tensor], content: Image, other: tf.Tensor) -> Image:
+        h, w, _ = content.shape
+        return np.clip(function(tf.constant(pad_to_multiple(content, 4)[None]), other).numpy()[0, :h, :w], 0, 1)
+
+
+def only_style(styles: Sequence[Style], recipe: InstantRecipe) -> Style:
+    """The one style of a recipe that asks for neither strength nor blend.
+
+    Raises: BadRecipe.
+    """
+    active = [style for style in styles if style.weight > 0]
+    if len(active) != 1 or recipe.strength != 1:
+        raise BadRecipe(
+            "This Magenta module hides its style vector, so strength and blends are not available: "
+            "choose one style at strength 1, or the model instant-lite."
+        )
+    return active[0]
+
+
+# --- the two by name ------------------------------------------------------------------------------------------------
+
+STYLIZERS: Mapping[str, type[VectorStylizer]] = {"instant-lite": InstantLite, "magenta": Magenta}
+_lock = threading.Lock()
+_loaded: dict[str, VectorStylizer] = {}
+
+
+def stylizer(engine: str = "auto") -> VectorStylizer:
+    """The stylizer of that name, loaded once a process; `auto` is magenta where it is cached, else instant-lite.
+
+    Raises: ModelUnavailable.
+    """
+    name = weights.best_instant() if engine == "auto" else engine
+    with _lock:
+        if name not in _loaded:
+            _loaded[name] = STYLIZERS[name]()
+        return _loaded[name]
+
+
+def warm_up() -> None:
+    """Load instant-lite and paint once at the usual size, so that the first picture does not wait for tracing."""
+    grey = np.full((384, 512, 3), 0.5, np.float32)
+    for _ in stylizer("instant-lite").stylize(grey, [Style(grey)], InstantRecipe(engine="instant-lite")):
+        pass
