@@ -1,0 +1,196 @@
+"""The engine with its real cluster: jobs run, are watched, cancelled, queued; workers die and come back."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from nst_core.engine import Engine, State
+from nst_core.errors import BadRecipe, Cancelled, Failure, WorkerLost
+from nst_core.recipes import InstantRecipe
+from nst_core.stylizer import Style
+from tests import jobs
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 90  # seconds until a hang counts as a failure
+RECIPE = InstantRecipe(engine="instant-lite")
+
+
+@pytest.fixture(scope="module")
+def engine():
+    engine = Engine()
+    engine.wait_until_ready(PATIENCE)
+    yield engine
+    engine.close()
+
+
+def until(condition, timeout=PATIENCE):
+    """Wait for something that another process brings about."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
+
+
+def pictures(rng=None):
+    rng = rng or np.random.default_rng(0)
+    return rng.random((48, 64, 3), dtype=np.float32), rng.random((64, 64, 3), dtype=np.float32)
+
+
+def test_a_picture_comes_back_in_the_contents_shape(engine):
+    content, style = pictures()
+    step = engine.stylize(content, [Style(style)], RECIPE).result(PATIENCE)
+    assert step.image.shape == content.shape
+    assert step.image.dtype == np.float32
+    assert step.image.std() > 0.01
+
+
+def test_steps_are_seen_while_the_job_runs(engine):
+    job = engine.submit(jobs.count, 10, 0.1, slow=True)
+    until(lambda: len(job.progress) >= 3)
+    assert job.state is State.RUNNING
+    assert [p.iteration for p in job.progress[:3]] == [1, 2, 3]
+    assert job.progress[0].losses == {"left": 9.0}
+    assert job.result(PATIENCE).iteration == 10
+    assert job.state is State.DONE
+
+
+def test_cancel_stops_within_two_steps(engine):
+    job = engine.submit(jobs.count, 200, 0.1, slow=True)
+    until(lambda: job.progress)
+    job.cancel()
+    seen = len(job.progress)
+    assert job.wait(PATIENCE)
+    assert job.state is State.CANCELLED
+    assert isinstance(job.error, Cancelled)
+    assert len(job.progress) <= seen + 2
+
+
+def test_a_queued_job_knows_its_place_and_can_be_cancelled(engine):
+    first = engine.submit(jobs.count, 100, 0.1, slow=True)
+    second = engine.submit(jobs.count, 3, 0.01, slow=True)
+    third = engine.submit(jobs.count, 3, 0.01, slow=True)
+    until(lambda: first.state is State.RUNNING)
+    assert (first.position, second.position, third.position) == (0, 1, 2)
+    second.cancel()
+    assert second.state is State.CANCELLED
+    assert third.position == 1
+    first.cancel()
+    assert third.result(PATIENCE).iteration == 3
+    assert not second.progress
+
+
+def test_two_jobs_run_at_once(engine):
+    slow, quick = engine.submit(jobs.count, 100, 0.1, slow=True), engine.submit(jobs.count, 100, 0.1)
+    until(lambda: slow.progress and quick.progress)
+    assert slow.state is quick.state is State.RUNNING
+    slow.cancel()
+    quick.cancel()
+    assert slow.wait(PATIENCE)
+    assert quick.wait(PATIENCE)
+
+
+def test_a_slow_job_does_not_delay_an_instant_one(engine):
+    slow = engine.submit(jobs.count, 600, 0.1, slow=True)
+    waiting = engine.submit(jobs.count, 1, 0.0, slow=True)
+    until(lambda: slow.state is State.RUNNING)
+    content, style = pictures()
+    assert engine.stylize(content, [Style(style)], RECIPE).result(PATIENCE).image.shape == content.shape
+    assert slow.state is State.RUNNING
+    assert waiting.state is State.QUEUED
+    slow.cancel()
+    assert waiting.result(PATIENCE).iteration == 1
+
+
+def test_errors_arrive_as_sentences(engine):
+    with pytest.raises(BadRecipe, match="No salt"):
+        engine.submit(jobs.refuse).result(PATIENCE)
+    with pytest.raises(Failure, match="ZeroDivisionError"):
+        engine.submit(jobs.stumble).result(PATIENCE)
+
+
+def test_a_killed_worker_costs_its_job_and_nothing_else(engine):
+    worker = engine.submit(jobs.process_id).result(PATIENCE)
+    running = engine.submit(jobs.count, 600, 0.1, slow=True)
+    queued = engine.submit(jobs.count, 3, 0.01, slow=True)
+    until(lambda: running.progress)
+
+    os.kill(worker, signal.SIGKILL)
+    assert running.wait(PATIENCE)
+    assert running.state is State.FAILED
+    with pytest.raises(WorkerLost, match="run the job again"):
+        running.result()
+    assert queued.result(PATIENCE).iteration == 3  # it had not begun: it is sent again by itself
+
+    assert engine.alive
+    engine.wait_until_ready(PATIENCE)
+    assert engine.submit(jobs.process_id).result(PATIENCE) != worker
+    again = engine.submit(jobs.count, 3, 0.01, slow=True)
+    assert again.result(PATIENCE).iteration == 3
+
+
+def test_jobs_sent_before_the_cluster_is_up_are_done_when_it_is():
+    early = Engine()
+    try:
+        assert not early.ready
+        assert early.submit(jobs.process_id).result(PATIENCE) > 0
+    finally:
+        early.close()
+
+
+def test_close_ends_every_process_and_every_open_job():
+    engine = Engine()
+    engine.submit(jobs.process_id).result(PATIENCE)
+    family = psutil.Process(engine._process.pid).children(recursive=True)
+    open_job = engine.submit(jobs.count, 600, 0.1, slow=True)
+    engine.close()
+    assert not engine.alive
+    assert open_job.state is State.FAILED
+    _, living = psutil.wait_procs(family, timeout=20)
+    assert not living
+
+
+def test_the_cluster_ends_with_its_parent_however_that_dies():
+    script = "import time; from nst_core.engine import Engine; e = Engine(); print(e._process.pid, flush=True); time.sleep(600)"
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT)
+    cluster = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    _, living = psutil.wait_procs([cluster], timeout=PATIENCE)
+    assert not living
+
+
+def test_a_cluster_that_is_there_already_is_joined(monkeypatch):
+    """One whose workers have never heard of our resource `slow`."""
+    script = (
+        "import sys; from distributed import LocalCluster\n"
+        "with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address='127.0.0.1:0') as cluster:\n"
+        "    print(cluster.scheduler_address, flush=True); sys.stdin.read()"
+    )
+    theirs = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+    monkeypatch.setenv("NST_SCHEDULER", theirs.stdout.readline().decode().strip())
+    engine = Engine()
+    try:
+        content, style = pictures()
+        assert engine.stylize(content, [Style(style)], RECIPE).result(PATIENCE).image.shape == content.shape
+        assert engine.submit(jobs.count, 2, 0.01, slow=True).result(PATIENCE).iteration == 2
+    finally:
+        engine.close()
+        assert theirs.poll() is None  # we leave it as we found it
+        theirs.communicate()
+
+
+def test_a_cluster_that_cannot_be_reached_is_a_sentence():
+    engine = Engine("tcp://127.0.0.1:9", timeout=1)
+    try:
+        with pytest.raises(Failure, match="cannot be reached"):
+            engine.submit(jobs.process_id).result(PATIENCE)
+        assert not engine.alive
+    finally:
+        engine.close()
