@@ -5,12 +5,13 @@ of its file while the session still has it.
 """
 
 import hashlib
-import json
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from nst_core import images
 from nst_core.errors import BadRecipe
 
 MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 256, 2048, 512
@@ -79,4 +80,79 @@ class InstantRecipe(Recipe):
     strength: float = Field(default=1.0, ge=0, le=MAX_STRENGTH)
 
 
-AnyRecipe = Annotated[InstantRecipe, Field(discriminator="kind")]
+_any_recipe: TypeAdapter[InstantRecipe] = TypeAdapter(InstantRecipe)
+
+
+def instant(**settings: Any) -> InstantRecipe:
+    """An InstantRecipe from controls or command-line options.
+
+    Raises: BadRecipe with the first thing that is wrong.
+    """
+    try:
+        return InstantRecipe(**settings)
+    except ValidationError as error:
+        raise BadRecipe(f"These settings do not work: {_first_complaint(error)}.") from error
+
+
+def parse(text: str) -> InstantRecipe:
+    """JSON to the recipe it describes.
+
+    Raises: BadRecipe with the first thing that is wrong.
+    """
+    try:
+        return _any_recipe.validate_json(text)
+    except ValidationError as error:
+        raise BadRecipe(f"This is no recipe of ours: {_first_complaint(error)}.") from error
+
+
+def of_png(data: bytes) -> InstantRecipe | None:
+    """The recipe inside a PNG made here; None for any other file.
+
+    Raises: BadRecipe if there is one that cannot be read.
+    """
+    text = images.text_chunks(data).get(PNG_KEY)
+    return parse(text) if text is not None else None
+
+
+def png_text(recipe: Recipe) -> dict[str, str]:
+    """What `images.encode(…, text=…)` writes so that `of_png` finds the recipe again."""
+    return {PNG_KEY: recipe.model_dump_json()}
+
+
+def to_query(recipe: InstantRecipe) -> dict[str, str]:
+    """The recipe as the query of a link; {} when it uses an upload, which a link cannot carry.
+
+    `content=chelsea&styles=woodcut-waves:0.7,stained-glass:0.3&strength=1.2`; defaults are left out.
+    """
+    content, styles = recipe.content, recipe.styles
+    if content is None or not all(source.is_sample for source in (content, *(s.source for s in styles))):
+        return {}
+    changed = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"content", "styles", "kind"})
+    blend = ",".join(f"{style.source.name}:{style.weight:g}" for style in styles)
+    return {"content": content.name, "styles": blend} | {key: f"{value}" for key, value in changed.items()}
+
+
+def of_query(query: Mapping[str, str]) -> InstantRecipe | None:
+    """The recipe that a link carries, None when it carries none; parameters of others are passed over.
+
+    Raises: BadRecipe.
+    """
+    known = {key: query[key] for key in InstantRecipe.model_fields if key in query and key not in ("content", "styles")}
+    fields: dict[str, Any] = known
+    if "content" in query:
+        fields["content"] = {"name": query["content"]}
+    if query.get("styles"):
+        pairs = [part.partition(":") for part in query["styles"].split(",")]
+        fields["styles"] = [{"source": {"name": name}, "weight": weight or 1.0} for name, _, weight in pairs]
+    if not fields:
+        return None
+    try:
+        return InstantRecipe.model_validate(fields)
+    except ValidationError as error:
+        raise BadRecipe(f"The link carries settings that do not work: {_first_complaint(error)}.") from error
+
+
+def _first_complaint(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "instant")
+    return f"{where}: {first['msg']}" if where else first["msg"]
