@@ -1,0 +1,11 @@
+"""The front door: page configuration and navigation, nothing else."""
+
+import streamlit as st
+
+st.set_page_config("Neural style transfer", "assets/styles/starlit-oils.jpg", layout="wide", initial_sidebar_state="collapsed")
+st.navigation(
+    [
+        st.Page("pages/instant.py", title="Instant", icon=":material/bolt:", default=True),
+    ],
+    position="top",
+).run()

@@ -1,0 +1,144 @@
+"""Instant: any photograph in any style, in one pass. Ask, guard, run, show; the result follows every change by itself."""
+
+import random
+
+import streamlit as st
+
+import ui
+from nst_core import recipes, weights
+from nst_core.errors import BadRecipe, NSTError
+from nst_core.recipes import MAX_SIZE, MAX_STRENGTH, MIN_SIZE, InstantRecipe, Source, StyleSource
+from nst_core.stylizer import Style
+
+OPENING = InstantRecipe(content=Source(name="chelsea"), styles=(StyleSource(source=Source(name="woodcut-waves")),), size=768)
+STYLE_SIDE = 512  # pixels of the style that travel; the predictors look at 256
+QUICK = 1.5  # seconds that a rerun waits for its result before the page starts to poll
+POLL = 0.3  # seconds
+
+
+def adopt(recipe: InstantRecipe) -> None:
+    """Set every control to what the recipe says."""
+    ui.adopt_pictures("instant", recipe)
+    engine = weights.best_instant() if recipe.engine == "auto" else recipe.engine
+    for name, value in {
+        "strength": recipe.strength,
+        "size": recipe.size,
+        "color": recipe.color,
+        "engine": engine,
+    }.items():
+        st.session_state[f"instant.{name}"] = value
+
+
+def adopt_png(name: str, data: bytes) -> bool:
+    """Restore the recipe inside a PNG made here; False for any other file."""
+    recipe = recipes.of_png(data)
+    if not isinstance(recipe, InstantRecipe):
+        return False
+    adopt(recipe)
+    st.toast(f"Settings restored from {name}.", icon=":material/history:")
+    return True
+
+
+def surprise() -> None:
+    """Another photograph in another style; everything else stays."""
+    st.session_state["instant.content"] = Source(name=random.choice(list(ui.CONTENTS)))
+    st.session_state["instant.styles"] = [Source(name=random.choice(list(ui.STYLES)))]
+
+
+def open_link() -> None:
+    """The first run of a session: what the link says, else our opening."""
+    if "instant.content" in st.session_state:
+        return
+    adopt(OPENING)
+    with ui.sentences():
+        linked = recipes.of_query(st.query_params)
+        if linked:
+            adopt(linked)
+
+
+def ask_settings() -> dict[str, object]:
+    """Everything but the pictures."""
+    strength = st.slider(
+        "Style strength",
+        0.0,
+        MAX_STRENGTH,
+        step=0.05,
+        key="instant.strength",
+        help="0 is the photograph's own style, 1 the chosen one; beyond it exaggerates.",
+        persist_state="session",
+    )
+    with st.expander("Size, colours, model", icon=":material/tune:"):
+        size = st.slider("Longer side, pixels", MIN_SIZE, MAX_SIZE, step=64, key="instant.size", persist_state="session")
+        color = ui.pick_color("instant.color")
+        engine = ui.pick_model("instant.engine", ("instant-lite", "magenta"))
+    return {"strength": strength, "size": size, "color": color, "engine": engine}
+
+
+def run(recipe: InstantRecipe) -> ui.Result | None:
+    """The recipe's result if it was made before or is quick to make; None while it is under way.
+
+    Raises: NSTError.
+    """
+    results = ui.results("instant")
+    if recipe in results:
+        return results[recipe]
+    asked, job = st.session_state.get("instant.job", (None, None))
+    if asked != recipe:
+        if job:
+            job.cancel()
+        if recipe.content is None:
+            raise BadRecipe("Choose a photograph, or upload your own.")
+        weights.path(recipe.engine)  # raises the sentence that says how to get it
+        content = ui.picture(recipe.content, recipe.size)
+        styles = [Style(ui.picture(style.source, STYLE_SIDE), style.weight) for style in recipe.styles]
+        job = ui.engine().stylize(content, styles, recipe)
+        st.session_state["instant.job"] = recipe, job
+    if not job.wait(QUICK if ui.engine().ready else 0):
+        return None
+    try:
+        step = job.result()
+    finally:
+        del st.session_state["instant.job"]
+    return ui.keep_result("instant", recipe, step)
+
+
+@st.fragment(run_every=POLL)
+def watch() -> None:
+    """Say what the page is waiting for, and come back when it is there."""
+    _, job = st.session_state.get("instant.job", (None, None))
+    if job is None or job.finished:
+        st.rerun()
+    if ui.engine().ready:
+        ui.waiting(f"Painting … {job.position} ahead of you." if job.position else "Painting …")
+    else:
+        ui.waiting("The models are loading, a few seconds. Everything can already be chosen.")
+
+
+ui.head(
+    "Paint a photograph in any style, in a moment",
+    "**Instant** needs one pass of a small network. In the making: **Optimize**, slow and at its finest; **Masks**, a style "
+    "for every region that you paint; **Texture networks**, trained for a single style.",
+)
+open_link()
+shown, asked = st.columns([7, 5], gap="large")
+with asked:
+    st.button("Surprise me", icon=":material/casino:", on_click=surprise, width="stretch")
+    content = ui.pick_content("instant.content", on_upload=adopt_png)
+    styles = ui.pick_styles("instant.styles")
+with shown:
+    ui.show_sentences()
+    stage = st.container(key="stage")
+    settings = ask_settings()
+    result = None
+    try:
+        recipe = recipes.instant(content=content, styles=styles, **settings)
+        result = run(recipe)
+        ui.share(recipes.to_query(recipe))
+    except NSTError as error:
+        stage.error(str(error), icon=":material/error:")
+        stage.button("Try again", icon=":material/refresh:")
+    with stage:
+        if result is None and "instant.job" in st.session_state:
+            watch()
+        ui.show_result("instant", result)
+    ui.show_history("instant", adopt)
