@@ -1,4 +1,4 @@
-"""Jobs on Dask: submit, watch, cancel. Pages and the command line stay light; TensorFlow lives in the worker.
+"""Jobs on Dask: submit, watch, pause, resume, cancel. Pages and the command line stay light; TensorFlow lives in the worker.
 
     page process                      cluster process (this file, run)         worker process
     Engine, Job  --- tcp, Client ---  scheduler + nanny  --- spawns, restarts ---  perform() -> stylizers
@@ -8,14 +8,18 @@ standard input closes, that is, with its parent, however that dies. `NST_SCHEDUL
 already there instead. Pictures travel as 8 bits, which is what files hold: a quarter of float32's bytes.
 
 Slow jobs ask for the worker's one unit of the resource `slow`, instant ones for nothing, so that with two threads an instant
-result never waits behind a long run.
+result never waits behind a long run. A slow job that can say its state leaves it in a file every few seconds: a pause is a
+job that ends there and is sent again later, and so is a worker's death. `NST_CHECKPOINT_DIR` (default: in the temporary
+directory) must be a shared folder where the workers are other machines.
 """
 
 import atexit
 import os
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future as ThreadFuture
@@ -23,19 +27,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from nst_core import images
-from nst_core.errors import Cancelled, Failure, NSTError, WorkerLost
+from nst_core.errors import Cancelled, Diverged, Failure, NSTError, WorkerLost
 from nst_core.images import Image
-from nst_core.recipes import InstantRecipe, Recipe
+from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe, Recipe
 from nst_core.stylizer import Step, Style
 
 if TYPE_CHECKING:  # half a second to import: only the thread that connects pays it
     import distributed
 
+CHECKPOINT_EVERY = 2.0  # seconds between the states that a worker leaves behind; a killed one costs at most that
+DEATHS = 2  # workers that a job may lose before it is given up: it is probably what kills them
+GRACE = 60.0  # seconds that a job outlives its page: a reload or a dropped connection comes back, a closed tab does not
+KEPT = 8  # slow jobs that can be found again by their id
 PREVIEW_SIDE = 512  # pixels; previews travel as JPEG
 CONNECT_TIMEOUT = 30  # seconds
 _ROOT = Path(__file__).parent.parent
@@ -44,6 +52,7 @@ _ROOT = Path(__file__).parent.parent
 class State(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -69,11 +78,13 @@ class Job:
     def __init__(self, engine: "Engine", function: Callable[..., Any], args: tuple[Any, ...], *, slow: bool) -> None:
         self.id = uuid.uuid4().hex
         self.slow = slow
+        self.note: Any = None  # what the page wants to find again with the job
         self.progress: list[Progress] = []
         self.error: NSTError | None = None
         self._engine, self._function, self._args = engine, function, args
         self._state, self._value = State.QUEUED, None
-        self._finished, self._lock = threading.Event(), threading.Lock()
+        self._finished, self._lock = threading.Event(), threading.RLock()
+        self._deaths = self._claims = 0
         self._client: distributed.Client | None = None
         self._future: distributed.Future | None = None
 
@@ -110,26 +121,47 @@ class Job:
         with self._lock:
             if self.finished:
                 return
-            if self._state is State.QUEUED:
-                self._finish(State.CANCELLED, error=Cancelled("Cancelled before it began."))
+            if self._state is not State.RUNNING:
+                self._finish(State.CANCELLED, error=Cancelled("Cancelled."))
         self._engine.signal(self, "cancel")
+
+    def pause(self) -> None:
+        """Leave the worker to others at the next step; `resume` goes on from there."""
+        self._engine.signal(self, "pause")
+
+    def resume(self, recipe: Recipe | None = None) -> None:
+        """Queue a paused job again, with other weights if a recipe is given."""
+        with self._lock:
+            if self._state is not State.PAUSED:
+                return
+            self._state = State.QUEUED
+            if recipe:
+                self._args = tuple(recipe if isinstance(arg, Recipe) else arg for arg in self._args)
+        self._engine.send(self)
+
+    def claim(self) -> None:
+        """A session watches this job."""
+        self._claims += 1
+
+    def release(self) -> None:
+        """It does no longer; without another the job is cancelled after GRACE."""
+        self._claims -= 1
+        timer = threading.Timer(GRACE, lambda: self.cancel() if self._claims <= 0 else None)
+        timer.daemon = True
+        timer.start()
 
     # Called by the engine, from its own threads.
 
     def send(self, client: "distributed.Client", *, resources: dict[str, int]) -> None:
-        """Hand the work to the cluster; called again when a worker died before the job began."""
+        """Hand the work to the cluster; called again after a pause or a worker's death."""
         if self.finished:
             return
         self._client = client
         client.subscribe_topic(self.id, self._heard)
+        key = f"{self.id}-{uuid.uuid4().hex}"
+        checkpoint = self._checkpoint if self.slow else None
         self._future = client.submit(
-            perform,
-            self.id,
-            self._function,
-            self._args,
-            key=f"{self.id}-{uuid.uuid4().hex}",
-            pure=False,
-            resources=resources,
+            perform, self.id, self._function, self._args, checkpoint, key=key, pure=False, resources=resources
         )
         self._future.add_done_callback(self._settled)
 
@@ -138,37 +170,54 @@ class Job:
             if not self.finished:
                 self._finish(State.FAILED, error=error)
 
+    @property
+    def _checkpoint(self) -> Path:
+        folder = os.environ.get("NST_CHECKPOINT_DIR") or Path(tempfile.gettempdir()) / "nst-checkpoints"
+        return Path(folder) / f"{self.id}.npz"
+
     def _heard(self, event: tuple[float, Any]) -> None:
         message = event[1]
         if message == "started":
             with self._lock:
                 if not self.finished:
                     self._state = State.RUNNING
-        else:
-            self.progress.append(Progress(**message["progress"]))  # beside it Dask lays the worker's address
+        else:  # beside the progress Dask lays the worker's address
+            self.progress.append(Progress(**message["progress"]))
 
     def _settled(self, future: "distributed.Future") -> None:
-        if self.finished:
+        if self.finished or future is not self._future:
             return
         if future.status == "finished":
-            value = future.result()
-            with self._lock:
-                self._finish(State.DONE, value=value)
+            self._ended(future.result())
         elif self._worker_died(future):
-            if self._state is State.QUEUED:  # it was another job's death
-                self._engine.resend(self)
-            else:
-                self.fail(
-                    WorkerLost(
-                        "The worker died in the middle of this job, most likely for want of memory. It is being "
-                        "restarted: run the job again, or choose a smaller size if it happens twice."
-                    )
-                )
+            self._bereaved()
         else:
             error = future.exception()
             with self._lock:
                 state = State.CANCELLED if isinstance(error, Cancelled) else State.FAILED
                 self._finish(state, error=error if isinstance(error, NSTError) else _unforeseen(error))
+
+    def _ended(self, value: Any) -> None:
+        with self._lock:
+            if value is PAUSED:
+                self._state, self._future = State.PAUSED, None
+            else:
+                self._finish(State.DONE, value=value)
+
+    def _bereaved(self) -> None:
+        """Its worker has died. A job that had not begun was another's victim; one with a state goes on from there."""
+        with self._lock:
+            begun, self._deaths = self._state is State.RUNNING, self._deaths + 1
+            self._state = State.QUEUED
+        if not begun or (self._checkpoint.exists() and self._deaths <= DEATHS):
+            self._engine.send(self)
+        else:
+            self.fail(
+                WorkerLost(
+                    "The worker died in the middle of this job, most likely for want of memory. It is being restarted: "
+                    "run the job again, or choose a smaller size if it happens twice."
+                )
+            )
 
     @staticmethod
     def _worker_died(future: "distributed.Future") -> bool:
@@ -181,6 +230,7 @@ class Job:
         if self._client:
             self._client.unsubscribe_topic(self.id)
         self._args, self._future = (), None  # what went in, and the copy of the result in the worker
+        self._checkpoint.unlink(missing_ok=True)
         self._finished.set()
         self._engine.forget(self)
 
@@ -204,6 +254,7 @@ class Engine:
         self._client: distributed.Client | None = None
         self._warm: distributed.Future | None = None
         self._open: list[Job] = []
+        self._findable: dict[str, Job] = {}
         self._closed = False
         # one thread: connecting comes first, then everything is sent in the order of asking
         self._sender = ThreadPoolExecutor(1, thread_name_prefix="nst-engine")
@@ -235,17 +286,28 @@ class Engine:
         except Exception as error:  # whatever Dask met on the way, it is this to the person
             raise Failure(f"The engine did not start within {timeout:.0f} seconds: {error or type(error).__name__}.") from error
 
-    def stylize(self, content: Image, styles: Sequence[Style], recipe: Recipe) -> Job:
-        """A job whose result is the stylized picture, of the content's shape."""
-        packed = [_pack(style) for style in styles]
-        return self.submit(stylize, images.to_uint8(content), packed, recipe, slow=not isinstance(recipe, InstantRecipe))
+    def stylize(self, content: Image, styles: Sequence[Style], recipe: AnyRecipe, *, initial: Image | None = None) -> Job:
+        """A job whose result is the last Step, with a picture of the content's shape. initial: where to optimize from."""
+        packed = images.to_uint8(content), [_pack(style) for style in styles], recipe
+        if isinstance(recipe, OptimizeRecipe):
+            return self.submit(optimize, *packed, None if initial is None else images.to_uint8(initial), slow=True)
+        return self.submit(stylize, *packed)
 
     def submit(self, function: Callable[..., Any], *args: Any, slow: bool = False) -> Job:
         """A job that calls the function in the worker. A generator's Steps become the job's progress, the last its result."""
         job = Job(self, function, args, slow=slow)
         self._open.append(job)
-        self._enqueue(job)
+        if slow:
+            self._findable[job.id] = job
+            finished = [id for id, other in self._findable.items() if other.finished]
+            for id in finished[: len(self._findable) - KEPT]:
+                del self._findable[id]
+        self.send(job)
         return job
+
+    def find(self, id: str) -> Job | None:
+        """A slow job by its id, for the page that was reloaded."""
+        return self._findable.get(id)
 
     def close(self) -> None:
         """End the embedded cluster, or leave the one we joined; open jobs fail."""
@@ -275,8 +337,10 @@ class Engine:
     def forget(self, job: Job) -> None:
         self._open.remove(job)
 
-    def resend(self, job: Job) -> None:
-        self._enqueue(job)
+    def send(self, job: Job) -> None:
+        """Send it, in the order of asking, as soon as the cluster is up."""
+        sending: ThreadFuture[None] = self._sender.submit(self._send, job)
+        sending.add_done_callback(lambda done: _report(done, job))
 
     def signal(self, job: Job, name: str) -> None:
         """Set the Event that the worker reads at every step."""
@@ -286,10 +350,6 @@ class Engine:
             Event(f"{name}-{job.id}", client=self._client).set()
 
     # On the sender's thread.
-
-    def _enqueue(self, job: Job) -> None:
-        sending: ThreadFuture[None] = self._sender.submit(self._send, job)
-        sending.add_done_callback(lambda done: _report(done, job))
 
     def _send(self, job: Job) -> None:
         self._connected.result()
@@ -355,21 +415,62 @@ def _unpack(value: Any) -> Any:
 # --- in the worker --------------------------------------------------------------------------------------------------
 
 
-def perform(job_id: str, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """Run a job's function; publish the steps of a generator and return the last, which carries the result."""
+def perform(job_id: str, function: Callable[..., Any], args: tuple[Any, ...], checkpoint: Path | None = None) -> Any:
+    """Run a job's function; publish the steps of an iterator and return the last, which carries the result.
+
+    What can say its `state` is given the one that an earlier worker left, leaves its own every few seconds, and can be
+    paused: then PAUSED is returned.
+    """
     from distributed import Event, get_worker
 
     worker = get_worker()
     worker.log_event(job_id, "started")
-    outcome = function(*args)
+    outcome = function(*args, state=_load(checkpoint)) if checkpoint and checkpoint.exists() else function(*args)
     if not isinstance(outcome, Iterator):
         return outcome
-    cancelled = Event(f"cancel-{job_id}")
-    for step in outcome:
-        worker.log_event(job_id, {"progress": _progress(step)})
-        if step.iteration < step.total and cancelled.is_set():
-            raise Cancelled(f"Cancelled after {step.iteration} of {step.total} steps.")
+    cancel, pause = (Event(f"{name}-{job_id}") for name in ("cancel", "pause"))
+    saved, step = time.monotonic(), None
+    try:
+        for step in outcome:
+            worker.log_event(job_id, {"progress": _progress(step)})
+            if step.iteration == step.total:
+                continue  # once more to the iterator: it may have a complaint
+            if cancel.is_set():
+                raise Cancelled(f"Cancelled after {step.iteration} of {step.total} steps.")
+            paused = pause.is_set()
+            if checkpoint and isinstance(outcome, Resumable) and (paused or time.monotonic() - saved > CHECKPOINT_EVERY):
+                _save(checkpoint, outcome.state())
+                saved = time.monotonic()
+                if paused:
+                    pause.clear()
+                    return PAUSED
+    except Diverged as error:
+        error.best = _pack(step) if step else None
+        raise
     return _pack(step)
+
+
+PAUSED = State.PAUSED  # what `perform` returns instead of a result
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """An iterator of Steps that another can continue: its function takes the `state` as a keyword."""
+
+    def state(self) -> Mapping[str, np.ndarray]: ...
+
+
+def _save(path: Path, state: Mapping[str, np.ndarray]) -> None:
+    """Beside its place first: a worker killed while writing leaves the state before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (partial := path.with_suffix(".partial")).open("wb") as file:
+        np.savez(file, **state)  # type: ignore[arg-type]  # any name but allow_pickle may follow
+    partial.replace(path)
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
 
 
 def _progress(step: Step) -> dict[str, Any]:
@@ -390,6 +491,21 @@ def stylize(content: np.ndarray, styles: Sequence[Style], recipe: InstantRecipe)
 
     stylizer = instant.stylizer(recipe.engine)
     yield from stylizer.stylize(images.from_uint8(content), [_unpack(style) for style in styles], recipe)
+
+
+def optimize(
+    content: np.ndarray,
+    styles: Sequence[Style],
+    recipe: OptimizeRecipe,
+    initial: np.ndarray | None,
+    state: Mapping[str, np.ndarray] | None = None,
+) -> Iterator[Step]:
+    """8-bit pictures to the run that the recipe describes, or to the rest of one."""
+    from nst_core.optimize import Optimization
+
+    unpacked = [_unpack(style) for style in styles]
+    first = None if initial is None else images.from_uint8(initial)
+    return Optimization(images.from_uint8(content), unpacked, recipe, initial=first, state=state)
 
 
 def warm_up() -> bool:

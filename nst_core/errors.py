@@ -18,6 +18,8 @@ The message is the sentence: pages and the command line show it as it stands. Ev
 travels from the worker to the page.
 """
 
+from typing import Any
+
 
 class NSTError(Exception):
     """Base of all errors that carry a sentence for a person."""
@@ -61,6 +63,8 @@ class DownloadFailed(Failure):
 
 class Diverged(Failure):
     """Losses that are no numbers any more."""
+
+    best: Any = None  # the last Step before they were, with the best picture; it travels with the error
 
 
 class WorkerLost(Failure):

@@ -2,9 +2,12 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from nst_core.errors import BadRecipe
+import numpy as np
+
+from nst_core.errors import BadRecipe, Diverged
+from nst_core.recipes import Recipe
 from nst_core.stylizer import Step
 
 
@@ -13,6 +16,34 @@ def count(total: int, seconds: float) -> Iterator[Step]:
     for iteration in range(1, total + 1):
         time.sleep(seconds)
         yield Step(iteration, total, {"left": float(total - iteration)}, None, iteration * seconds)
+
+
+class Counter:
+    """Counts like `count`, can say its state, and remembers in whose process each number was counted."""
+
+    def __init__(self, total: int, seconds: float, recipe: Recipe, state: Mapping[str, np.ndarray] | None = None) -> None:
+        self.total, self.seconds, self.recipe = total, seconds, recipe
+        self.iteration = int(state["iteration"]) if state else 0
+
+    def __iter__(self) -> "Counter":
+        return self
+
+    def __next__(self) -> Step:
+        if self.iteration == self.total:
+            raise StopIteration
+        time.sleep(self.seconds)
+        self.iteration += 1
+        return Step(self.iteration, self.total, {"pid": os.getpid(), "size": self.recipe.size})
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"iteration": np.array(self.iteration)}
+
+
+def diverge() -> Iterator[Step]:
+    """Two good steps, a best picture, and then no more numbers."""
+    yield Step(1, 9)
+    yield Step(2, 9, image=np.full((40, 40, 3), 0.25, np.float32))
+    raise Diverged("The loss is no number after 2 of 9 steps.")
 
 
 def process_id() -> int:

@@ -11,8 +11,8 @@ import numpy as np
 import psutil
 import pytest
 
-from nst_core.engine import Engine, State
-from nst_core.errors import BadRecipe, Cancelled, Failure, WorkerLost
+from nst_core.engine import CHECKPOINT_EVERY, Engine, State
+from nst_core.errors import BadRecipe, Cancelled, Diverged, Failure, WorkerLost
 from nst_core.recipes import InstantRecipe
 from nst_core.stylizer import Style
 from tests import jobs
@@ -133,6 +133,54 @@ def test_a_killed_worker_costs_its_job_and_nothing_else(engine):
     assert engine.submit(jobs.process_id).result(PATIENCE) != worker
     again = engine.submit(jobs.count, 3, 0.01, slow=True)
     assert again.result(PATIENCE).iteration == 3
+
+
+def test_a_paused_job_leaves_the_worker_and_goes_on_where_it_was(engine):
+    job = engine.submit(jobs.Counter, 40, 0.05, RECIPE, slow=True)
+    until(lambda: len(job.progress) >= 5)
+    job.pause()
+    until(lambda: job.state is State.PAUSED)
+    done = len(job.progress)
+    assert engine.submit(jobs.count, 2, 0.01, slow=True).result(PATIENCE).iteration == 2  # the slow lane is free
+    assert len(job.progress) == done
+    job.resume(RECIPE.model_copy(update={"size": 1024}))
+    assert job.result(PATIENCE).iteration == 40
+    assert [p.iteration for p in job.progress] == list(range(1, 41))  # none twice, none left out
+    assert [p.losses["size"] for p in job.progress[done - 1 : done + 1]] == [512, 1024]
+    assert not job._checkpoint.exists()
+
+
+def test_a_killed_worker_costs_a_resumable_job_seconds(engine):
+    job = engine.submit(jobs.Counter, 100, 0.1, RECIPE, slow=True)
+    until(lambda: len(job.progress) >= 50)
+    worker = int(job.progress[0].losses["pid"])
+    os.kill(worker, signal.SIGKILL)
+    assert job.result(PATIENCE).iteration == 100
+    again = [p.iteration for p in job.progress if p.losses["pid"] != worker]
+    lost = sum(p.iteration >= again[0] for p in job.progress if p.losses["pid"] == worker)
+    assert lost <= (CHECKPOINT_EVERY + 1) / 0.1
+    engine.wait_until_ready(PATIENCE)
+
+
+def test_a_job_that_diverges_keeps_its_best_picture(engine):
+    job = engine.submit(jobs.diverge, slow=True)
+    with pytest.raises(Diverged, match="no number") as caught:
+        job.result(PATIENCE)
+    assert caught.value.best.image.mean() == pytest.approx(64)  # 8 bits
+    assert caught.value.best.iteration == 2
+
+
+def test_a_job_outlives_its_page_for_a_while_only(engine, monkeypatch):
+    monkeypatch.setattr("nst_core.engine.GRACE", 0.5)
+    job = engine.submit(jobs.count, 600, 0.1, slow=True)
+    job.claim()
+    assert engine.find(job.id) is job
+    job.release()
+    job.claim()  # a reload: the new session is there before the old one's time is up
+    assert not job.wait(2)
+    job.release()
+    assert job.wait(PATIENCE)
+    assert job.state is State.CANCELLED
 
 
 def test_jobs_sent_before_the_cluster_is_up_are_done_when_it_is():
