@@ -246,12 +246,13 @@ def pick_styles(key: str) -> list[StyleSource]:
     chosen: list[Source] = st.session_state[key] if blend else st.session_state[key][-1:]
 
     def toggle(id: str) -> None:
-        source = next(s for s in shown if identity(s) == id)
-        others = [s for s in chosen if s != source]
-        if not blend:
+        # reads the state anew: a quick visitor clicks before the run that follows their last click has ended
+        source, before = next(s for s in shown if identity(s) == id), st.session_state[key]
+        others = [s for s in before if s != source]
+        if not st.session_state[f"{key}.blend"]:
             st.session_state[key] = [source]
-        elif source not in chosen:
-            st.session_state[key] = [*chosen, source][-MAX_STYLES:]
+        elif source not in before:
+            st.session_state[key] = [*before, source][-MAX_STYLES:]
         elif others:
             st.session_state[key] = others
 

@@ -6,14 +6,14 @@ import streamlit as st
 
 import ui
 from nst_core import recipes, weights
+from nst_core.engine import Job
 from nst_core.errors import BadRecipe, NSTError
 from nst_core.recipes import MAX_SIZE, MAX_STRENGTH, MIN_SIZE, InstantRecipe, Source, StyleSource
 from nst_core.stylizer import Style
 
 OPENING = InstantRecipe(content=Source(name="chelsea"), styles=(StyleSource(source=Source(name="woodcut-waves")),), size=768)
 STYLE_SIDE = 512  # pixels of the style that travel; the predictors look at 256
-QUICK = 1.5  # seconds that a rerun waits for its result before the page starts to poll
-POLL = 0.3  # seconds
+POLL = 0.4  # seconds between messages while waiting; most results are there before the first
 
 
 def adopt(recipe: InstantRecipe) -> None:
@@ -74,44 +74,40 @@ def ask_settings() -> dict[str, object]:
     return {"strength": strength, "size": size, "color": color, "engine": engine}
 
 
-def run(recipe: InstantRecipe) -> ui.Result | None:
-    """The recipe's result if it was made before or is quick to make; None while it is under way.
+def run(recipe: InstantRecipe) -> ui.Result:
+    """The recipe's result, made now unless it was made before.
 
+    Waits in the script: every message is a point where Streamlit drops this run for the visitor's next click.
     Raises: NSTError.
     """
     results = ui.results("instant")
     if recipe in results:
         return results[recipe]
+    if recipe.content is None:
+        raise BadRecipe("Choose a photograph, or upload your own.")
     asked, job = st.session_state.get("instant.job", (None, None))
     if asked != recipe:
         if job:
             job.cancel()
-        if recipe.content is None:
-            raise BadRecipe("Choose a photograph, or upload your own.")
         weights.path(recipe.engine)  # raises the sentence that says how to get it
         content = ui.picture(recipe.content, recipe.size)
         styles = [Style(ui.picture(style.source, STYLE_SIDE), style.weight) for style in recipe.styles]
         job = ui.engine().stylize(content, styles, recipe)
         st.session_state["instant.job"] = recipe, job
-    if not job.wait(QUICK if ui.engine().ready else 0):
-        return None
+    with st.empty():
+        while not job.wait(POLL):
+            ui.waiting(message(job))
+        st.container()  # nothing left to say
     try:
-        step = job.result()
+        return ui.keep_result("instant", recipe, job.result())
     finally:
         del st.session_state["instant.job"]
-    return ui.keep_result("instant", recipe, step)
 
 
-@st.fragment(run_every=POLL)
-def watch() -> None:
-    """Say what the page is waiting for, and come back when it is there."""
-    _, job = st.session_state.get("instant.job", (None, None))
-    if job is None or job.finished:
-        st.rerun()
-    if ui.engine().ready:
-        ui.waiting(f"Painting … {job.position} ahead of you." if job.position else "Painting …")
-    else:
-        ui.waiting("The models are loading, a few seconds. Everything can already be chosen.")
+def message(job: Job) -> str:
+    if not ui.engine().ready:
+        return "The models are loading, a few seconds. Everything can already be chosen."
+    return f"Painting … {job.position} ahead of you." if job.position else "Painting …"
 
 
 ui.head(
@@ -129,16 +125,14 @@ with shown:
     ui.show_sentences()
     stage = st.container(key="stage")
     settings = ask_settings()
-    result = None
-    try:
-        recipe = recipes.instant(content=content, styles=styles, **settings)
-        result = run(recipe)
-        ui.share(recipes.to_query(recipe))
-    except NSTError as error:
-        stage.error(str(error), icon=":material/error:")
-        stage.button("Try again", icon=":material/refresh:")
     with stage:
-        if result is None and "instant.job" in st.session_state:
-            watch()
+        result = None
+        try:
+            recipe = recipes.instant(content=content, styles=styles, **settings)
+            ui.share(recipes.to_query(recipe))
+            result = run(recipe)
+        except NSTError as error:
+            st.error(str(error), icon=":material/error:")
+            st.button("Try again", icon=":material/refresh:")
         ui.show_result("instant", result)
     ui.show_history("instant", adopt)

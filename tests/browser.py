@@ -1,0 +1,75 @@
+"""The app in a real Chromium: a server of its own for the tests, and the words for what a visitor does."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, Playwright, expect
+
+ROOT = Path(__file__).parent.parent
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+]  # fmt: skip
+_JPEG = re.compile(r"^data:image/jpeg;base64,.{1000}")
+PATIENCE = 90_000  # milliseconds until something that should appear counts as missing
+expect.set_options(timeout=PATIENCE)
+
+
+@contextmanager
+def served(**environment: str) -> Iterator[str]:
+    """The app on a free port; its address. Its processes end with the block."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
+    server = subprocess.Popen([*command, "--server.fileWatcherType", "none"], cwd=ROOT, env=os.environ | environment)
+    address = f"http://localhost:{port}"
+    try:
+        deadline = time.monotonic() + PATIENCE / 1000
+        while not _healthy(address):
+            assert server.poll() is None and time.monotonic() < deadline, "the server did not come up"
+            time.sleep(0.05)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _healthy(address: str) -> bool:
+    try:
+        return urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).status == 200
+    except OSError:
+        return False
+
+
+def launch(playwright: Playwright) -> Browser:
+    """The system's Chromium, or Playwright's own where it could be installed."""
+    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    return playwright.chromium.launch(executable_path=path, args=FLAGS)
+
+
+def result(page: Page) -> str:
+    """The result's data URI, once there is one and nothing is under way."""
+    expect(page.locator(".compare img.after")).to_have_attribute("src", _JPEG, timeout=PATIENCE)
+    return page.locator(".compare img.after").get_attribute("src") or ""
+
+
+def next_result(page: Page, before: str) -> str:
+    """The result that follows another."""
+    expect(page.locator(".compare img.after")).not_to_have_attribute("src", before, timeout=PATIENCE)
+    return result(page)
+
+
+def caption(page: Page) -> str:
+    return page.get_by_test_id("stCaptionContainer").filter(has_text=" px · ").inner_text()

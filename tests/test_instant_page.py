@@ -1,0 +1,251 @@
+"""Instant in a real Chromium: what a visitor clicks, and what appears."""
+
+import base64
+import io
+import re
+import urllib.parse
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+
+from nst_core import recipes
+from nst_core.recipes import MAX_STRENGTH, Source
+from tests import browser
+from tests.browser import PATIENCE, caption, next_result, result
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with browser.served(NST_MODEL_DIR=str(tmp_path_factory.mktemp("models"))) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as playwright:
+        browser_ = browser.launch(playwright)
+        yield browser_
+        browser_.close()
+
+
+@pytest.fixture
+def page(chromium, address):
+    """A new visitor, with a first result before them."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(address)
+    result(page)
+    yield page
+    # whatever a test did, no page ever shows a traceback
+    assert page.locator('[data-testid="stException"]').count() == 0
+    context.close()
+
+
+def pixels(uri):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB"), float)
+
+
+def photograph(width=320, height=200, format="JPEG"):
+    """A file as a visitor might bring it."""
+    y, x = np.mgrid[:height, :width]
+    array = np.stack([x * 255 / width, y * 255 / height, (x + y) % 64 * 4], -1).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, format)
+    return buffer.getvalue()
+
+
+def set_slider(page, label, key):
+    """Move a slider to one of its ends: with one key press there is one result to wait for."""
+    page.get_by_role("slider", name=label).press(key)
+
+
+def upload(page, name, data, mime):
+    page.get_by_text("Upload", exact=True).click()
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files({"name": name, "mimeType": mime, "buffer": data})
+
+
+def download(page, label):
+    with page.expect_download() as promise:
+        page.get_by_role("button", name=label, exact=True).click()
+    return promise.value
+
+
+def test_the_first_view_shows_a_painted_photograph_and_what_the_modes_do(page):
+    uri = result(page)
+    before = page.locator(".compare img.before").get_attribute("src")
+    assert pixels(uri).shape == pixels(before).shape
+    assert np.abs(pixels(uri) - pixels(before)).mean() > 10
+    assert "instant-lite" in caption(page)
+    for mode in ("Instant", "Optimize", "Masks", "Texture networks"):
+        expect(page.get_by_text(mode).first).to_be_visible()
+
+
+def test_another_sample_and_another_style(page):
+    first = result(page)
+    page.get_by_title("Coffee", exact=True).click()
+    second = next_result(page, first)
+    expect(page.get_by_title("Coffee", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.get_by_title("Rose window", exact=True).click()
+    third = next_result(page, second)
+    assert np.abs(pixels(second) - pixels(third)).mean() > 10
+    assert caption(page).startswith("Coffee in Rose window")
+
+
+def test_the_strength_slider_moves_the_result_towards_the_photograph(page):
+    full, before = result(page), pixels(page.locator(".compare img.before").get_attribute("src"))
+    set_slider(page, "Style strength", "Home")
+    none = next_result(page, full)
+    assert np.abs(pixels(none) - before).mean() < 0.8 * np.abs(pixels(full) - before).mean()
+
+
+def test_blend_of_two_styles_by_weight(page):
+    alone = result(page)
+    page.get_by_text("Blend up to four styles").click()
+    page.get_by_title("Molten embers", exact=True).click()
+    blended = next_result(page, alone)
+    expect(page.get_by_role("slider", name=re.compile("Weight of"))).to_have_count(2)
+    set_slider(page, "Weight of Molten embers", "End")
+    shifted = next_result(page, blended)
+    assert "+ Molten embers" in caption(page)
+    assert np.abs(pixels(shifted) - pixels(alone)).mean() > np.abs(pixels(blended) - pixels(alone)).mean()
+
+
+def test_all_weights_zero_is_a_sentence_and_nothing_is_lost(page):
+    alone = result(page)
+    page.get_by_text("Blend up to four styles").click()
+    page.get_by_title("Molten embers", exact=True).click()
+    next_result(page, alone)
+    for slider in page.get_by_role("slider", name=re.compile("Weight of")).all():
+        slider.press("Home")
+    expect(page.get_by_text("at least one style needs a weight above 0")).to_be_visible()
+    assert result(page)
+
+
+def test_an_uploaded_photograph_and_its_download_in_every_format(page):
+    first = result(page)
+    upload(page, "garden.jpg", photograph(), "image/jpeg")
+    next_result(page, first)
+    assert caption(page).startswith("garden.jpg in")
+    for label, format in (("PNG", "PNG"), ("JPEG", "JPEG"), ("WEBP", "WEBP")):
+        file = download(page, label)
+        assert file.suggested_filename.startswith("garden-")
+        picture = Image.open(file.path())
+        assert (picture.format, picture.size) == (format, (768, 480))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        ("broken.jpg", photograph()[:300], "broken.jpg"),
+        ("tiny.png", photograph(12, 9, "PNG"), "12×9"),
+        ("text.png", b"<html>not a picture</html>", "text.png"),
+    ],
+)
+def test_a_bad_file_is_a_sentence_and_the_result_stays(page, name, data, sentence):
+    first = result(page)
+    upload(page, name, data, "image/png")
+    expect(page.get_by_test_id("stAlert").filter(has_text=sentence)).to_be_visible()
+    assert result(page) == first
+
+
+def test_a_png_made_here_restores_every_setting(page):
+    first = result(page)
+    page.get_by_title("Astronaut", exact=True).click()
+    second = next_result(page, first)
+    page.get_by_title("Kilim weave", exact=True).click()
+    third = next_result(page, second)
+    set_slider(page, "Style strength", "End")
+    wanted = next_result(page, third)
+    data = download(page, "PNG").path().read_bytes()
+    recipe = recipes.of_png(data)
+    assert recipe.content == Source(name="astronaut")
+    assert recipe.strength == MAX_STRENGTH
+
+    page.get_by_role("button", name="Surprise me").click()
+    other = next_result(page, wanted)
+    upload(page, "astronaut.png", data, "image/png")
+    assert next_result(page, other) == wanted
+    expect(page.get_by_role("slider", name="Style strength")).to_have_value(f"{MAX_STRENGTH}")
+
+
+def test_the_address_holds_the_settings(page, chromium):
+    first = result(page)
+    page.get_by_title("Rocket", exact=True).click()
+    wanted = next_result(page, first)
+    query = urllib.parse.parse_qs(urllib.parse.urlparse(page.url).query)
+    assert query["content"] == ["rocket"]
+    friend = chromium.new_page()
+    friend.goto(page.url)
+    assert result(friend) == wanted
+    friend.close()
+
+
+def test_a_link_that_makes_no_sense_is_a_sentence(page, address):
+    page.goto(f"{address}/?content=chelsea&strength=99")
+    expect(page.get_by_test_id("stAlert").filter(has_text="strength")).to_be_visible()
+    assert result(page)
+    page.goto(f"{address}/?content=unicorn&styles=woodcut-waves")
+    expect(page.get_by_test_id("stAlert").filter(has_text="unicorn")).to_be_visible()
+
+
+def test_the_strip_leads_back_to_earlier_results(page):
+    first = result(page)
+    page.get_by_title("Coffee", exact=True).click()
+    next_result(page, first)
+    page.locator(".gallery.strip button").last.click()
+    expect(page.locator(".compare img.after")).to_have_attribute("src", first)
+    expect(page.get_by_title("Chelsea", exact=True)).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_style_of_ones_own(page):
+    first = result(page)
+    page.get_by_role("button", name="Add your own style").click()
+    page.get_by_test_id("stFileUploaderDropzoneInput").last.set_input_files(
+        {"name": "wall.png", "mimeType": "image/png", "buffer": photograph(300, 300, "PNG")}
+    )
+    next_result(page, first)
+    assert "wall.png" in caption(page)
+
+
+def test_a_missing_model_is_offered_with_its_size(page):
+    first = result(page)
+    page.get_by_text("Size, colours, model").click()
+    page.get_by_text("Magenta's arbitrary stylization (92 MB to download)").click()
+    expect(page.get_by_role("button", name=re.compile("Download Magenta"))).to_be_visible()
+    expect(page.get_by_test_id("stAlert").filter(has_text="not on this machine")).to_be_visible()
+    assert result(page) == first
+
+
+def test_the_comparison_line_can_be_dragged(page):
+    figure = page.locator(".compare")
+    box = figure.bounding_box()
+    page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 2)
+    assert float(figure.evaluate("f => parseFloat(f.style.getPropertyValue('--at'))")) == pytest.approx(75, abs=3)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_the_result_first_and_nothing_sticks_out(chromium, address, scheme):
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(address)
+    result(page)
+    assert page.locator(".compare").bounding_box()["y"] < 600
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    first = result(page)
+    page.get_by_title("Halftone citrus", exact=True).tap()
+    next_result(page, first)
+    context.close()
+
+
+def test_the_camera(chromium, address):
+    context = chromium.new_context(permissions=["camera"])
+    page = context.new_page()
+    page.goto(address)
+    first = result(page)
+    page.get_by_text("Camera", exact=True).click()
+    page.get_by_role("button", name="Take Photo").click(timeout=PATIENCE)
+    next_result(page, first)
+    context.close()
