@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
+from tensorflow.types.experimental import ConcreteFunction
 
 from nst_core import colors, weights
 from nst_core.errors import BadRecipe
@@ -22,6 +23,7 @@ from nst_core.recipes import InstantRecipe
 from nst_core.stylizer import Step, Style
 
 Vector = np.ndarray  # (n,) float32
+CONTENT, STYLE = "placeholder", "placeholder_1"  # as the hub module's signature names them
 STYLE_SIDE = 256  # both predictors were trained on styles of this size
 
 
@@ -60,7 +62,7 @@ class VectorStylizer:
         """(1 − strength)·vector(content) + strength·Σ wᵢ·vectorᵢ, the wᵢ normalised to sum 1."""
         shares = np.array([style.weight for style in styles], np.float32)
         shares /= shares.sum()
-        blended = sum(share * self.vector(style.image) for share, style in zip(shares, styles, strict=True) if share)
+        blended = sum(share * self.vector(style.image) for share, style in zip(shares, styles, strict=True))
         if strength == 1:
             return np.asarray(blended)
         return (1 - strength) * self.vector(content) + strength * np.asarray(blended)
@@ -70,13 +72,23 @@ class VectorStylizer:
 
         Raises: BadRecipe without a style that has weight.
         """
-        if not any(style.weight > 0 for style in styles):
-            raise BadRecipe("Choose at least one style with a weight above 0.")
         start = time.perf_counter()
-        recolored = [Style(colors.prepare_style(s.image, content, recipe.color), s.weight) for s in styles]
+        active = with_weight(styles)
+        recolored = [Style(colors.prepare_style(s.image, content, recipe.color), s.weight) for s in active]
         result = self.transform(content, self.blend(content, recolored, recipe.strength))
         image = colors.finish(result, content, recipe.color)
         yield Step(1, 1, {}, image, time.perf_counter() - start)
+
+
+def with_weight(styles: Sequence[Style]) -> list[Style]:
+    """The styles that take part.
+
+    Raises: BadRecipe when none does.
+    """
+    active = [style for style in styles if style.weight > 0]
+    if not active:
+        raise BadRecipe("Choose at least one style with a weight above 0.")
+    return active
 
 
 # --- instant-lite ---------------------------------------------------------------------------------------------------
@@ -196,40 +208,42 @@ def squares(image: Image, side: int) -> np.ndarray:
 class Magenta(VectorStylizer):
     """TF-Hub's arbitrary-image-stylization-v1-256, cut in two where its style vector of 768 numbers passes.
 
-    The module's signature maps (content, style) to a picture; frozen and pruned twice, its graph gives predictor and
-    transformer with the module's own numbers. A module without such a vector is called whole.
+    The module's signature maps (content, style) to a picture; its two halves are predictor and transformer, with the
+    module's own numbers. A module without such a vector is called whole.
     """
 
     name = "magenta"
 
     def __init__(self, folder: Path | None = None) -> None:
         super().__init__()
-        module = tf.saved_model.load(str(folder or weights.path("magenta")))
-        frozen = convert_variables_to_constants_v2(module.signatures["serving_default"], aggressive_inlining=True)
-        graph, output = frozen.graph.as_graph_def(), frozen.outputs[0].name
-        wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
-        content, style = "placeholder:0", "placeholder_1:0"
-        vectors = [f"{node.name}:0" for node in graph.node if node.name.endswith("bottleneck/Mean")]
-        self.has_vector = len(vectors) == 1
-        self._whole = wrapped.prune([content, style], output)
-        if self.has_vector:
-            self._predict = wrapped.prune(style, vectors[0])
-            self._transform = wrapped.prune([content, vectors[0]], output)
+        self._module = tf.saved_model.load(str(folder or weights.path("magenta")))  # it owns the variables
+        self._whole = self._module.signatures["serving_default"]
+        halves = split(self._whole)
+        self.has_vector = halves is not None
+        if halves:
+            self._predict, self._transform = halves
 
     def predict(self, style: Image) -> Vector:
         return self._predict(self._style(style)).numpy()  # (1, 1, 1, 768)
 
     def transform(self, content: Image, vector: Vector) -> Image:
-        return self._run(self._transform, content, tf.constant(vector, tf.float32))
+        h, w, _ = content.shape
+        result = self._transform(self._content(content), tf.constant(vector, tf.float32))
+        return np.clip(result[0, :h, :w].numpy(), 0, 1)
 
     def stylize(self, content: Image, styles: Sequence[Style], recipe: InstantRecipe) -> Iterator[Step]:
         if self.has_vector:
             yield from super().stylize(content, styles, recipe)
             return
-        start = time.perf_counter()
-        style = only_style(styles, recipe)
-        result = self._run(self._whole, content, self._style(colors.prepare_style(style.image, content, recipe.color)))
+        start, (h, w, _) = time.perf_counter(), content.shape
+        style = colors.prepare_style(only_style(styles, recipe).image, content, recipe.color)
+        outputs = self._whole(**{CONTENT: self._content(content), STYLE: self._style(style)})
+        result = np.clip(next(iter(outputs.values()))[0, :h, :w].numpy(), 0, 1)
         yield Step(1, 1, {}, colors.finish(result, content, recipe.color), time.perf_counter() - start)
+
+    @staticmethod
+    def _content(content: Image) -> tf.Tensor:
+        return tf.constant(pad_to_multiple(content, 4)[None])
 
     @staticmethod
     def _style(style: Image) -> tf.Tensor:
@@ -237,10 +251,50 @@ class Magenta(VectorStylizer):
         h, w, _ = style.shape
         return tf.constant(fit(style, round(STYLE_SIDE * max(h, w) / min(h, w)))[None])
 
-    @staticmethod
-    def _run(function: Callable[..., tf.Tensor], content: Image, other: tf.Tensor) -> Image:
-        h, w, _ = content.shape
-        return np.clip(function(tf.constant(pad_to_multiple(content, 4)[None]), other).numpy()[0, :h, :w], 0, 1)
+
+def split(signature: ConcreteFunction) -> tuple[Callable[..., tf.Tensor], Callable[..., tf.Tensor]] | None:
+    """The module's predictor (style → vector) and transformer (content, vector → picture); None where no vector is found.
+
+    A TF-1 module in a SavedModel is one call of one flat function, whose inputs are the signature's and the handles of the
+    variables. So the halves are parts of its graph, and share the variables with the module; frozen to constants, as
+    graphs are usually cut, they would take 8 s instead of 1 to load and three times the memory.
+    """
+    calls = [op for op in signature.graph.get_operations() if op.type.endswith("PartitionedCall")]
+    if len(calls) != 1:
+        return None
+    library = signature.graph.as_graph_def().library
+    (body,) = (f for f in library.function if f.signature.name == calls[0].get_attr("f").name)
+    graph, flat_names = function_def_to_graph_def(body)
+    vectors = [f"{node.name}:0" for node in graph.node if node.name.endswith("bottleneck/Mean")]
+    if len(vectors) != 1 or len(body.ret) != 1:
+        return None
+    handles = {inner.name: outer for outer, inner in signature.graph.captures}
+    inputs = {t.name: f"{arg.name}:0" for t, arg in zip(calls[0].inputs, body.signature.input_arg, strict=True)}
+    bound = {inputs[name]: handle for name, handle in handles.items()}
+    (output,) = (flat_names[name] for name in body.ret.values())
+    content, style = inputs[f"{CONTENT}:0"], inputs[f"{STYLE}:0"]
+    return cut(graph, [style], vectors[0], bound), cut(graph, [content, vectors[0]], output, bound)
+
+
+def cut(
+    graph: tf.compat.v1.GraphDef, inputs: Sequence[str], output: str, bound: Mapping[str, tf.Tensor]
+) -> Callable[..., tf.Tensor]:
+    """The part of a graph between tensors, as a function of `inputs`; `bound` gives tensors that it takes from outside."""
+    nodes = {node.name: node for node in graph.node}
+    ends, part, ahead = {name.split(":")[0] for name in (*inputs, *bound)}, set[str](), [output]
+    while ahead:
+        name = ahead.pop().lstrip("^").split(":")[0]
+        if name not in part | ends:
+            part.add(name)
+            ahead += nodes[name].input
+    needed = tf.compat.v1.GraphDef(node=[nodes[name] for name in sorted(part)], versions=graph.versions)
+    used = {source.split(":")[0] for node in needed.node for source in node.input}
+
+    def between(*tensors: tf.Tensor) -> tf.Tensor:
+        outside = {name: tf.identity(t) for name, t in bound.items() if name.split(":")[0] in used}
+        return tf.graph_util.import_graph_def(needed, outside | dict(zip(inputs, tensors, strict=True)), [output], name="")[0]
+
+    return tf.function(between, input_signature=[tf.TensorSpec(None) for _ in inputs]).get_concrete_function()
 
 
 def only_style(styles: Sequence[Style], recipe: InstantRecipe) -> Style:
@@ -248,8 +302,8 @@ def only_style(styles: Sequence[Style], recipe: InstantRecipe) -> Style:
 
     Raises: BadRecipe.
     """
-    active = [style for style in styles if style.weight > 0]
-    if len(active) != 1 or recipe.strength != 1:
+    active = with_weight(styles)
+    if len(active) > 1 or recipe.strength != 1:
         raise BadRecipe(
             "This Magenta module hides its style vector, so strength and blends are not available: "
             "choose one style at strength 1, or the model instant-lite."

@@ -12,8 +12,10 @@ Environment: `NST_MODEL_DIR` (downloads; default the platform's cache directory)
 import hashlib
 import os
 import shutil
+import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -111,15 +113,18 @@ def _embedded(name: str, title: str) -> Model:
 
 def _keras(name: str, md5: str, megabytes: float) -> Model:
     file = f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
-    url = f"{_KERAS}/{name}/{file}"
+    url, checksum, title = f"{_KERAS}/{name}/{file}", f"md5:{md5}", name.upper().replace("VGG", "VGG-")
+
+    def target() -> Path:
+        return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models" / file
 
     def find() -> Path | None:
-        return folder / file if (folder / file).is_file() else None
+        return target() if target().is_file() else None
 
-    title = name.upper().replace("VGG", "VGG-")
-    fetch = lambda: _fetch_file(url, folder / file, f"md5:{md5}", title)  # noqa: E731
-    return Model(name, title, megabytes, url, "CC BY 4.0 (VGG, Oxford)", find, fetch, f"md5:{md5}")
+    def fetch() -> None:
+        _fetch_file(url, target(), checksum, title)
+
+    return Model(name, title, megabytes, url, "CC BY 4.0 (VGG, Oxford)", find, fetch, checksum)
 
 
 def _fetch_file(url: str, target: Path, checksum: str, title: str) -> None:
@@ -131,7 +136,7 @@ def _fetch_file(url: str, target: Path, checksum: str, title: str) -> None:
     try:
         pooch.retrieve(url, checksum, fname=target.name, path=target.parent, downloader=downloader)
     except (requests.RequestException, OSError, ValueError) as error:  # ValueError: the checksum does not match
-        raise DownloadFailed(_apology(title, error)) from error
+        raise DownloadFailed(_apology(title, _reason(error))) from error
 
 
 # --- Magenta --------------------------------------------------------------------------------------------------------
@@ -146,62 +151,106 @@ def _hub_cache() -> Path:
     return Path(os.environ.get("TFHUB_CACHE_DIR") or model_dir() / "tfhub")
 
 
-def _find_magenta() -> Path | None:
-    handle = magenta_handle()
-    candidates = [Path(handle), _hub_cache() / hashlib.sha1(handle.encode()).hexdigest(), _kaggle_copy()]
-    return next((folder for folder in candidates if (folder / "saved_model.pb").is_file()), None)
+def _hub_copy() -> Path:
+    return _hub_cache() / hashlib.sha1(magenta_handle().encode()).hexdigest()
 
 
 def _kaggle_copy() -> Path:
     return model_dir() / "magenta-from-kaggle"
 
 
+def _find_magenta() -> Path | None:
+    candidates = (Path(magenta_handle()), _hub_copy(), _kaggle_copy())
+    return next((folder for folder in candidates if _complete(folder)), None)
+
+
+def _complete(folder: Path) -> bool:
+    """A SavedModel with every shard of its weights: a stream cut between two of its files ends without an error."""
+    variables = folder / "variables"
+    shards = [file.name for file in variables.glob("variables.data-*-of-*")]
+    found = (folder / "saved_model.pb").is_file() and (variables / "variables.index").is_file()
+    return found and bool(shards) and len(shards) == int(shards[0][-5:])  # variables.data-00000-of-00002
+
+
 def _fetch_magenta() -> None:
     """TF-Hub first, then Kaggle. Imports TensorFlow: call it in a worker or on the command line, never in a page."""
     try:
-        _fetch_from_hub(magenta_handle())
+        _fetch_from_hub()
     except DownloadFailed as first:
         if magenta_handle() != MAGENTA_HANDLE:
             raise  # somebody's own mirror: its failure is to be seen, not papered over
         try:
             _fetch_from_kaggle()
         except DownloadFailed as second:
-            raise DownloadFailed(f"{first} Kaggle, the second source, failed too.") from second
+            reasons = f"{_reason(first.__cause__)}; Kaggle, the second source: {_reason(second.__cause__)}"
+            raise DownloadFailed(_apology("The Magenta model", reasons)) from second
 
 
-def _fetch_from_hub(handle: str) -> None:
-    import socket
+def _fetch_from_hub() -> None:
     import tarfile
+    from http.client import HTTPException
 
+    import tensorflow as tf
     import tensorflow_hub
 
-    os.environ["TFHUB_CACHE_DIR"] = str(_hub_cache())
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_TIMEOUT)  # tensorflow_hub passes none to urlopen
+    faults = (OSError, ValueError, RuntimeError, EOFError, HTTPException, tarfile.TarError, tf.errors.OpError)
+    _discard_hub_copy()  # what is there and not complete, tensorflow_hub would take for the module
     try:
-        tensorflow_hub.resolve(handle)
-    except (OSError, ValueError, RuntimeError, EOFError, tarfile.TarError) as error:
-        raise DownloadFailed(_apology("The Magenta model", error)) from error
+        with _hub_settings():
+            tensorflow_hub.resolve(magenta_handle())
+        if _find_magenta() is None:
+            raise OSError("the archive is not complete")
+    except faults as error:
+        _discard_hub_copy()
+        raise DownloadFailed(_apology("The Magenta model", _reason(error))) from error
+
+
+@contextmanager
+def _hub_settings() -> Iterator[None]:
+    """Our cache and a timeout for tensorflow_hub, which takes neither as an argument."""
+    cache, timeout = os.environ.get("TFHUB_CACHE_DIR"), socket.getdefaulttimeout()
+    os.environ["TFHUB_CACHE_DIR"] = str(_hub_cache())
+    socket.setdefaulttimeout(_TIMEOUT)
+    try:
+        yield
     finally:
-        socket.setdefaulttimeout(before)
+        socket.setdefaulttimeout(timeout)
+        if cache is None:
+            del os.environ["TFHUB_CACHE_DIR"]  # or a later NST_MODEL_DIR would not count
+
+
+def _discard_hub_copy() -> None:
+    shutil.rmtree(_hub_copy(), ignore_errors=True)
+    _hub_copy().with_suffix(".descriptor.txt").unlink(missing_ok=True)
 
 
 def _fetch_from_kaggle() -> None:
+    import tarfile
+
     import kagglehub
     from kagglehub import exceptions as kaggle
 
-    faults = (kaggle.BackendError, kaggle.NotFoundError, kaggle.DataCorruptionError, kaggle.UnauthenticatedError)
-    model_dir().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=model_dir(), ignore_cleanup_errors=True) as beside:
-        try:
-            kagglehub.model_download(MAGENTA_ON_KAGGLE, output_dir=beside)
-        except (OSError, ValueError, RuntimeError, *faults) as error:
-            raise DownloadFailed(_apology("The Magenta model", error)) from error
-        shutil.move(beside, _kaggle_copy())
+    theirs = (kaggle.BackendError, kaggle.NotFoundError, kaggle.DataCorruptionError, kaggle.UnauthenticatedError)
+    faults = (OSError, ValueError, RuntimeError, EOFError, tarfile.TarError, *theirs)
+    try:
+        model_dir().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=model_dir()) as beside:
+            folder = Path(beside) / "module"
+            kagglehub.model_download(MAGENTA_ON_KAGGLE, output_dir=str(folder))
+            if not _complete(folder):
+                raise OSError("files are missing")
+            shutil.rmtree(_kaggle_copy(), ignore_errors=True)
+            folder.rename(_kaggle_copy())
+    except faults as error:
+        raise DownloadFailed(_apology("The Magenta model", _reason(error))) from error
 
 
-def _apology(title: str, error: BaseException) -> str:
-    reason = " ".join(str(error).split())[:160] or type(error).__name__
+def _reason(error: BaseException | None) -> str:
+    """What an error says, on one line and not too long a one."""
+    return " ".join(str(error).split())[:160] or type(error).__name__
+
+
+def _apology(title: str, reason: str) -> str:
     return f"{title} could not be downloaded ({reason}). The embedded models go on working; try again later."
 
 

@@ -8,26 +8,11 @@ import urllib.parse
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from nst_core import recipes
 from nst_core.recipes import MAX_STRENGTH, Source
-from tests import browser
 from tests.browser import PATIENCE, caption, next_result, result
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    with browser.served(NST_MODEL_DIR=str(tmp_path_factory.mktemp("models"))) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser_ = browser.launch(playwright)
-        yield browser_
-        browser_.close()
 
 
 @pytest.fixture

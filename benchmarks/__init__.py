@@ -1,0 +1,1 @@
+"""What the models cost and how good they are; run as `python -m benchmarks.NAME`."""

@@ -1,0 +1,342 @@
+"""Instant: exact shapes, the algebra of style vectors, colours, and both models against references."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.lib.stride_tricks import sliding_window_view
+
+from nst_core import images, instant, weights
+from nst_core.errors import BadRecipe, ModelUnavailable
+from nst_core.instant import InstantLite, Magenta
+from nst_core.recipes import Color, InstantRecipe
+from nst_core.stylizer import Style
+
+ODD_SIZES = [(61, 83), (32, 32), (64, 200), (131, 34)]
+
+
+def picture(seed, height=61, width=83, low=0.0, high=1.0):
+    """Soft blobs, float32 (h, w, 3) in [low, high]."""
+    coarse = np.random.default_rng(seed).uniform(0, 1, (6, 8, 3)).astype(np.float32)
+    return low + (high - low) * images.resize(coarse, height, width)
+
+
+CONTENT, A, B = picture(0), picture(1, 70, 90), picture(2, 90, 64)
+
+
+def stylized(stylizer, content, *styles, **settings):
+    """The picture of the one Step. A style is a picture, or (picture, weight)."""
+    styles = [Style(*style) if isinstance(style, tuple) else Style(style) for style in styles]
+    (step,) = stylizer.stylize(content, styles, InstantRecipe(**settings))
+    assert (step.iteration, step.total) == (1, 1) and step.seconds > 0
+    return step.image
+
+
+def is_picture(image, shape):
+    return image.shape == shape and image.dtype == np.float32 and image.min() >= 0 and image.max() <= 1
+
+
+@pytest.fixture(scope="module")
+def lite():
+    return InstantLite()
+
+
+@pytest.fixture(scope="module")
+def magenta(hub_module):
+    return Magenta(hub_module)
+
+
+@pytest.fixture(params=["lite", "magenta"])
+def either(request):
+    """Both models: what follows holds for each."""
+    return request.getfixturevalue(request.param)
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("height", "width"), ODD_SIZES)
+def test_the_result_has_exactly_the_contents_shape(either, height, width):
+    result = stylized(either, picture(3, height, width), A)
+    assert is_picture(result, (height, width, 3))
+    assert result.std() > 0.01
+
+
+def test_the_same_again_is_the_same(either):
+    assert np.array_equal(stylized(either, CONTENT, A), stylized(either, CONTENT, A))
+
+
+def test_padding_to_a_multiple_changes_nothing_inside(lite):
+    """A row and a column of reflection shift the statistics a little; away from the seam the picture stays."""
+    even = picture(4, 96, 96)
+    whole, cropped = stylized(lite, even, A), stylized(lite, even[:95, :95], A)
+    assert np.abs(whole[:80, :80] - cropped[:80, :80]).mean() < 0.01
+
+
+def test_styles_of_any_shape_are_taken(either):
+    for height, width in ((32, 256), (256, 32), (33, 32)):
+        assert is_picture(stylized(either, picture(0, 32, 36), picture(5, height, width)), (32, 36, 3))
+
+
+# --- vectors ----------------------------------------------------------------------------------------------------------
+
+
+def test_strength_moves_the_vector_from_the_contents_to_the_styles(either):
+    own, other = either.vector(CONTENT), either.vector(A)
+    for strength in (0, 0.25, 1, 1.5):
+        expected = (1 - strength) * own + strength * other
+        assert either.blend(CONTENT, [Style(A)], strength) == pytest.approx(expected, abs=1e-6)
+
+
+def test_strength_shows(either):
+    weak, half, full = (stylized(either, CONTENT, A, strength=strength) for strength in (0, 0.5, 1))
+    assert np.abs(full - weak).mean() > 1e-3
+    assert np.abs(half - weak).mean() < np.abs(full - weak).mean()
+
+
+def test_strength_zero_is_the_content_in_its_own_style(either):
+    assert stylized(either, CONTENT, A, strength=0) == pytest.approx(stylized(either, CONTENT, CONTENT), abs=1e-5)
+
+
+def test_a_blend_of_a_with_a_is_a(either):
+    assert stylized(either, CONTENT, (A, 0.3), (A, 0.7)) == pytest.approx(stylized(either, CONTENT, A), abs=1e-5)
+
+
+def test_a_blend_is_the_weighted_mean_of_vectors(either):
+    blend = either.blend(CONTENT, [Style(A, 0.75), Style(B, 0.25)], 1)
+    assert blend == pytest.approx(0.75 * either.vector(A) + 0.25 * either.vector(B), abs=1e-6)
+
+
+def test_only_the_ratio_of_weights_counts(either):
+    small, large = ([Style(A, weight), Style(B, 3 * weight)] for weight in (0.1, 1.0))
+    assert either.blend(CONTENT, small, 1) == pytest.approx(either.blend(CONTENT, large, 1), abs=1e-6)
+
+
+def test_a_style_without_weight_is_not_predicted():
+    fresh = InstantLite()
+    result = stylized(fresh, CONTENT, A, (B, 0.0))
+    assert fresh.predictions == 1
+    assert np.array_equal(result, stylized(fresh, CONTENT, A))
+
+
+def test_moving_strength_and_blend_runs_only_the_transformer(either):
+    stylized(either, CONTENT, A, B, strength=0.5)
+    before = either.predictions
+    for strength, weight in ((0.0, 0.5), (0.7, 0.1), (1.5, 0.9)):
+        stylized(either, CONTENT, (A, weight), (B, 1 - weight), strength=strength)
+    assert either.predictions == before
+
+
+def test_a_second_picture_with_the_same_style_costs_no_prediction(either):
+    stylized(either, CONTENT, A)
+    before = either.predictions
+    stylized(either, picture(6, 48, 40), A.copy())
+    assert either.predictions == before
+
+
+def test_vectors_are_forgotten_oldest_first():
+    fresh = InstantLite()
+    fresh.remembered = 2
+    for style in (A, B, CONTENT, B, A):
+        fresh.vector(style)
+    assert fresh.predictions == 4  # A made room for CONTENT, B stayed
+    assert len(fresh._vectors) == 2
+
+
+@pytest.mark.parametrize("styles", [[], [(A, 0.0)], [(A, 0.0), (B, 0.0)]])
+def test_nothing_to_paint_with_is_a_sentence(lite, magenta, plain_module, styles):
+    for stylizer in (lite, magenta, Magenta(plain_module)):
+        with pytest.raises(BadRecipe, match=r"^Choose at least one style with a weight above 0\.$"):
+            stylized(stylizer, CONTENT, *styles)
+
+
+# --- colour -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("color", Color)
+def test_every_colour_mode_gives_a_picture_of_its_own(lite, color):
+    result = stylized(lite, CONTENT, A, color=color)
+    assert is_picture(result, CONTENT.shape)
+    plain = stylized(lite, CONTENT, A)
+    assert np.array_equal(result, plain) == (color is Color.STYLE)
+
+
+def test_luminance_keeps_the_chroma(lite):
+    """R − G and G − B, hence I and Q, are the content's wherever nothing was clipped."""
+    content = picture(7, low=0.4, high=0.6)
+    result = stylized(lite, content, A, color=Color.LUMINANCE)
+    inside = ((result > 0) & (result < 1)).all(-1)
+    assert inside.mean() > 0.5
+    assert np.diff(result)[inside] == pytest.approx(np.diff(content)[inside], abs=1e-5)
+    assert np.abs(result - content).mean() > 0.01
+
+
+# --- instant-lite against a reference ---------------------------------------------------------------------------------
+
+
+def conv(x, kernel, stride=1, pad=((0, 0), (0, 0)), mode="constant"):
+    """(h, w, i) and (k, k, i, o) to (h', w', o), in float64, sum by sum."""
+    windows = sliding_window_view(np.pad(x, (*pad, (0, 0)), mode), kernel.shape[:2], (0, 1))[::stride, ::stride]
+    return np.einsum("hwikl,klio->hwo", windows, kernel.astype(np.float64), optimize=True)
+
+
+def reflected(x, kernel, stride=1):
+    p = len(kernel) // 2
+    return conv(x, kernel, stride, ((p, p), (p, p)), "reflect")
+
+
+def instance_norm(x, vector, dense, bias):
+    scale, shift = np.split(vector.astype(np.float64) @ dense + bias, 2)
+    return (x - x.mean((0, 1))) / np.sqrt(x.var((0, 1)) + 1e-5) * (1 + scale) + shift
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
+def reference_transform(x, vector, arrays):
+    """The architecture as it was trained (`nst_core/training`), read off its description layer by layer."""
+    v = [arrays[f"transformer/{i}"] for i in range(sum(key.startswith("transformer/") for key in arrays))]
+    norm = lambda x, i: instance_norm(x, vector, v[i + 1], v[i + 2])  # noqa: E731
+    x = relu(norm(reflected(x, v[0], 2), 0))
+    x = relu(norm(reflected(x, v[3], 2), 3))
+    last = len(v) - 5  # of the layer after the enlargement: kernel, dense, bias; then the output's kernel and bias
+    for i in range(6, last, 6):
+        y = relu(norm(reflected(x, v[i]), i))
+        x = x + norm(reflected(y, v[i + 3]), i + 3)
+    x = x.repeat(2, 0).repeat(2, 1)
+    x = relu(norm(reflected(x, v[last]), last))
+    x = reflected(x, v[-2]) + v[-1]  # (h/2, w/2, 12): a 2×2 block of RGB a pixel
+    h, w, _ = x.shape
+    x = x.reshape(h, w, 2, 2, 3).swapaxes(1, 2).reshape(2 * h, 2 * w, 3)
+    return 1 / (1 + np.exp(-x))
+
+
+def reference_predict(x, arrays):
+    """(256, 256, 3) to (100,): stride 2 with SAME padding puts the odd row below and to the right."""
+    v = [arrays[f"predictor/{i}"] for i in range(sum(key.startswith("predictor/") for key in arrays))]
+    x, pooled = x * 2.0 - 1, []
+    for i in range(0, len(v) - 4, 4):
+        x = relu(conv(x, v[i], 2, ((0, 1), (0, 1))) + v[i + 1])
+        x = relu(conv(x, v[i + 2], 1, ((1, 1), (1, 1))) + v[i + 3])
+        pooled += [x.mean((0, 1)), np.sqrt(x.var((0, 1)) + 1e-5)]
+    return relu(np.concatenate(pooled) @ v[-4] + v[-3]) @ v[-2] + v[-1]
+
+
+@pytest.mark.parametrize(("height", "width"), [(24, 36), (32, 20)])
+def test_transformer_is_the_trained_architecture(lite, height, width):
+    content, vector = picture(8, height, width), lite.vector(A)
+    expected = reference_transform(content, vector, weights.load("instant-lite"))
+    assert expected.std() > 0.05
+    assert lite.transform(content, vector) == pytest.approx(expected, abs=1e-4)
+
+
+def test_predictor_is_the_trained_architecture(lite):
+    style = picture(9, 256, 256)
+    expected = reference_predict(style, weights.load("instant-lite"))
+    assert lite.predict(style) == pytest.approx(expected, abs=1e-4 * np.abs(expected).max())
+
+
+def test_upsampling_kernel_is_nearest_times_two_then_convolution():
+    random = np.random.default_rng(10)
+    x, kernel = random.normal(size=(5, 7, 4)), random.normal(size=(3, 3, 4, 6)).astype(np.float32)
+    expected = reflected(x.repeat(2, 0).repeat(2, 1), kernel)  # (10, 14, 6)
+    small = tf.constant(x[None], tf.float32)
+    phases = instant.convolve(small, tf.constant(instant.upsampling_kernel(kernel)), mode="SYMMETRIC")
+    assert tf.nn.depth_to_space(phases, 2)[0].numpy() == pytest.approx(expected, abs=1e-4)
+
+
+def test_upsampling_kernel_by_hand():
+    """One channel, kernel 1…9. The upper left phase sees the small map's row above once and its own row twice."""
+    kernel = np.arange(1, 10, dtype=np.float32).reshape(3, 3, 1, 1)  # rows 1 2 3, 4 5 6, 7 8 9
+    phases = instant.upsampling_kernel(kernel)[:, :, 0]  # (3, 3, 4)
+    assert phases[..., 0].tolist() == [[1, 5, 0], [11, 28, 0], [0, 0, 0]]  # 2+3, 4+7, 5+6+8+9
+    assert phases[..., 3].tolist() == [[0, 0, 0], [0, 12, 9], [0, 15, 9]]  # 1+2+4+5, 3+6, 7+8, 9
+    assert phases.sum((0, 1)).tolist() == [45] * 4
+
+
+def test_style_norm_by_hand():
+    """One channel of 0, 2: mean 1, deviation 1. Scale 1 + 1, shift 3: ±1 becomes 1 and 5."""
+    x = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1))
+    assert instant.style_norm(x, tf.constant([1.0, 3.0])).numpy().ravel() == pytest.approx([1, 5], abs=1e-4)
+
+
+def test_pad_to_multiple_by_hand():
+    row = np.arange(5, dtype=np.float32).reshape(1, 5, 1).repeat(4, 0).repeat(3, 2)
+    assert instant.pad_to_multiple(row, 4)[0, :, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
+    assert instant.pad_to_multiple(row, 4).shape == (4, 8, 3)
+
+
+# --- what the predictor sees of a style -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("height", "width", "count"), [(64, 64, 1), (300, 300, 1), (64, 65, 2), (64, 200, 4), (40, 320, 8)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_squares_cover_the_picture(height, width, count, turned):
+    ramp = np.linspace(0, 1, width, dtype=np.float32)[None, :, None] * np.ones((height, 1, 3), np.float32)
+    pieces = instant.squares(ramp.swapaxes(0, 1) if turned else ramp, 64)
+    assert pieces.shape == (count, 64, 64, 3)
+    along = pieces[:, :, 0, 0] if turned else pieces[:, 0, :, 0]  # (n, 64), rising
+    step = 2 / (64 * max(height, width) / min(height, width))
+    assert along[0, 0] < step and along[-1, -1] > 1 - step
+    assert (along[1:, 0] <= along[:-1, -1] + step).all()  # no gap
+
+
+def test_a_wide_style_is_the_mean_of_its_squares(lite):
+    wide = picture(11, 64, 128)
+    left, right = instant.squares(wide, instant.STYLE_SIDE)
+    assert lite.predict(wide) == pytest.approx((lite.predict(left) + lite.predict(right)) / 2, abs=1e-4)
+
+
+# --- the hub's graph --------------------------------------------------------------------------------------------------
+
+
+def test_split_equals_the_whole_call(magenta, hub_module):
+    content, style = picture(12, 64, 96), picture(13, 256, 256)
+    whole = tf.saved_model.load(str(hub_module)).signatures["serving_default"]
+    (expected,) = whole(placeholder=tf.constant(content[None]), placeholder_1=tf.constant(style[None])).values()
+    assert expected.numpy().std() > 0.01
+    assert magenta.has_vector
+    assert np.abs(stylized(magenta, content, style) - expected[0].numpy()).max() < 1e-5
+
+
+def test_the_vector_has_768_numbers(magenta):
+    assert magenta.vector(A).size == 768
+
+
+def test_a_module_without_vector_is_called_whole(plain_module):
+    plain = Magenta(plain_module)
+    assert not plain.has_vector
+    expected = CONTENT / 2 + images.resize(A, 256, 329).mean((0, 1)) / 2
+    assert stylized(plain, CONTENT, A) == pytest.approx(expected, abs=1e-3)
+    assert is_picture(stylized(plain, CONTENT, A, (B, 0.0), color=Color.LUMINANCE), CONTENT.shape)
+
+
+@pytest.mark.parametrize(("styles", "strength"), [([A], 0.5), ([A], 0), ([(A, 0.5), (B, 0.5)], 1)])
+def test_a_module_without_vector_has_no_strength_and_no_blend(plain_module, styles, strength):
+    with pytest.raises(BadRecipe, match=r"^This Magenta module .* strength and blends are not available: .*\.$"):
+        stylized(Magenta(plain_module), CONTENT, *styles, strength=strength)
+
+
+# --- by name ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nothing_loaded(monkeypatch, empty_caches):
+    monkeypatch.setattr(instant, "_loaded", {})
+
+
+def test_auto_is_instant_lite_until_magenta_is_here(nothing_loaded, monkeypatch, plain_module):
+    assert instant.stylizer("auto") is instant.stylizer("instant-lite")
+    monkeypatch.setenv("NST_MAGENTA_HANDLE", str(plain_module))
+    assert instant.stylizer("auto") is instant.stylizer("magenta")
+    assert instant.stylizer("magenta").name == "magenta"
+
+
+def test_magenta_that_is_not_here_says_how_to_get_it(nothing_loaded):
+    with pytest.raises(ModelUnavailable, match=r"92 MB.*--download magenta"):
+        instant.stylizer("magenta")
+
+
+def test_warm_up_loads_what_works_offline(nothing_loaded):
+    instant.warm_up()
+    assert set(instant._loaded) == {"instant-lite"}
