@@ -37,7 +37,7 @@ def served(**environment: str) -> Iterator[str]:
     address = f"http://localhost:{port}"
     try:
         deadline = time.monotonic() + PATIENCE / 1000
-        while not _healthy(address):
+        while not healthy(address):
             assert server.poll() is None and time.monotonic() < deadline, "the server did not come up"
             time.sleep(0.05)
         yield address
@@ -46,7 +46,7 @@ def served(**environment: str) -> Iterator[str]:
         server.wait(30)
 
 
-def _healthy(address: str) -> bool:
+def healthy(address: str) -> bool:
     try:
         return urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).status == 200
     except OSError:
