@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test lint format bench styles screenshot clean
+.PHONY: run test lint format bench styles screenshot chromium clean
 
 run: $(VENV)/.app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -22,6 +22,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.instant
 
 styles: $(VENV)/.app
@@ -31,11 +32,11 @@ screenshot: $(VENV)/.dev chromium
 	$(BIN)/python -m tests.screenshot
 
 # the system's Chromium, else Debian's package as root, else Playwright's own download
-.PHONY: chromium
 chromium: $(VENV)/.dev
-	@command -v chromium chromium-browser google-chrome >/dev/null \
-	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
-	|| $(BIN)/playwright install --with-deps chromium
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	else $(BIN)/playwright install chromium; fi
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

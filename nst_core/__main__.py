@@ -1,61 +1,138 @@
-"""The command line: `python -m nst_core instant | models | recipe`. The same recipes as the pages.
+"""The command line: `python -m nst_core instant | optimize | models | recipe`. The same recipes as the pages.
 
-Exit 0: done. 2: a mistake of the user's, one line on standard error. 1: a fault of ours or of the machine.
+Exit 0: done. 2: a mistake of the user's, one line on standard error. 1: a fault of ours or of the machine. 130: Ctrl-C.
 """
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.exceptions import TyperException
 
-from nst_core import images, recipes, weights
-from nst_core.engine import Engine
-from nst_core.errors import BadPicture, BadRecipe, Failure, UserError
-from nst_core.images import Image
-from nst_core.recipes import DEFAULT_SIZE, Color, InstantRecipe, Source, StyleSource
-from nst_core.stylizer import Step, Style
-
-STARTUP = 120  # seconds that a worker may take to load its models
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
-FORMATS: dict[str, images.Format] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+from nst_core import commands, recipes, weights
+from nst_core.errors import BadRecipe, Failure, UserError
+from nst_core.recipes import DEFAULT_SIZE, PRESETS, Color, OptimizeRecipe
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 recipe_app = typer.Typer(no_args_is_help=True, help="The recipes that pictures made here carry.")
 app.add_typer(recipe_app, name="recipe")
 
+# Options that commands share.
+Pictures = Annotated[list[Path], typer.Argument(metavar="CONTENT STYLE…", help="Content, then up to four styles.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="A picture, or a folder where CONTENT is one.")]
+Shares = Annotated[str, typer.Option("--weights", help="Shares of the styles, such as 0.7,0.3.")]
+Also = Annotated[list[Path] | None, typer.Option(help="A further content picture; may be repeated.")]
+
 
 @app.command()
 def instant(
-    pictures: Annotated[list[Path], typer.Argument(metavar="CONTENT STYLE…", help="Content, then up to four styles.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="A picture, or a folder where CONTENT is one.")],
-    weights_: Annotated[str, typer.Option("--weights", help="Shares of the styles, such as 0.7,0.3.")] = "",
+    pictures: Pictures,
+    out: Out,
+    weights_: Shares = "",
     strength: Annotated[float, typer.Option(help="0: the content's own style; 1: the style's; up to 1.5.")] = 1.0,
     size: Annotated[int, typer.Option(help="Longer side of the result, in pixels.")] = DEFAULT_SIZE,
     engine: Annotated[Literal["auto", "magenta", "instant-lite"], typer.Option(help="Which model.")] = "auto",
     color: Annotated[Color, typer.Option(help="Whose colours the result wears.")] = Color.STYLE,
-    also: Annotated[list[Path] | None, typer.Option(help="A further content picture; may be repeated.")] = None,
+    also: Also = None,
 ) -> None:
     """Stylize a picture, or several, or every picture in a folder, in one pass each."""
-    if len(pictures) < 2:
-        raise BadRecipe("Name a content picture (or a folder of them) and at least one style.")
-    content, *style_paths = pictures
-    shares = _shares(weights_, len(style_paths))
-    named = [StyleSource(source=_source(path), weight=share) for path, share in zip(style_paths, shares, strict=True)]
+    content, style_paths = commands.content_and_styles(pictures)
     recipe = recipes.instant(
-        styles=named,
+        styles=commands.style_sources(style_paths, commands.shares(weights_, len(style_paths))),
         strength=strength,
         size=size,
         engine=weights.best_instant() if engine == "auto" else engine,
         color=color,
     )
     weights.path(recipe.engine)
-    styles = [Style(_read(path), share) for path, share in zip(style_paths, shares, strict=True)]
+    styles = commands.styles(style_paths, recipe.styles)
     if also or content.is_dir():
-        _stylize_many([content, *(also or [])], styles, recipe, out)
+        commands.stylize_many([content, *(also or [])], styles, recipe, out)
     else:
-        _stylize_one(content, styles, recipe, out)
+        commands.stylize_one(content, styles, recipe, out)
+
+
+@app.command()
+def optimize(
+    pictures: Pictures,
+    out: Out,
+    preset: Annotated[str, typer.Option(help=f"Where to start from: {', '.join(PRESETS)}; else fast.")] = "",
+    recipe_file: Annotated[Path | None, typer.Option("--recipe", help="Your own instead, a JSON file.")] = None,
+    features: Annotated[Literal["vgg19", "vgg16", "vgg19-lite"] | None, typer.Option(help="Which network.")] = None,
+    iterations: Annotated[int | None, typer.Option(help="Over all sizes.")] = None,
+    size: Annotated[int | None, typer.Option(help="Longer side of the result, in pixels.")] = None,
+    weights_: Shares = "",
+    style_weight: Annotated[list[float] | None, typer.Option(help="Of all styles; or repeated, of each.")] = None,
+    content_weight: Annotated[float | None, typer.Option(help="Of the content.")] = None,
+    init: Annotated[str | None, typer.Option(help="Start from content, noise, style, or this picture.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the noise.")] = None,
+    color: Annotated[Color | None, typer.Option(help="Whose colours the result wears.")] = None,
+    also: Also = None,
+    log: Annotated[Path | None, typer.Option(help="Losses, a JSON object a step.")] = None,
+    timelapse: Annotated[Path | None, typer.Option(help="The run as a film, .gif or .mp4.")] = None,
+) -> None:
+    """Optimize a picture, or several, or every picture in a folder: slower, and closer to the style.
+
+    An option that is given goes before what the preset or the recipe says.
+    """
+    content, style_paths = commands.content_and_styles(pictures)
+    base = _base(preset, recipe_file)
+    shares, style_weight_ = _style_weights(weights_, style_weight or [], len(style_paths), base)
+    start, initial = _start(init)
+    given: dict[str, Any] = {
+        "features": features,
+        "iterations": iterations,
+        "size": size,
+        "style_weight": style_weight_,
+        "content_weight": content_weight,
+        "init": start,
+        "seed": seed,
+        "color": color,
+        "styles": commands.style_sources(style_paths, shares),
+    }
+    recipe = recipes.optimize(**dict(base) | {name: value for name, value in given.items() if value is not None})
+    weights.path(recipe.features)
+    styles = commands.styles(style_paths, recipe.styles)
+    if also or content.is_dir():
+        if log or timelapse or initial:
+            raise BadRecipe("--log, --timelapse and --init with a picture follow one content: leave them out for several.")
+        commands.stylize_many([content, *(also or [])], styles, recipe, out)
+    else:
+        first = commands.read(initial) if initial else None
+        commands.stylize_one(content, styles, recipe, out, initial=first, log=log, film=timelapse)
+
+
+def _base(preset: str, recipe_file: Path | None) -> OptimizeRecipe:
+    if preset and recipe_file:
+        raise BadRecipe("Give --preset or --recipe, not both.")
+    if recipe_file:
+        return commands.own_recipe(recipe_file)
+    if preset and preset not in PRESETS:
+        raise BadRecipe(f"There is no preset “{preset}”; there are {', '.join(PRESETS)}.")
+    return PRESETS[preset or "fast"]
+
+
+def _style_weights(text: str, given: list[float], count: int, base: OptimizeRecipe) -> tuple[list[float], float | None]:
+    """(shares of the styles, the weight that they share; None: the base's)"""
+    if len(given) < 2:
+        default = [style.weight for style in base.styles]
+        return commands.shares(text, count, default), given[0] if given else None
+    if text:
+        raise BadRecipe("Give --weights, or a --style-weight for each style, not both.")
+    if len(given) != count:
+        raise BadRecipe(f"The styles and --style-weight do not match, {count} and {len(given)}: give one, or one a style.")
+    if not (total := sum(given)) > 0:
+        raise BadRecipe("At least one --style-weight must be above 0.")
+    return [weight / total for weight in given], total
+
+
+def _start(init: str | None) -> tuple[str | None, Path | None]:
+    """(the recipe's `init`, the picture to start from)"""
+    if init is None or init in ("content", "noise", "style"):
+        return init, None
+    return "image", Path(init)
 
 
 @app.command()
@@ -74,112 +151,17 @@ def models(download: Annotated[str, typer.Option(metavar="NAME", help="Get this 
 @recipe_app.command()
 def show(picture: Annotated[Path, typer.Argument(help="A PNG that was made here.")]) -> None:
     """Print the recipe inside a picture as JSON."""
-    recipe = recipes.of_png(_bytes(picture))
+    recipe = recipes.of_png(commands.read_bytes(picture))
     if recipe is None:
         raise BadRecipe(f"{picture.name} carries no recipe: only PNGs that were made here do.")
     typer.echo(recipe.model_dump_json(indent=2))
 
 
-# --- one picture, in this process; several, through the engine ------------------------------------------------------
-
-
-def _stylize_one(path: Path, styles: list[Style], recipe: InstantRecipe, out: Path) -> None:
-    if out.is_dir():
-        out = out / f"{path.stem}.png"
-    _format(out)
-    content = images.fit(_read(path), recipe.size)
-    from nst_core import instant as stylizers  # TensorFlow, which the other commands do without
-
-    for step in stylizers.stylizer(recipe.engine).stylize(content, styles, recipe):
-        _write(step, out, recipe.model_copy(update={"content": _source(path)}))
-
-
-def _stylize_many(contents: list[Path], styles: list[Style], recipe: InstantRecipe, out: Path) -> None:
-    """One after the other; a picture that cannot be read is named at the end and holds nothing up."""
-    paths = [path for content in contents for path in _pictures_at(content)]
-    if out.exists() and not out.is_dir():
-        raise BadPicture(f"{out} is a file: for several pictures, name a folder to write to.")
-    engine, bad = Engine(), []
-    try:
-        engine.wait_until_ready(STARTUP)
-        for done, path in enumerate(paths, 1):
-            _progress(done, len(paths), path.name)
-            try:
-                content = images.fit(_read(path), recipe.size)
-            except BadPicture as error:
-                bad.append(str(error))
-                continue
-            step = engine.stylize(content, styles, recipe).result()
-            out.mkdir(parents=True, exist_ok=True)
-            _write(step, out / f"{path.stem}.png", recipe.model_copy(update={"content": _source(path)}))
-    finally:
-        engine.close()
-    if bad:
-        raise BadPicture(" ".join(bad))
-
-
-def _pictures_at(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-    if not found:
-        raise BadPicture(f"There is no picture in {path}.")
-    return found
-
-
-def _write(step: Step, out: Path, recipe: InstantRecipe) -> None:
-    """Beside its place first, so that no half-written picture is ever found there."""
-    assert step.image is not None
-    data = images.encode(step.image, _format(out), text=recipes.png_text(recipe))
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(out)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise BadPicture(f"{out} cannot be written: {error.strerror}.") from error
-
-
-def _format(out: Path) -> images.Format:
-    if out.suffix.lower() not in FORMATS:
-        raise BadPicture(f"{out.name}: pictures are written as {', '.join(FORMATS)}; name the result so.")
-    return FORMATS[out.suffix.lower()]
-
-
-def _read(path: Path) -> Image:
-    return images.decode(_bytes(path), name=path.name)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadPicture(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def _source(path: Path) -> Source:
-    return Source.of_upload(path.name, _bytes(path))
-
-
-def _shares(text: str, count: int) -> list[float]:
-    try:
-        shares = [float(part) for part in text.split(",")] if text else [1.0] * count
-    except ValueError:
-        raise BadRecipe(f"--weights takes numbers separated by commas, such as 0.7,0.3, not “{text}”.") from None
-    if len(shares) != count:
-        raise BadRecipe(f"There are {count} styles but {len(shares)} weights: give one weight a style.")
-    return shares
-
-
-def _progress(done: int, total: int, name: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{done}/{total} {name:<60.60}", end="\n" if done == total else "", file=sys.stderr, flush=True)
-
-
 def main() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # standard error is for our sentences
     try:
-        sys.exit(app(standalone_mode=False))
-    except TyperException as error:  # a wrong option: one line, like every other mistake
+        sys.exit(app(standalone_mode=False))  # 130 after Ctrl-C
+    except TyperException as error:  # a wrong option: one line, like every other mistake; no command: help, and no line
         sys.exit(_say(error.format_message(), 2))
     except UserError as error:
         sys.exit(_say(error, 2))
@@ -188,7 +170,8 @@ def main() -> None:
 
 
 def _say(error: object, code: int) -> int:
-    print(error, file=sys.stderr)
+    if sentence := str(error):
+        print(sentence, file=sys.stderr)
     return code
 
 

@@ -1,0 +1,115 @@
+"""A run's pictures as a film: JPEG previews in, oldest first, an animated GIF or an MP4 out.
+
+Coarse to fine makes previews of several sizes: all are shown at the last one's. Its last quarter the film rests on the last
+picture. Knows no TensorFlow.
+"""
+
+import io
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+
+from nst_core.errors import Failure, UserError
+
+SECONDS = 6.0  # of the whole film
+REST = 0.25  # of it: the last picture
+
+# 50 pictures of 512×512 pixels come to 2 to 4 MB so; with all of them in 256 colours it would be 8 to 14.
+GIF_PICTURES, GIF_COLOURS = 40, 128
+TOLERANCE = 24  # of 255: what changes less keeps its old colour until it has changed more, and costs nothing
+GIF_SHORTEST = 20  # ms; what is shorter, browsers show for 100
+
+MP4_RATE = 25  # pictures a second: odd rates puzzle phones, and repeated pictures cost next to nothing
+MP4_QUALITY = 20  # x264's constant rate factor; 0 is without loss, 23 its default
+
+
+def gif(frames: Sequence[bytes], *, seconds: float = SECONDS) -> bytes:
+    """An endless GIF of at most GIF_PICTURES pictures, one palette for all; a single frame gives a still one.
+
+    Raises: UserError without frames.
+    """
+    pictures = _pictures(_spread(frames, GIF_PICTURES))
+    palette = _palette(pictures)
+    reduced = [picture.quantize(palette=palette, dither=Pillow.Dither.NONE) for picture in _steadied(pictures[:-1])]
+    reduced.append(pictures[-1].quantize(palette=palette, dither=Pillow.Dither.FLOYDSTEINBERG))  # seen longest
+    each = max(GIF_SHORTEST, round(1000 * seconds * (1 - REST) / len(reduced)))
+    durations = [each] * (len(reduced) - 1) + [each + round(1000 * seconds * REST)]
+    file = io.BytesIO()
+    reduced[0].save(file, "GIF", save_all=True, append_images=reduced[1:], duration=durations, loop=0)
+    return file.getvalue()
+
+
+def mp4(frames: Sequence[bytes], *, seconds: float = SECONDS) -> bytes:
+    """H.264 in 4:2:0, which every browser and phone plays; it wants even sides, so an odd one loses a row or column.
+
+    Raises: UserError without frames; Failure when ffmpeg does not do its work.
+    """
+    pictures = _pictures(frames)
+    rate = len(pictures) / (seconds * (1 - REST))
+    filters = (
+        "crop=trunc(iw/2)*2:trunc(ih/2)*2",
+        f"fps={MP4_RATE}",
+        f"tpad=stop_mode=clone:stop_duration={seconds * REST}",
+        "scale=out_color_matrix=bt709:out_range=tv",
+        "setparams=color_primaries=bt709:color_trc=bt709",  # said in the file, else each player guesses another
+    )
+    with tempfile.TemporaryDirectory() as folder:  # an MP4's index is written last and put first: no pipe can do that
+        film = Path(folder) / "film.mp4"
+        given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "{}x{}".format(*pictures[0].size), "-framerate", f"{rate}"]
+        made = ["-c:v", "libx264", "-crf", f"{MP4_QUALITY}", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+        pixels = b"".join(picture.tobytes() for picture in pictures)
+        _ffmpeg(*given, "-i", "-", "-vf", ",".join(filters), *made, str(film), pixels=pixels)
+        return film.read_bytes()
+
+
+# what a film can be, by the suffix of its file
+FORMATS: Mapping[str, Callable[..., bytes]] = {".gif": gif, ".mp4": mp4}
+
+
+def _pictures(frames: Sequence[bytes]) -> list[Pillow.Image]:
+    """Decoded, RGB, all of the last one's size."""
+    if not frames:
+        raise UserError("There are no pictures for a time-lapse yet; let the run make some steps first.")
+    decoded = [Pillow.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
+    return [picture.resize(decoded[-1].size, Pillow.Resampling.BICUBIC) for picture in decoded]
+
+
+def _spread(frames: Sequence[bytes], most: int) -> list[bytes]:
+    """At most so many, evenly, the first and the last among them."""
+    if len(frames) <= most:
+        return list(frames)
+    return [frames[round(place)] for place in np.linspace(0, len(frames) - 1, most)]
+
+
+def _palette(pictures: Sequence[Pillow.Image]) -> Pillow.Image:
+    """The colours of beginning, middle and end, the end counting twice."""
+    chosen = (pictures[i] for i in (0, len(pictures) // 2, -1, -1))
+    samples = [np.asarray(picture.resize((128, 128), Pillow.Resampling.NEAREST)) for picture in chosen]
+    return Pillow.fromarray(np.concatenate(samples)).quantize(GIF_COLOURS, kmeans=1)
+
+
+def _steadied(pictures: Sequence[Pillow.Image]) -> Iterator[Pillow.Image]:
+    """The pictures, their pixels as before wherever the change is too small to see in passing."""
+    if not pictures:
+        return
+    shown = np.asarray(pictures[0], np.int16)  # (h, w, 3)
+    for picture in pictures:
+        new = np.asarray(picture, np.int16)
+        shown = np.where(np.abs(new - shown).max(-1, keepdims=True) > TOLERANCE, new, shown)
+        yield Pillow.fromarray(shown.astype(np.uint8))
+
+
+def _ffmpeg(*arguments: str, pixels: bytes) -> None:
+    """The program that imageio-ffmpeg brings, or what IMAGEIO_FFMPEG_EXE names. A process of its own: it is GPL, we are not."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    try:
+        command = [get_ffmpeg_exe(), "-v", "error", "-y", *arguments]
+        subprocess.run(command, input=pixels, capture_output=True, check=True)
+    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+        words = error.stderr.decode(errors="replace") if isinstance(error, subprocess.CalledProcessError) else str(error)
+        raise Failure(f"The film could not be made ({' '.join(words.split())[:160]}); the GIF needs no ffmpeg.") from error
