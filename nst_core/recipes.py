@@ -7,9 +7,9 @@ of its file while the session still has it.
 import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
 
 from nst_core import images
 from nst_core.errors import BadRecipe
@@ -18,6 +18,7 @@ MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 256, 2048, 512
 MAX_STRENGTH = 1.5
 MAX_STYLES = 4
 PNG_KEY = "nst-recipe"  # the keyword of the PNG's iTXt chunk
+MAX_TEXT = 100_000  # characters of a recipe as JSON; ours have a few hundred
 
 
 class Color(StrEnum):
@@ -38,12 +39,12 @@ class Frozen(BaseModel):
 class Source(Frozen):
     """Where a picture came from: one of our samples by name, or an upload by file name and digest."""
 
-    name: str = Field(max_length=200)
+    name: str = Field(min_length=1, max_length=200)
     digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{16}$")  # None: a sample
 
     @classmethod
     def of_upload(cls, name: str, data: bytes) -> "Source":
-        return cls(name=name[-200:], digest=hashlib.sha256(data).hexdigest()[:16])
+        return cls(name=name[-200:] or "upload", digest=hashlib.sha256(data).hexdigest()[:16])
 
     @property
     def is_sample(self) -> bool:
@@ -80,7 +81,131 @@ class InstantRecipe(Recipe):
     strength: float = Field(default=1.0, ge=0, le=MAX_STRENGTH)
 
 
-_any_recipe: TypeAdapter[InstantRecipe] = TypeAdapter(InstantRecipe)
+# --- optimize ---------------------------------------------------------------------------------------------------------
+
+
+def _layers(*depths: int) -> tuple[str, ...]:
+    return tuple(f"block{block}_conv{i}" for block, depth in enumerate(depths, 1) for i in range(1, depth + 1))
+
+
+# Every convolution of each network by its Keras name, bottom first: what "all layers" means. A name stands for the map
+# after ReLU, so that block4_conv2 is the literature's relu4_2.
+LAYERS: Mapping[str, tuple[str, ...]] = {
+    "vgg19": _layers(2, 2, 4, 4, 4),
+    "vgg16": _layers(2, 2, 3, 3, 3),
+    "vgg19-lite": _layers(2, 2, 3, 3, 1),
+}
+FIRST_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))  # Gatys' choice for style
+CONTENT_LAYERS = ("block4_conv2",)  # and for content
+
+ACTIVATION_SHIFT = -1.0  # 1605.04603 §3.3
+
+
+class OptimizeRecipe(Recipe):
+    """A picture optimised until its features match: network, objective, optimiser, schedule.
+
+    The defaults are ours, the preset `fast`. Weights belong to a form: those of one mean nothing in another.
+    """
+
+    kind: Literal["optimize"] = "optimize"
+
+    features: Literal["vgg19", "vgg16", "vgg19-lite"] = "vgg19-lite"
+    pooling: Literal["max", "average"] = "max"
+    # auto: bfloat16 convolutions where the processor has them; sums and differences stay in float32
+    precision: Literal["auto", "float32"] = "auto"
+
+    # paper: Gatys' sums. mean: means instead. normalised: relative to the target. rms: root mean square of the Gram
+    # matrices' difference. moments: mean and covariance instead of Gram matrices. See `nst_core/losses.py`.
+    form: Literal["paper", "mean", "normalised", "rms", "moments"] = "mean"
+    content_layers: tuple[str, ...] = CONTENT_LAYERS
+    style_layers: tuple[str, ...] = FIRST_LAYERS
+    content_weight: float = Field(default=1.0, ge=0, le=1e9)
+    style_weight: float = Field(default=1.0, ge=0, le=1e9)
+    tv_weight: float = Field(default=0.0, ge=0, le=1e9)
+    tv_form: Literal["mahendran", "squared"] = "mahendran"
+
+    # the four improvements of Novak & Nikulin 2016, 1605.04603, each a switch of its own
+    all_layers: bool = False  # style on every convolution; style_layers is passed over
+    geometric_weights: bool = False  # style weighs most at the bottom, content at the top
+    activation_shift: bool = False  # Gram matrices of F − 1
+    correlation_chain: bool = False  # Gram matrices between neighbouring layers, in place of those within one
+
+    optimizer: Literal["adam", "lbfgs"] = "adam"
+    learning_rate: float = Field(default=0.02, gt=0, le=1)  # adam's, of a picture in [0, 1]
+    final_rate: float = Field(default=1.0, gt=0, le=1)  # what is left of it at the end of each scale, by a cosine
+    iterations: int = Field(default=200, ge=1, le=10_000)  # over all scales
+    init: Literal["content", "noise", "style", "image"] = "content"
+    scales: int = Field(default=3, ge=1, le=8)  # sizes, coarse to fine; the last is the result's
+    scale_factor: float = Field(default=2.0, ge=1.1, le=4)  # from one to the next
+    style_scale: float = Field(default=1.0, ge=0.25, le=4)  # the style's long side over the content's: larger strokes
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)  # of the noise
+
+    @model_validator(mode="after")
+    def layers_exist(self) -> Self:
+        if not self.content_layers or not self.style_layers:
+            raise ValueError("name at least one content layer and one style layer")
+        for layer in (*self.content_layers, *self.style_layers):
+            if layer not in LAYERS[self.features]:
+                raise ValueError(f"{self.features} has no layer {layer}; it has {', '.join(LAYERS[self.features])}")
+        return self
+
+    @model_validator(mode="after")
+    def switches_agree(self) -> Self:
+        if self.form == "moments" and (self.activation_shift or self.correlation_chain):
+            raise ValueError("activation_shift and correlation_chain change Gram matrices; the form moments has none")
+        if self.correlation_chain and len(self.active_style_layers) < 2:
+            raise ValueError("correlation_chain needs two style layers at least")
+        if not (self.content_weight or self.style_weight):
+            raise ValueError("content_weight or style_weight must be above 0")
+        return self
+
+    @property
+    def active_style_layers(self) -> tuple[str, ...]:
+        """The layers that style is learned from, bottom first."""
+        every = LAYERS[self.features]
+        return every if self.all_layers else tuple(layer for layer in every if layer in self.style_layers)
+
+
+# The first three quote papers and programs: their layers, switches and sums. Gatys' and Novak's ratio of weights belongs to
+# a VGG scaled to a mean activation of one; Keras' is larger (about 130 at block4_conv2, 16 to 370 at the style layers),
+# so the ratio here is the one with the same effect. The last two are ours: means.
+PRESETS: Mapping[str, OptimizeRecipe] = {
+    "fast": OptimizeRecipe(),
+    "gatys-2015": OptimizeRecipe(
+        features="vgg19", form="paper", content_weight=1, style_weight=1e5, optimizer="lbfgs", init="noise",
+        scales=1, iterations=300,
+    ),
+    "improved-2016": OptimizeRecipe(
+        features="vgg19", form="paper", content_weight=1, style_weight=1e5, optimizer="lbfgs", init="content",
+        scales=1, iterations=300,
+        all_layers=True, geometric_weights=True, activation_shift=True, correlation_chain=True,
+    ),
+    "stylenet-vgg16": OptimizeRecipe(
+        features="vgg16", form="normalised", content_weight=0.1, style_weight=5, tv_weight=0.01, all_layers=True,
+        learning_rate=0.01, scales=1, iterations=300,
+    ),
+    "vgg19-rms": OptimizeRecipe(
+        features="vgg19", form="rms", content_weight=1, style_weight=1, scales=2, iterations=200,
+    ),
+}  # fmt: skip
+
+
+R = TypeVar("R", bound=Recipe)
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+AnyRecipe = InstantRecipe | OptimizeRecipe
+
+
+def _kind(recipe: Any) -> str:
+    """instant unless it says otherwise: so the first recipes were written."""
+    return recipe.get("kind", "instant") if isinstance(recipe, Mapping) else getattr(recipe, "kind", "instant")
+
+
+_any_recipe: TypeAdapter[AnyRecipe] = TypeAdapter(
+    Annotated[Annotated[InstantRecipe, Tag("instant")] | Annotated[OptimizeRecipe, Tag("optimize")], Discriminator(_kind)]
+)
 
 
 def instant(**settings: Any) -> InstantRecipe:
@@ -88,24 +213,35 @@ def instant(**settings: Any) -> InstantRecipe:
 
     Raises: BadRecipe with the first thing that is wrong.
     """
+    return _built(InstantRecipe, settings)
+
+
+def optimize(**settings: Any) -> OptimizeRecipe:
+    """An OptimizeRecipe, likewise."""
+    return _built(OptimizeRecipe, settings)
+
+
+def _built(kind: type[R], settings: Mapping[str, Any]) -> R:
     try:
-        return InstantRecipe(**settings)
+        return kind(**settings)
     except ValidationError as error:
         raise BadRecipe(f"These settings do not work: {_first_complaint(error)}.") from error
 
 
-def parse(text: str) -> InstantRecipe:
+def parse(text: str) -> AnyRecipe:
     """JSON to the recipe it describes.
 
     Raises: BadRecipe with the first thing that is wrong.
     """
+    if len(text) > MAX_TEXT:
+        raise BadRecipe(f"This is no recipe of ours: it has {len(text)} characters, at most {MAX_TEXT} are read.")
     try:
         return _any_recipe.validate_json(text)
     except ValidationError as error:
         raise BadRecipe(f"This is no recipe of ours: {_first_complaint(error)}.") from error
 
 
-def of_png(data: bytes) -> InstantRecipe | None:
+def of_png(data: bytes) -> AnyRecipe | None:
     """The recipe inside a PNG made here; None for any other file.
 
     Raises: BadRecipe if there is one that cannot be read.
@@ -128,7 +264,7 @@ def to_query(recipe: InstantRecipe) -> dict[str, str]:
     if content is None or not all(source.is_sample for source in (content, *(s.source for s in styles))):
         return {}
     changed = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"content", "styles", "kind"})
-    blend = ",".join(f"{style.source.name}:{style.weight:g}" for style in styles)
+    blend = ",".join(f"{style.source.name}:{style.weight}" for style in styles)
     return {"content": content.name, "styles": blend} | {key: f"{value}" for key, value in changed.items()}
 
 
@@ -142,7 +278,7 @@ def of_query(query: Mapping[str, str]) -> InstantRecipe | None:
     if "content" in query:
         fields["content"] = {"name": query["content"]}
     if query.get("styles"):
-        pairs = [part.partition(":") for part in query["styles"].split(",")]
+        pairs = [part.partition(":") for part in query["styles"].split(",", MAX_STYLES)]
         fields["styles"] = [{"source": {"name": name}, "weight": weight or 1.0} for name, _, weight in pairs]
     if not fields:
         return None
@@ -154,5 +290,7 @@ def of_query(query: Mapping[str, str]) -> InstantRecipe | None:
 
 def _first_complaint(error: ValidationError) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "instant")
-    return f"{where}: {first['msg']}" if where else first["msg"]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("instant", "optimize"))
+    where = " ".join(where[:60].split())  # it may be a stranger's
+    what = first["msg"].removeprefix("Value error, ")  # a validator of ours
+    return f"{where}: {what}" if where else what

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "weights": {"errors"},
     "stylizer": {"images", "recipes"},
     "memory": {"recipes", "errors"},
-    "features": {"weights", "errors", "images", "recipes"},
+    "features": {"weights", "errors", "images", "memory", "recipes"},
     "losses": {"errors", "images", "recipes"},
     "instant": {"colors", "errors", "images", "masks", "recipes", "stylizer", "weights"},
     "optimize": {
@@ -35,16 +35,31 @@ MAY_IMPORT = {
         "stylizer",
         "weights",
     },
+    "quality": {"colors", "images", "recipes", "stylizer"},
+    "timelapse": {"errors"},
     "texture_networks": {"colors", "errors", "features", "images", "losses", "recipes", "stylizer", "weights"},
     "engine": {"colors", "errors", "images", "masks", "recipes", "stylizer", "weights", "memory"},
-    "__main__": {"engine", "errors", "images", "masks", "memory", "recipes", "stylizer", "weights"},
+    "commands": {"engine", "errors", "images", "masks", "memory", "recipes", "stylizer", "timelapse"},
+    "__main__": {"commands", "errors", "recipes", "weights"},
     "__init__": set(),
 }
 ONLY_IN_FUNCTIONS = {
     "engine": {"instant", "optimize", "texture_networks"},
-    "__main__": {"instant", "optimize", "texture_networks"},
+    "commands": {"instant", "optimize", "texture_networks"},
+    "quality": {"features", "losses"},
 }
-FREE_OF_TENSORFLOW = ["errors", "images", "colors", "recipes", "stylizer", "weights", "engine"]
+FREE_OF_TENSORFLOW = [
+    "errors",
+    "images",
+    "colors",
+    "recipes",
+    "stylizer",
+    "weights",
+    "engine",
+    "timelapse",
+    "quality",
+    "commands",
+]
 
 
 def ours(node):

@@ -1,0 +1,340 @@
+"""What an optimisation costs, and how good it gets for it.
+
+python -m benchmarks.optimize [--quick] [--only cost fast growth sheet]
+
+cost    an iteration of ours on VGG-19 beside the plain textbook loop, random weights: time and peak memory
+fast    the preset `fast` beside the plain loop on the judge's network, both judged over six pairs
+growth  time and memory from 256² to 1024²
+sheet   benchmarks/out/optimize.png: six pairs, every preset. VGG's weights are a download; where they are missing,
+        a stand-in is used: vgg19-lite with its layers scaled to VGG's mean activations, and the sheet says so
+
+Needs NST_SHARED (see judge.py). Writes benchmarks/out/optimize.json beside the table that it prints.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw
+
+from nst_core import images
+from nst_core.images import Image
+from nst_core.recipes import LAYERS, PRESETS, OptimizeRecipe
+
+OUT = Path(__file__).parent / "out"
+ROUNDS = 3  # of interleaved measurements: the machine's mood changes by the minute
+PLAIN_ITERATIONS = 500
+
+
+# --- one measurement, in a process of its own -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of a loop at one size: seconds of the fastest iteration, and the most memory that its process ever held."""
+
+    seconds: float
+    megabytes: float
+
+
+def cost(kind: str, size: int, iterations: int) -> Cost:
+    """Measured in a fresh process, so that peaks do not add up."""
+    command = [sys.executable, "-m", "benchmarks.optimize", "--measure", kind, str(size), str(iterations)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
+    return Cost(**json.loads(told.stdout.splitlines()[-1]))
+
+
+def measure(kind: str, size: int, iterations: int) -> None:
+    rng = np.random.default_rng(0)
+    content, style = (rng.random((size, size, 3), np.float32) for _ in range(2))
+    steps = LOOPS[kind](content, style)
+    next(steps)  # tracing
+    seconds = []
+    for _ in range(iterations):
+        start = time.perf_counter()
+        next(steps)
+        seconds.append(time.perf_counter() - start)
+    print(json.dumps({"seconds": min(seconds), "megabytes": peak_memory() / 2**20}))
+
+
+def peak_memory() -> int:
+    """Bytes. Linux's `ru_maxrss` begins with that of the process which started this one, so it is the last resort."""
+    import resource
+
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def textbook(content: Image, style: Image) -> Iterator[None]:
+    """What people run: one tape over Keras' VGG-19, five style layers and one content layer, Adam."""
+    import tensorflow as tf
+
+    vgg = tf.keras.applications.VGG19(include_top=False, weights=None)
+    layers = [*PRESETS["gatys-2015"].style_layers, "block4_conv2"]
+    model = tf.keras.Model(vgg.input, [vgg.get_layer(name).output for name in layers])
+
+    def targets(picture: Image) -> list[Any]:
+        *maps, content_map = model(tf.keras.applications.vgg19.preprocess_input(picture[None] * 255.0))
+        return [*map(gram, maps), content_map]
+
+    def gram(F: Any) -> Any:
+        return tf.einsum("bijc,bijd->bcd", F, F) / tf.cast(tf.shape(F)[1] * tf.shape(F)[2], tf.float32)
+
+    grams, wanted = targets(style)[:-1], targets(content)[-1]
+    picture, optimizer = tf.Variable(content[None]), tf.keras.optimizers.Adam(0.02)
+
+    @tf.function
+    def step() -> None:
+        with tf.GradientTape() as tape:
+            *maps, content_map = model(tf.keras.applications.vgg19.preprocess_input(picture * 255.0))
+            loss = tf.add_n([tf.reduce_mean((gram(F) - A) ** 2) for F, A in zip(maps, grams, strict=True)])
+            loss += 1e4 * tf.reduce_mean((content_map - wanted) ** 2)
+        optimizer.apply_gradients([(tape.gradient(loss, picture), picture)])
+        picture.assign(tf.clip_by_value(picture, 0.0, 1.0))
+
+    while True:
+        yield step()
+
+
+def ours(features_name: str, precision: str = "auto") -> Callable[[Image, Image], Iterator[Any]]:
+    def loop(content: Image, style: Image) -> Iterator[Any]:
+        from nst_core import features, optimize
+        from nst_core.stylizer import Style
+
+        network = features.network("vgg19-lite") if features_name == "vgg19-lite" else features.vgg("vgg19", seed=0)
+        settings = {"features": features_name, "precision": precision, "form": "mean", "scales": 1, "iterations": 1000}
+        return optimize.Optimization(content, [Style(style)], OptimizeRecipe(**settings), network=network)  # type: ignore[arg-type]
+
+    return loop
+
+
+LOOPS: dict[str, Callable[[Image, Image], Iterator[Any]]] = {
+    "textbook": textbook,
+    "ours": ours("vgg19"),
+    "ours, float32": ours("vgg19", "float32"),
+    "vgg19-lite": ours("vgg19-lite"),
+}
+
+
+def report_cost(size: int, iterations: int) -> dict[str, Any]:
+    """(a): ratios of medians over interleaved rounds."""
+    kinds = ("textbook", "ours", "ours, float32")
+    rounds = [{kind: cost(kind, size, iterations) for kind in kinds} for _ in range(ROUNDS)]
+    median = {
+        kind: Cost(*(float(np.median([getattr(r[kind], field) for r in rounds])) for field in ("seconds", "megabytes")))
+        for kind in kinds
+    }
+    print(f"\n(a) VGG-19, random weights, {size}×{size}, five style layers; median of {ROUNDS} processes each")
+    plain = median["textbook"]
+    for kind, c in median.items():
+        ratios = f"time × {c.seconds / plain.seconds:.2f}, memory × {c.megabytes / plain.megabytes:.2f}"
+        print(f"    {kind:14s} {c.seconds:6.2f} s an iteration, {c.megabytes:5.0f} MB   {ratios}")
+    return {kind: {"seconds": c.seconds, "megabytes": c.megabytes} for kind, c in median.items()}
+
+
+def report_growth(sizes: list[int], iterations: int) -> dict[str, Any]:
+    """(c)"""
+    print("\n(c) growth: seconds an iteration, peak MB")
+    table: dict[str, Any] = {}
+    for kind in ("ours", "vgg19-lite"):
+        for size in sizes:
+            c = cost(kind, size, iterations)
+            table[f"{kind} {size}"] = {"seconds": c.seconds, "megabytes": c.megabytes}
+            print(f"    {kind:12s} {size:4d}²  {c.seconds:7.3f} s  {c.megabytes:5.0f} MB", flush=True)
+    return table
+
+
+# --- quality for time -------------------------------------------------------------------------------------------------
+
+
+def plain_on_judge(content: Image, style: Image, iterations: int) -> Iterator[Image]:
+    """The textbook loop with the judge's own network as its features, picture by picture."""
+    import tensorflow as tf
+
+    from benchmarks import judge
+
+    network = judge.small()
+
+    def grams(maps: dict[str, Any]) -> list[Any]:
+        flat = [tf.reshape(maps[layer], [-1, maps[layer].shape[-1]]) for layer in judge.STYLE_LAYERS]
+        return [tf.matmul(F, F, transpose_a=True) / tf.cast(tf.shape(F)[0], tf.float32) for F in flat]
+
+    style = images.fit(style, max(content.shape[:2]))
+    targets = grams(network(tf.constant(style[None])))
+    wanted = network(tf.constant(content[None]))[judge.CONTENT_LAYER]
+    picture, optimizer = tf.Variable(content[None]), tf.keras.optimizers.Adam(0.02)
+
+    @tf.function
+    def step() -> None:
+        with tf.GradientTape() as tape:
+            maps = network(picture)
+            loss = tf.add_n([tf.reduce_mean((G - A) ** 2) for G, A in zip(grams(maps), targets, strict=True)])
+            loss += PLAIN_CONTENT_WEIGHT * tf.reduce_mean((maps[judge.CONTENT_LAYER] - wanted) ** 2)
+        optimizer.apply_gradients([(tape.gradient(loss, picture), picture)])
+        picture.assign(tf.clip_by_value(picture, 0.0, 1.0))
+
+    for _ in range(iterations):
+        step()
+        yield picture.numpy()[0]
+
+
+PLAIN_CONTENT_WEIGHT = 0.1  # the plain loop's balance, chosen by eye: content readable, style plain
+
+
+def report_fast(size: int, plain_iterations: int, vgg_seconds: float | None) -> dict[str, Any]:
+    """(b): when `fast` reaches the plain loop's style distance at no worse content, per pair.
+
+    The plain loop is judged by the network it optimises, which is to its favour.
+    """
+    from benchmarks import judge
+    from nst_core import optimize
+    from nst_core.stylizer import Style
+
+    print(f"\n(b) `fast` at {size} px beside {plain_iterations} plain Adam iterations; judge's style / check / content")
+    rows = []
+    for names in judge.PAIRS:
+        content, style = judge.pair(*names, size)
+        start = time.perf_counter()
+        *_, picture = plain_on_judge(content, style, plain_iterations)
+        plain_seconds, plain = time.perf_counter() - start, judge.judge(picture, content, style)
+        steps = list(optimize.Optimization(content, [Style(style)], PRESETS["fast"]))  # judged when the clock has stopped
+        shown = [(step, step.image) for step in steps if step.image is not None and step.image.shape == content.shape]
+        verdicts = [(step, judge.judge(image, content, style)) for step, image in shown]
+        good = [step.seconds for step, v in verdicts if v.style <= plain.style and v.content <= plain.content]
+        (step, last), reached = verdicts[-1], min(good, default=None)
+        price = plain_iterations * vgg_seconds if vgg_seconds else plain_seconds
+        row = {
+            "pair": "/".join(names), "plain": _as_list(plain), "plain seconds": plain_seconds,
+            "price of VGG-19": price, "fast": _as_list(last), "fast seconds": step.seconds, "reached at": reached,
+        }  # fmt: skip
+        rows.append(row)
+        when = f"reached at {reached:.1f} s, {price / reached:.0f}× sooner" if reached else "not reached"
+        print(
+            f"    {row['pair']:45s} plain {_told(plain)} in {plain_seconds:.0f} s ({price:.0f} s at VGG-19's price)   "
+            f"fast {_told(last)} in {step.seconds:.1f} s   {when}",
+            flush=True,
+        )
+    return {"rows": rows}
+
+
+def _as_list(verdict: Any) -> list[float]:
+    return [verdict.style, verdict.style_check, verdict.content]
+
+
+def _told(verdict: Any) -> str:
+    return f"{verdict.style:.3f} / {verdict.style_check:.3f} / {verdict.content:.3f}"
+
+
+# --- the contact sheet ------------------------------------------------------------------------------------------------
+
+# Mean activations of Keras' VGG-19 over a photograph, from the Gram matrices that TensorFlow's tutorial prints; the
+# layers between are interpolated.
+_VGG_MEANS = {"block1": 16.0, "block2": 95.0, "block3": 90.0, "block4": 200.0, "block5": 39.0}
+
+
+def stand_in() -> Any:
+    """vgg19-lite with every layer scaled to VGG's mean activation, so that weights meant for VGG mean the same here."""
+    from nst_core import features
+
+    lite = features.network("vgg19-lite")
+    convolutions, below = {}, 1.0
+    for layer, (kernel, bias) in lite.convolutions.items():
+        scale = _VGG_MEANS[layer.split("_")[0]]
+        convolutions[layer] = (kernel * (scale / below), bias * scale)
+        below = scale
+    return features.Network(convolutions, lite.preprocess, lite.padding)
+
+
+def runnable(name: str) -> tuple[OptimizeRecipe, Any, str]:
+    """The preset as it can run here: recipe, network (None: its own), and what to call it."""
+    from nst_core import weights
+
+    preset = PRESETS[name]
+    if preset.features == "vgg19-lite" or weights.MODELS[preset.features].find():
+        return preset, None, name
+    known = tuple(layer for layer in preset.style_layers if layer in LAYERS["vgg19-lite"])
+    settings = preset.model_dump() | {"features": "vgg19-lite", "style_layers": known}
+    return OptimizeRecipe(**settings), stand_in(), f"{name} (stand-in features)"
+
+
+def report_sheet(size: int, iterations: int | None) -> None:
+    from benchmarks import judge
+    from nst_core import optimize
+    from nst_core.stylizer import Style
+
+    header, rows = ["content", "style", *(runnable(name)[2] for name in PRESETS)], []
+    for names in judge.PAIRS:
+        content, style = judge.pair(*names, size)
+        row = [content, style]
+        for name in PRESETS:
+            recipe, network, _ = runnable(name)
+            recipe = recipe.model_copy(update={"iterations": min(recipe.iterations, iterations or recipe.iterations)})
+            *_, last = optimize.Optimization(content, [Style(style)], recipe, network=network)
+            assert last.image is not None
+            row.append(last.image)
+            print(f"    {'/'.join(names):45s} {name:15s} {last.seconds:6.1f} s", flush=True)
+        rows.append(row)
+    OUT.mkdir(exist_ok=True)
+    _sheet(header, rows, 320).save(OUT / "optimize.png")
+    print(f"    {OUT / 'optimize.png'}")
+
+
+def _sheet(header: list[str], rows: list[list[Image]], cell: int) -> Pillow.Image:
+    sheet = Pillow.new("RGB", (cell * len(header), 24 + cell * len(rows)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, title in enumerate(header):
+        draw.text((cell * column + 6, 6), title, "black")
+    for y, row in enumerate(rows):
+        for x, picture in enumerate(row):
+            tile = Pillow.fromarray(images.to_uint8(images.fit(picture, cell - 8)))
+            sheet.paste(tile, (cell * x + 4, 24 + cell * y + 4))
+    return sheet
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small pictures and few iterations: whether it runs")
+    parser.add_argument("--only", nargs="+", choices=("cost", "fast", "growth", "sheet"))
+    parser.add_argument("--measure", nargs=3, metavar=("LOOP", "SIZE", "ITERATIONS"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        kind, size, iterations = arguments.measure
+        measure(kind, int(size), int(iterations))
+    else:
+        report(arguments.only or ("cost", "fast", "growth", "sheet"), quick=arguments.quick)
+
+
+def report(parts: Sequence[str], *, quick: bool) -> None:
+    from benchmarks import judge
+
+    judge.shared()  # fails now rather than in a quarter of an hour
+    found: dict[str, Any] = {}
+    if "cost" in parts:
+        found["cost"] = report_cost(128 if quick else 512, 2 if quick else 5)
+    if "fast" in parts:
+        price = found["cost"]["textbook"]["seconds"] if "cost" in found and not quick else None
+        found["fast"] = report_fast(128 if quick else 512, 20 if quick else PLAIN_ITERATIONS, price)
+    if "growth" in parts:
+        found["growth"] = report_growth([64, 128] if quick else [256, 512, 768, 1024], 2 if quick else 3)
+    OUT.mkdir(exist_ok=True)
+    (OUT / "optimize.json").write_text(json.dumps(found, indent=1))
+    if "sheet" in parts:
+        report_sheet(96 if quick else 512, 5 if quick else None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,420 @@
+"""The loop on a two-layer fake network; what users see on the embedded one; presets on random weights."""
+
+import io
+import itertools
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from pydantic import ValidationError
+
+from nst_core import colors, features, images, losses, optimize, recipes
+from nst_core.errors import BadRecipe, Diverged
+from nst_core.features import Network
+from nst_core.images import Image
+from nst_core.optimize import Objective, Optimization, Stage, stages
+from nst_core.recipes import PRESETS, Color, OptimizeRecipe, Source, StyleSource
+from nst_core.stylizer import Step, Style
+
+RNG = np.random.default_rng(0)
+CONTENT, STYLE, OTHER = (RNG.random((32, 48, 3), np.float32) for _ in range(3))
+FAKE_LAYERS = ("block1_conv1", "block2_conv1")
+
+
+@lru_cache
+def fake() -> Network:
+    """Two random convolutions, 4 and 6 channels; ReLU and one pooling between them."""
+    rng = np.random.default_rng(1)
+    shapes = ((3, 3, 3, 4), (3, 3, 4, 6))
+    kernels = [rng.normal(0, 0.4, shape).astype(np.float32) for shape in shapes]
+    layers = {name: (k, np.full(k.shape[-1], 0.1, np.float32)) for name, k in zip(FAKE_LAYERS, kernels, strict=True)}
+    return Network(layers, lambda rgb: rgb, "REFLECT")
+
+
+def recipe(**changes: object) -> OptimizeRecipe:
+    """A short float32 run at one size on the fake's layers."""
+    settings = {
+        "content_layers": ("block2_conv1",),
+        "style_layers": FAKE_LAYERS,
+        "precision": "float32",
+        "form": "mean",
+        "iterations": 6,
+        "scales": 1,
+        "tv_weight": 0.1,
+    }
+    return OptimizeRecipe(**(settings | changes))  # type: ignore[arg-type]
+
+
+def start(chosen: OptimizeRecipe, *, styles: tuple[Image, ...] = (STYLE,), **options: object) -> Optimization:
+    return Optimization(CONTENT, [Style(s) for s in styles], chosen, network=fake(), **options)  # type: ignore[arg-type]
+
+
+def result(steps: Iterator[Step]) -> Image:
+    *_, last = steps
+    assert last.image is not None
+    return last.image
+
+
+# --- the objective --------------------------------------------------------------------------------------------------------
+
+
+def fake_maps(picture: Image) -> dict[str, np.ndarray]:
+    maps = features.Extractor(fake(), FAKE_LAYERS)(tf.constant(picture[None]))
+    return {name: F.numpy().astype(np.float64) for name, F in maps.items()}
+
+
+def gram(F: np.ndarray, K: np.ndarray, shift: float) -> np.ndarray:
+    n, m = F.reshape(-1, F.shape[-1]) + shift, K.reshape(-1, K.shape[-1]) + shift
+    return n.T @ m / len(n)
+
+
+SWITCHES = ("geometric_weights", "activation_shift", "correlation_chain")
+
+
+@pytest.mark.parametrize("on", [on for n in range(4) for on in itertools.combinations(SWITCHES, n)], ids="+".join)
+def test_the_improvements_alone_and_together(on: tuple[str, ...]) -> None:
+    """The paper's objective with any of its switches, against NumPy; all_layers is tested by its layers below."""
+    chosen = recipe(form="paper", style_weight=7, content_weight=3, tv_weight=0.5, **dict.fromkeys(on, True))
+    objective = Objective(chosen, fake(), CONTENT, [STYLE])
+    terms = objective.weights(chosen, [1]) * objective(tf.constant(OTHER[None])).numpy()
+
+    x, s, c = fake_maps(OTHER), fake_maps(STYLE), fake_maps(CONTENT)
+    shift = -1.0 if "activation_shift" in on else 0.0
+    if "correlation_chain" in on:
+        pooled = [m["block1_conv1"].reshape(16, 2, 24, 2, 4).mean((1, 3)) for m in (x, s)]
+        pairs = {"block1_conv1+block2_conv1": [(m["block2_conv1"], p) for m, p in zip((x, s), pooled, strict=True)]}
+    else:
+        pairs = {name: [(m[name], m[name]) for m in (x, s)] for name in FAKE_LAYERS}
+    shares = [2 / 3, 1 / 3] if "geometric_weights" in on and len(pairs) == 2 else [1 / len(pairs)] * len(pairs)
+    expected = {"content/block2_conv1": 3 * 0.5 * np.sum((x["block2_conv1"] - c["block2_conv1"]) ** 2)}
+    for share, (name, (own, target)) in zip(shares, pairs.items(), strict=True):
+        G, A = gram(*own, shift), gram(*target, shift)
+        expected[f"style/{name}"] = 7 * share * np.sum((G - A) ** 2) / (4 * G.size)
+    expected["tv"] = 0.5 * float(losses.total_variation(tf.constant(OTHER[None], tf.float64)))
+
+    assert objective.by_name(terms) == pytest.approx(expected, rel=1e-4)
+
+
+def test_all_layers_are_all() -> None:
+    every = OptimizeRecipe(features="vgg19", all_layers=True)
+    assert len(every.active_style_layers) == 16
+    assert len(OptimizeRecipe(features="vgg16", all_layers=True).active_style_layers) == 13
+    objective = Objective(OptimizeRecipe(all_layers=True), features.network("vgg19-lite"), CONTENT, [STYLE])
+    assert [name for name in objective.names if name.startswith("style/")] == [
+        f"style/{layer}" for layer in recipes.LAYERS["vgg19-lite"]
+    ]
+    chained = Objective(
+        OptimizeRecipe(all_layers=True, correlation_chain=True), features.network("vgg19-lite"), CONTENT, [STYLE]
+    )
+    assert len([name for name in chained.names if name.startswith("style/")]) == 10
+
+
+@pytest.mark.parametrize("form", optimize.FORMS)
+def test_the_gradient_of_every_form_against_finite_differences(form: str) -> None:
+    chosen = recipe(form=form)
+    objective = Objective(chosen, fake(), CONTENT, [STYLE, OTHER])
+    weights = tf.constant(objective.weights(chosen, [1, 2]))
+    smooth = tf.constant(0.5 * STYLE + 0.5 * OTHER)[None]
+    _, gradient = optimize._gradient(objective, smooth, weights)
+    unit = gradient / tf.norm(gradient)  # the steepest direction: the derivative along it is the gradient's length
+    ahead, behind = (float(tf.reduce_sum(objective(smooth + s * 0.02 * unit) * weights)) for s in (1, -1))
+    assert float(tf.norm(gradient)) == pytest.approx((ahead - behind) / 0.04, rel=0.01)
+
+
+def test_several_styles_share_by_weight() -> None:
+    chosen = recipe()
+    both = Objective(chosen, fake(), CONTENT, [STYLE, OTHER])
+    picture = tf.constant(CONTENT[None])
+    blended = both.by_name(both.weights(chosen, [3, 1]) * both(picture).numpy())
+    alone = []
+    for style in (STYLE, OTHER):
+        one = Objective(chosen, fake(), CONTENT, [style])
+        alone.append(one.by_name(one.weights(chosen, [1]) * one(picture).numpy()))
+    for name in ("style/block1_conv1", "style/block2_conv1"):
+        assert blended[name] == pytest.approx(0.75 * alone[0][name] + 0.25 * alone[1][name])
+    assert blended["tv"] == pytest.approx(alone[0]["tv"])
+
+
+def test_the_style_picture_itself_has_no_style_loss() -> None:
+    for form in optimize.FORMS:
+        chosen = recipe(form=form)
+        objective = Objective(chosen, fake(), CONTENT, [STYLE])
+        terms = objective.by_name(objective(tf.constant(STYLE[None])).numpy())
+        assert all(abs(value) < 1e-5 for name, value in terms.items() if name.startswith("style/"))
+        assert terms["content/block2_conv1"] > 0
+        again = objective.by_name(objective(tf.constant(CONTENT[None])).numpy())
+        assert again["content/block2_conv1"] == 0
+
+
+# --- the run --------------------------------------------------------------------------------------------------------------
+
+
+def test_steps_count_and_carry_losses_and_end_with_the_picture() -> None:
+    steps = list(start(recipe(iterations=7)))
+    assert [step.iteration for step in steps] == [1, 2, 3, 4, 5, 6, 7]
+    assert {step.total for step in steps} == {7}
+    expected = {"content/block2_conv1", "style/block1_conv1", "style/block2_conv1", "tv"}
+    assert all(step.losses.keys() == expected for step in steps)
+    assert steps[-1].image is not None and steps[-1].image.shape == CONTENT.shape
+    assert steps[-1].image.dtype == np.float32
+    assert sum(steps[-1].losses.values()) < sum(steps[0].losses.values())
+    assert all(a.seconds <= b.seconds for a, b in itertools.pairwise(steps))
+
+
+def test_adam_against_numpy() -> None:
+    """Three steps down a paraboloid by the paper's formulas, the moments corrected one by one."""
+    wanted = OTHER[None]
+    adam = optimize.Adam(lambda picture: tf.reduce_sum(tf.square(picture - wanted))[None], CONTENT)
+    list(adam.steps(lambda: (np.ones(1, np.float32), 0.05), 3))
+    x, m, v = CONTENT.astype(np.float64), 0.0, 0.0
+    for t in (1, 2, 3):
+        g = 2 * (x - OTHER)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        x = np.clip(x - 0.05 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8), 0, 1)
+    np.testing.assert_allclose(adam.picture, x, atol=1e-4)
+
+
+@pytest.mark.parametrize("pause", [1, 3, 4, 5])
+def test_resuming_equals_never_pausing(pause: int) -> None:
+    """Through a file, at two scales: 64×96 and 128×192, four and two steps."""
+    content, style = (images.resize(picture, 128, 192) for picture in (CONTENT, STYLE))
+    chosen = recipe(scales=2, init="noise", seed=3)
+    whole = result(Optimization(content, [Style(style)], chosen, network=fake()))
+
+    first = Optimization(content, [Style(style)], chosen, network=fake())
+    for _ in range(pause):
+        next(first)
+    file = io.BytesIO()
+    np.savez(file, **first.state())  # type: ignore[arg-type]
+    file.seek(0)
+    first.close()
+    with np.load(file, allow_pickle=False) as archive:
+        second = Optimization(content, [Style(style)], chosen, network=fake(), state=dict(archive))
+    steps = list(second)
+    assert [step.iteration for step in steps] == list(range(pause + 1, 7))
+    assert steps[-1].image is not None
+    np.testing.assert_allclose(steps[-1].image, whole, atol=1e-5)
+
+
+def test_the_state_is_complete_before_the_first_step_and_after_the_last() -> None:
+    chosen = recipe(iterations=2)
+    fresh = start(chosen)
+    again = start(chosen, state=fresh.state())
+    np.testing.assert_allclose(result(again), result(start(chosen)), atol=1e-5)
+    done = start(chosen)
+    image = result(done)
+    steps = list(start(chosen, state=done.state()))
+    assert [step.iteration for step in steps] == [2]
+    np.testing.assert_array_equal(steps[0].image, image)
+
+
+def test_a_change_of_weights_acts_at_the_next_step_and_keeps_the_optimiser() -> None:
+    run = start(recipe(iterations=4))
+    before = next(run).losses
+    run.change(recipe(iterations=4, tv_weight=0.2, content_weight=0))
+    moments = run.state()["second"]
+    after = next(run).losses
+    assert after["tv"] == pytest.approx(2 * before["tv"], rel=0.2)
+    assert after["content/block2_conv1"] == 0
+    assert np.any(moments) and np.all(run.state()["second"] >= 0.999 * moments - 1e-12)
+    assert len(list(run)) == 2
+
+
+def test_a_change_compiles_nothing_again() -> None:
+    run = start(recipe(iterations=4))
+    next(run)
+    run.change(recipe(iterations=4, style_weight=9, learning_rate=0.5, geometric_weights=True))
+    next(run)
+    assert isinstance(run._optimizer, optimize.Adam)
+    assert run._optimizer._compiled.experimental_get_tracing_count() == 1
+
+
+def test_the_weights_of_styles_can_change() -> None:
+    one, two = (Source(name=name) for name in ("a", "b"))
+    shares = lambda a, b: (StyleSource(source=one, weight=a), StyleSource(source=two, weight=b))  # noqa: E731
+    run = start(recipe(styles=shares(1, 1)), styles=(STYLE, OTHER))
+    next(run)
+    run.change(recipe(styles=shares(0, 1)))
+    only = start(recipe(), styles=(OTHER,), state=run.state())
+    assert next(run).losses == pytest.approx(next(only).losses, rel=1e-4)
+    with pytest.raises(BadRecipe, match="2 styles"):
+        run.change(recipe(styles=(StyleSource(source=one),)))
+
+
+def test_other_changes_need_a_new_run() -> None:
+    with pytest.raises(BadRecipe, match="keeps its optimizer, size"):
+        start(recipe()).change(recipe(size=1024, optimizer="lbfgs"))
+
+
+@pytest.mark.parametrize("form", ["paper", "rms"])
+def test_lbfgs_lowers_the_loss_at_every_accepted_step(form: str) -> None:
+    steps = list(start(recipe(optimizer="lbfgs", iterations=15, form=form, init="noise")))
+    totals = [sum(step.losses.values()) for step in steps]
+    assert len(steps) == 15
+    assert all(later < earlier for earlier, later in itertools.pairwise(totals))
+    assert totals[-1] < 0.8 * totals[0]
+
+
+def test_lbfgs_reports_the_losses_of_the_picture_it_accepts() -> None:
+    chosen = recipe(optimizer="lbfgs", iterations=4)
+    *_, last = start(chosen)
+    objective = Objective(chosen, fake(), CONTENT, [STYLE])
+    terms = objective.by_name(objective.weights(chosen, [1]) * objective(tf.constant(last.image[None])).numpy())
+    assert last.losses == pytest.approx(terms, rel=1e-3)
+
+
+def test_lbfgs_takes_new_weights_and_ends_its_thread() -> None:
+    import threading
+
+    run = start(recipe(optimizer="lbfgs", iterations=9))
+    before = next(run).losses
+    run.change(recipe(optimizer="lbfgs", iterations=9, tv_weight=10))
+    assert next(run).losses["tv"] > 20 * before["tv"]
+    run.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "nst-lbfgs"]
+
+
+def test_lbfgs_with_nothing_to_do_still_ends_with_a_picture() -> None:
+    """Content and style alike: the loss is zero and no step can lower it."""
+    chosen = recipe(optimizer="lbfgs", tv_weight=0)
+    *_, last = start(chosen, styles=(CONTENT,))
+    assert last.iteration == last.total == 6
+    np.testing.assert_allclose(last.image, CONTENT, atol=1e-3)
+
+
+@pytest.mark.parametrize("optimizer", optimize.OPTIMIZERS)
+def test_no_numbers_stop_the_run_and_keep_the_best_picture(optimizer: str) -> None:
+    run = start(recipe(optimizer=optimizer, iterations=30))
+    next(run)
+    run.change(recipe(optimizer=optimizer, iterations=30, style_weight=1e9, content_weight=1e9))
+    run._shares = [np.nan]
+    step = next(run)
+    assert step.iteration < step.total
+    assert step.image is not None and np.isfinite(step.image).all() and step.image.shape == CONTENT.shape
+    with pytest.raises(Diverged, match=r"no numbers any more after 2 of 30 steps\. Choose a lower learning rate"):
+        next(run)
+
+
+def test_a_runaway_loss_is_noticed_and_a_change_of_weights_is_not_one() -> None:
+    watch = optimize.Watch(CONTENT)
+    few, many = np.ones(1), np.full(1, 100.0)
+    falling = [optimize.Evaluation(np.array([10.0 - i]), np.full((1, 1, 3), i)) for i in range(8)]
+    assert not any(watch.complaint(evaluation, few) for evaluation in falling)
+    jump = optimize.Evaluation(np.array([500.0]), CONTENT)
+    assert watch.complaint(jump, many) is None
+    watch = optimize.Watch(CONTENT)
+    for evaluation in (*falling, *falling[:3]):
+        assert watch.complaint(evaluation, few) is None
+    assert watch.complaint(jump, few) == "The losses grow without end"
+    np.testing.assert_array_equal(watch.best, falling[7].picture)
+
+
+# --- starts, sizes, colours -----------------------------------------------------------------------------------------------
+
+
+def first_picture(chosen: OptimizeRecipe, **options: object) -> Image:
+    return start(chosen, **options).state()["picture"]
+
+
+def test_every_start() -> None:
+    initial = np.full((32, 48, 3), 0.25, np.float32)
+    np.testing.assert_array_equal(first_picture(recipe(init="content")), CONTENT)
+    np.testing.assert_array_equal(first_picture(recipe(init="style"), styles=(OTHER,)), OTHER)
+    np.testing.assert_array_equal(first_picture(recipe(init="image"), initial=initial), initial)
+    noise = first_picture(recipe(init="noise", seed=5))
+    np.testing.assert_array_equal(noise, first_picture(recipe(init="noise", seed=5)))
+    assert np.any(noise != first_picture(recipe(init="noise", seed=6)))
+    with pytest.raises(BadRecipe, match="starts from a picture"):
+        start(recipe(init="image"))
+
+
+def test_stages() -> None:
+    chosen = OptimizeRecipe(scales=3, iterations=70)
+    assert stages(chosen, 256, 512) == [Stage(64, 128, 40), Stage(128, 256, 20), Stage(256, 512, 10)]
+    assert stages(chosen, 100, 200) == [Stage(100, 200, 70)]  # halved, it would be too small
+    assert [s.iterations for s in stages(chosen.model_copy(update={"iterations": 2}), 256, 512)] == [1, 1]
+
+
+def test_a_larger_style_scale_makes_a_larger_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    original = Objective.__init__
+
+    def spy(self: Objective, recipe: OptimizeRecipe, network: Network, content: Image, styles: list[Image]) -> None:
+        seen.append((content.shape, [style.shape for style in styles]))
+        original(self, recipe, network, content, styles)
+
+    monkeypatch.setattr(Objective, "__init__", spy)
+    content = images.resize(CONTENT, 128, 192)
+    chosen = recipe(scales=2, style_scale=2)
+    result(Optimization(content, [Style(STYLE)], chosen, network=fake()))
+    assert seen == [((64, 96, 3), [(128, 192, 3)]), ((128, 192, 3), [(256, 384, 3)])]
+
+
+@pytest.mark.parametrize("color", Color)
+def test_colour_modes(color: Color, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned = []
+    prepare = colors.prepare_style
+    monkeypatch.setattr(colors, "prepare_style", lambda *args: learned.append(prepare(*args)) or learned[-1])
+    image = result(start(recipe(color=color, iterations=2)))
+    assert np.array_equal(learned[0], STYLE) == (color in (Color.STYLE, Color.LUMINANCE))
+    chroma = image - colors.luminance(image)[..., None]
+    kept = np.abs(chroma - (CONTENT - colors.luminance(CONTENT)[..., None]))
+    inside = np.all((image > 0) & (image < 1), -1)
+    assert (kept[inside].max() < 1e-5) == (color is Color.LUMINANCE)
+
+
+def test_without_a_style_of_weight() -> None:
+    with pytest.raises(BadRecipe, match="at least one style"):
+        Optimization(CONTENT, [Style(STYLE, weight=0)], recipe(), network=fake())
+
+
+# --- recipes --------------------------------------------------------------------------------------------------------------
+
+
+def test_recipes_of_both_kinds_travel_in_texts() -> None:
+    for name, preset in PRESETS.items():
+        assert recipes.parse(preset.model_dump_json()) == preset, name
+    assert recipes.parse('{"strength": 0.5}') == recipes.InstantRecipe(strength=0.5)
+    png = images.encode(CONTENT, text=recipes.png_text(PRESETS["gatys-2015"]))
+    assert recipes.of_png(png) == PRESETS["gatys-2015"]
+    with pytest.raises(BadRecipe, match=r"iterations: Input should be less than"):
+        recipes.parse('{"kind": "optimize", "iterations": 1000000}')
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"features": "vgg19-lite", "content_layers": ["block4_conv4"]}, "vgg19-lite has no layer block4_conv4"),
+        ({"form": "moments", "activation_shift": True}, "the form moments has none"),
+        ({"correlation_chain": True, "style_layers": ["block1_conv1"]}, "two style layers"),
+        ({"content_weight": 0, "style_weight": 0}, "must be above 0"),
+        ({"style_layers": []}, "at least one"),
+    ],
+)
+def test_settings_that_contradict_each_other(changes: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        OptimizeRecipe(**changes)  # type: ignore[arg-type]
+
+
+def test_presets_say_what_their_papers_say() -> None:
+    assert next(iter(PRESETS)) == "fast" and PRESETS["fast"] == OptimizeRecipe()
+    gatys, improved, stylenet = (PRESETS[name] for name in ("gatys-2015", "improved-2016", "stylenet-vgg16"))
+    assert gatys.active_style_layers == tuple(f"block{i}_conv1" for i in range(1, 6))
+    assert gatys.content_layers == stylenet.content_layers == ("block4_conv2",)
+    assert improved.all_layers and improved.geometric_weights
+    assert improved.activation_shift and improved.correlation_chain
+    assert (stylenet.content_weight, stylenet.style_weight, stylenet.tv_weight) == (0.1, 5, 0.01)
+    assert (stylenet.optimizer, stylenet.learning_rate, stylenet.form) == ("adam", 0.01, "normalised")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_runs_and_lowers_its_loss(name: str) -> None:
+    preset = PRESETS[name].model_copy(update={"iterations": 4, "scales": 1, "learning_rate": 0.001})
+    network = features.vgg(preset.features, seed=0) if preset.features in ("vgg19", "vgg16") else None
+    content, style = (images.resize(picture, 64, 64) for picture in (CONTENT, STYLE))
+    steps = list(Optimization(content, [Style(style)], preset, network=network))
+    assert [step.iteration for step in steps] == [1, 2, 3, 4]
+    assert sum(steps[-1].losses.values()) < sum(steps[0].losses.values())
+    assert steps[-1].image is not None and steps[-1].image.shape == content.shape
