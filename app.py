@@ -6,6 +6,7 @@ st.set_page_config("Neural style transfer", "assets/styles/starlit-oils.jpg", la
 st.navigation(
     [
         st.Page("pages/instant.py", title="Instant", icon=":material/bolt:", default=True),
+        st.Page("pages/optimize.py", title="Optimize", icon=":material/auto_awesome:"),
     ],
     position="top",
 ).run()

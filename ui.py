@@ -5,6 +5,7 @@ Widgets forget their values when a page is left, so everything that must last li
 """
 
 import base64
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 import streamlit as st
 from skimage import data as photographs
+from streamlit.runtime.pages_manager import PagesManager
 
 from nst_core import images, recipes, weights
-from nst_core.engine import Engine, Job
+from nst_core.engine import Engine, Job, Progress, State
 from nst_core.errors import BadPicture, NSTError
+from nst_core.quality import Quality
 from nst_core.recipes import MAX_SIZE, MAX_STYLES, Color, Recipe, Source, StyleSource
 from nst_core.stylizer import Step
 
@@ -39,19 +42,40 @@ COLORS = {
 }
 
 
+def head(title: str, text: str) -> None:
+    """What the page is for, in two lines."""
+    if PagesManager.uses_pages_directory:
+        # The first visitor of a server, at a page's own address: Streamlit sees a folder `pages` and takes it for its old
+        # way of navigation, without app.py. Setting this is what st.navigation does when app.py runs.
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+    st.html(ASSETS / "page.css")
+    st.markdown(f"### {title}\n:small[{text}]")
+
+
 # --- the engine -----------------------------------------------------------------------------------------------------
 
 
-@st.cache_resource(show_spinner=False, validate=lambda engine: engine.alive)
+@st.cache_resource(show_spinner=False, validate=lambda engine: engine.alive or engine.closed)
 def engine() -> Engine:
-    """One for all sessions; a new one when the old one is gone."""
+    """One for all sessions; a new one when the old one has died, not when the server is closing it."""
     return Engine()
 
 
-def head(title: str, text: str) -> None:
-    """What the page is for, in two lines."""
-    st.html(ASSETS / "page.css")
-    st.markdown(f"### {title}\n:small[{text}]")
+def _release(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.release()
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=_release)
+def _claimed() -> list[Job]:
+    return []
+
+
+def claim(job: Job) -> None:
+    """This session watches the job; when it ends, the job has a minute to be found by another."""
+    job.claim()
+    _claimed().append(job)
 
 
 # --- pictures by name -----------------------------------------------------------------------------------------------
@@ -106,10 +130,6 @@ def keep_upload(name: str, data: bytes) -> Source:
     while len(kept) > KEPT_UPLOADS:
         kept.pop(next(iter(kept)))
     return upload.source
-
-
-def available(source: Source) -> bool:
-    return identity(source) in uploads() if source.digest else source.name in CONTENTS or source.name in STYLES
 
 
 def picture(source: Source, size: int) -> images.Image:
@@ -216,6 +236,8 @@ def pick_content(key: str, on_upload: Callable[[str, bytes], bool] = lambda name
         )
     elif kind == "Camera":
         st.camera_input("Your photograph", key=f"{key}.camera", on_change=lambda: _take(f"{key}.camera", key, on_upload))
+    if f"{key}.made_here" in st.session_state:
+        st.button("Use that PNG as the photograph instead", on_click=partial(_take_made_here, key))
     chosen: Source | None = st.session_state.get(key)
     own = [upload.source for upload in uploads().values() if kind != "Samples"]
     shown = own or [Source(name=name) for name in CONTENTS]
@@ -230,9 +252,18 @@ def _take(widget: str, key: str, on_upload: Callable[[str, bytes], bool]) -> Non
     file = st.session_state[widget]
     if file is None:
         return
+    st.session_state.pop(f"{key}.made_here", None)
     with sentences():
-        if not on_upload(file.name, file.getvalue()):
+        if on_upload(file.name, file.getvalue()):
+            st.session_state[f"{key}.made_here"] = file.name, file.getvalue()
+        else:
             st.session_state[key] = keep_upload(file.name, file.getvalue())
+
+
+def _take_made_here(key: str) -> None:
+    """The file that gave its recipe is wanted as a picture after all."""
+    with sentences():
+        st.session_state[key] = keep_upload(*st.session_state.pop(f"{key}.made_here"))
 
 
 def pick_styles(key: str) -> list[StyleSource]:
@@ -286,19 +317,25 @@ def pick_color(key: str) -> Color:
     return st.selectbox("Colours", list(COLORS), format_func=lambda c: COLORS[c], key=key, persist_state="session")
 
 
+def offer_download(name: str, key: str) -> None:
+    """Where a model is missing: its size and a button; a click gets it in the background."""
+    if weights.MODELS[name].status is not weights.Status.MISSING:
+        return
+    download: Job | None = st.session_state.get(f"{key}.download.{name}")
+    if download and not download.finished:
+        _watch_download(download)
+        return
+    start = lambda: st.session_state.update({f"{key}.download.{name}": engine().submit(weights.download, name)})  # noqa: E731
+    st.button(f"Download {_describe_model(name)}", icon=":material/download:", on_click=start)
+    if download and download.error:
+        st.error(str(download.error), icon=":material/error:")
+
+
 def pick_model(key: str, names: Iterable[str]) -> str:
     """One of the models; a missing one is offered with its size, and a click gets it in the background."""
     offered = list(names)
     chosen: str = st.radio("Model", offered, format_func=_describe_model, key=key, persist_state="session")
-    if weights.MODELS[chosen].status is weights.Status.MISSING:
-        download: Job | None = st.session_state.get(f"{key}.download")
-        if download is None or download.finished:
-            start = lambda: st.session_state.update({f"{key}.download": engine().submit(weights.download, chosen)})  # noqa: E731
-            st.button(f"Download {_describe_model(chosen)}", icon=":material/download:", on_click=start)
-            if download and download.error:
-                st.error(str(download.error), icon=":material/error:")
-        else:
-            _watch_download(download)
+    offer_download(chosen, key)
     return chosen
 
 
@@ -355,11 +392,11 @@ def results(prefix: str) -> dict[Recipe, Result]:
     return st.session_state.setdefault(f"{prefix}.results", {})
 
 
-def keep_result(prefix: str, recipe: Recipe, step: Step) -> Result:
-    """Remember a finished Step as the recipe's result."""
-    assert step.image is not None and recipe.content is not None
+def keep_result(prefix: str, recipe: Recipe, step: Step, content: images.Image) -> Result:
+    """Remember a finished Step as the recipe's result. content: what it was made of, at its size."""
+    assert step.image is not None
     height, width, _ = step.image.shape
-    before, after = (data_uri(images.thumbnail(i, PREVIEW)) for i in (picture(recipe.content, recipe.size), step.image))
+    before, after = (data_uri(images.thumbnail(image, PREVIEW)) for image in (content, step.image))
     png = images.encode(step.image, "png", text=recipes.png_text(recipe))
     small = data_uri(images.thumbnail(step.image, THUMBNAIL))
     result = Result(recipe, png, before, after, small, width, height, step.seconds)
@@ -379,9 +416,9 @@ def show_result(prefix: str, result: Result | None) -> None:
         return
     st.session_state[f"{prefix}.shown"] = result
     compare(result.before, result.after, width=result.width, alt=result.title, key=f"{prefix}.compare")
-    engine_name = getattr(result.recipe, "engine", result.recipe.__class__.__name__)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{result.title} · {result.width} × {result.height} px · {result.seconds:.2f} s · {engine_name}")
+    made_by = getattr(result.recipe, "engine", None) or getattr(result.recipe, "features", "")
+    st.caption(f"{result.title} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
+    with st.container(horizontal=True):
         for format in get_args(images.Format):
             st.download_button(
                 format.upper(),
@@ -423,7 +460,72 @@ def share(query: dict[str, str]) -> None:
         st.query_params.from_dict(query)
 
 
+# --- jobs -----------------------------------------------------------------------------------------------------------
+
+
+def describe(job: Job) -> str:
+    """Where a job stands, in a line."""
+    if job.state is State.PAUSED:
+        return "**Paused.** Change the weights under “Everything else” if you like, then resume."
+    if not engine().ready and not job.progress:
+        return LOADING
+    if job.position:
+        return f"Waiting: {job.position} ahead of you."
+    if not job.progress:
+        return "Looking at photograph and style …"
+    first, last = job.progress[0], job.progress[-1]
+    rate = (last.iteration - first.iteration) / (last.seconds - first.seconds) if last.seconds > first.seconds else 0
+    left = f" · {(last.total - last.iteration) / rate:.0f} s left" if rate else ""
+    return f"Iteration **{last.iteration}** of {last.total} · {rate:.1f} a second{left}"
+
+
+def loss_chart(progress: list[Progress]) -> None:
+    """Every term over the iterations, on a logarithmic scale."""
+    names = [name for name, value in progress[-1].losses.items() if value > 0]
+    thinned = progress[:: max(1, len(progress) // 200)]
+    series = [
+        {
+            "name": name,
+            "type": "line",
+            "showSymbol": False,
+            "data": [[p.iteration, p.losses[name]] for p in thinned if p.losses.get(name, 0) > 0],
+        }
+        for name in names
+    ]
+    chart = {
+        "animation": False,
+        "grid": {"left": 56, "right": 12, "top": 12, "bottom": 64},
+        "legend": {"type": "scroll", "bottom": 0},
+        "tooltip": {"trigger": "axis", "valueFormatter": "scientific"},
+        "xAxis": {"type": "value", "max": progress[-1].total},
+        "yAxis": {"type": "log"},
+        "series": series,
+    }
+    st.echarts_chart(json.dumps(chart), height=260)
+
+
+def show_quality(quality: Quality) -> None:
+    """Distances to style and content and SSIM, beside the photograph's own."""
+    result, before = quality.result, quality.unstylised
+    gain = result.mean_style - before.mean_style
+    with st.container(horizontal=True):
+        st.metric("Style distance", f"{result.mean_style:.3f}", f"{gain:+.3f}", delta_color="inverse")
+        st.metric("Content distance", f"{result.content:.3f}", help="0 is the photograph's own content.")
+        st.metric("SSIM", f"{result.ssim:.3f}", help="Structural similarity of luminance to the photograph; 1 is the same.")
+    rows = "".join(f"| {name} | {result.style[name]:.3f} | {before.style[name]:.3f} |\n" for name in result.style)
+    st.markdown(f"| style distance at | result | photograph |\n|---|---|---|\n{rows}")
+    st.caption("Measured on vgg19-lite at 512 px: ‖G − A‖ / ‖A‖ by layer, ‖F − P‖ / ‖P‖ at block4_conv2. Smaller is better.")
+
+
 # --- messages -------------------------------------------------------------------------------------------------------
+
+
+LOADING = "The models are loading, a few seconds. Everything can already be chosen."
+
+
+def say(error: NSTError) -> None:
+    """Leave its sentence for `show_sentences` of this run or the next."""
+    st.session_state.setdefault("sentences", []).append(str(error))
 
 
 class sentences:  # noqa: N801 - reads as `with ui.sentences():`
@@ -433,7 +535,7 @@ class sentences:  # noqa: N801 - reads as `with ui.sentences():`
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         if isinstance(error, NSTError):
-            st.session_state.setdefault("sentences", []).append(str(error))
+            say(error)
             return True
         return False
 

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from nst_core import images
+from nst_core import images, memory
 from nst_core.errors import Cancelled, Diverged, Failure, NSTError, WorkerLost
 from nst_core.images import Image
 from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe, Recipe
@@ -193,6 +193,8 @@ class Job:
             self._bereaved()
         else:
             error = future.exception()
+            if isinstance(error, Diverged):
+                error.best = _unpack(error.best)
             with self._lock:
                 state = State.CANCELLED if isinstance(error, Cancelled) else State.FAILED
                 self._finish(state, error=error if isinstance(error, NSTError) else _unforeseen(error))
@@ -255,7 +257,7 @@ class Engine:
         self._warm: distributed.Future | None = None
         self._open: list[Job] = []
         self._findable: dict[str, Job] = {}
-        self._closed = False
+        self.closed = False
         # one thread: connecting comes first, then everything is sent in the order of asking
         self._sender = ThreadPoolExecutor(1, thread_name_prefix="nst-engine")
         self._connected = self._sender.submit(self._connect)
@@ -271,7 +273,7 @@ class Engine:
     @property
     def alive(self) -> bool:
         """False when the cluster is gone for good and a new Engine is needed."""
-        if self._closed or (self._process and self._process.poll() is not None):
+        if self.closed or (self._process and self._process.poll() is not None):
             return False
         if not self._connected.done():
             return True
@@ -311,9 +313,9 @@ class Engine:
 
     def close(self) -> None:
         """End the embedded cluster, or leave the one we joined; open jobs fail."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self._sender.shutdown(wait=False, cancel_futures=True)
         for job in list(self._open):
             job.fail(Failure("The engine was closed."))
@@ -529,7 +531,7 @@ def serve(memory_limit: int | None = None) -> None:
         "distributed.worker.memory.target": False,  # pictures are not worth spilling, and a paused worker
         "distributed.worker.memory.spill": False,  # looks dead: from here to the nanny's end there is nothing
         "distributed.worker.memory.pause": False,
-        "distributed.worker.memory.terminate": 0.95,
+        "distributed.worker.memory.terminate": memory.TERMINATE,
         "distributed.admin.low-level-log-length": 100,  # previews pass through the scheduler's log
     }
     with (
@@ -538,7 +540,7 @@ def serve(memory_limit: int | None = None) -> None:
             n_workers=1,
             threads_per_worker=2,
             resources={"slow": 1},
-            memory_limit=memory_limit or int(MEMORY_LIMIT * 0.85),  # the rest is the page's and the scheduler's
+            memory_limit=memory_limit or int(MEMORY_LIMIT * memory.WORKER_SHARE),
             dashboard_address="127.0.0.1:0",  # any free port: two apps on one machine shall not meet
             host="127.0.0.1",
         ) as cluster,

@@ -99,21 +99,21 @@ def run(recipe: InstantRecipe) -> ui.Result:
             ui.waiting(message(job))
         st.container()  # nothing left to say
     try:
-        return ui.keep_result("instant", recipe, job.result())
+        return ui.keep_result("instant", recipe, job.result(), ui.picture(recipe.content, recipe.size))
     finally:
         del st.session_state["instant.job"]
 
 
 def message(job: Job) -> str:
     if not ui.engine().ready:
-        return "The models are loading, a few seconds. Everything can already be chosen."
+        return ui.LOADING
     return f"Painting … {job.position} ahead of you." if job.position else "Painting …"
 
 
 ui.head(
     "Paint a photograph in any style, in a moment",
-    "**Instant** needs one pass of a small network. In the making: **Optimize**, slow and at its finest; **Masks**, a style "
-    "for every region that you paint; **Texture networks**, trained for a single style.",
+    "**Instant** needs one pass of a small network; **Optimize** takes its time for the finest. In the making: **Masks**, a "
+    "style for every region that you paint, and **Texture networks**, trained for a single style.",
 )
 open_link()
 shown, asked = st.columns([7, 5], gap="large")
@@ -135,4 +135,7 @@ with shown:
             st.error(str(error), icon=":material/error:")
             st.button("Try again", icon=":material/refresh:")
         ui.show_result("instant", result)
+        if result and st.button("Refine this, slowly", icon=":material/auto_awesome:"):
+            st.session_state["optimize.refine"] = result
+            st.switch_page("pages/optimize.py")
     ui.show_history("instant", adopt)

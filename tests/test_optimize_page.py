@@ -1,0 +1,130 @@
+"""Optimize in a real Chromium: start, watch, pause, change, resume, cancel, reload, and what is left at the end."""
+
+import io
+import re
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from nst_core import recipes
+from nst_core.recipes import OptimizeRecipe, Source
+from tests.browser import PATIENCE, caption, result
+
+
+@pytest.fixture
+def page(chromium, address):
+    """A new visitor of the Optimize page."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{address}/optimize")
+    expect(page.get_by_role("button", name="Start")).to_be_visible()
+    yield page
+    assert page.locator('[data-testid="stException"]').count() == 0
+    context.close()
+
+
+def set_number(page, label, value):
+    box = page.get_by_label(label, exact=True)
+    box.fill(str(value))
+    box.press("Enter")
+
+
+def details(page):
+    page.get_by_text("Everything else", exact=True).click()
+
+
+def start(page):
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def iteration(page):
+    text = page.get_by_text(re.compile(r"Iteration \d+ of")).inner_text()
+    return int(re.search(r"Iteration (\d+)", text).group(1))
+
+
+def download(page, label):
+    with page.expect_download() as promise:
+        page.get_by_role("button", name=label, exact=True).click()
+    return promise.value.path().read_bytes()
+
+
+def cancel(page):
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Start")).to_be_visible()
+
+
+def test_a_run_from_start_to_time_lapse(page):
+    details(page)
+    set_number(page, "Iterations", 60)
+    start(page)
+    result(page)
+    assert caption(page).startswith("Mountain lake in Starlit oils · 512 × 384 px")
+    expect(page.get_by_text("Style distance", exact=True)).to_be_visible()
+    expect(page.get_by_text("block5_conv1").first).to_be_visible()
+
+    png = download(page, "PNG")
+    recipe = recipes.of_png(png)
+    assert isinstance(recipe, OptimizeRecipe)
+    assert (recipe.iterations, recipe.content) == (60, Source(name="mountain-lake"))
+    assert Image.open(io.BytesIO(png)).size == (512, 384)
+
+    page.get_by_role("tab", name="Time-lapse").click()
+    assert Image.open(io.BytesIO(download(page, "GIF"))).n_frames > 10
+    assert download(page, "MP4")[4:8] == b"ftyp"
+
+
+def test_pause_change_the_style_weight_resume_and_cancel(page):
+    details(page)
+    set_number(page, "Iterations", 3000)
+    start(page)
+    expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
+    first = iteration(page)
+    page.wait_for_function(f"!document.body.innerText.includes('Iteration {first} of')")
+
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    expect(page.get_by_text("Paused.")).to_be_visible()
+    set_number(page, "Style weight", 3)
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
+    assert iteration(page) > first  # it goes on, it does not begin anew
+    cancel(page)
+    expect(page.get_by_test_id("stAlert").filter(has_text="Cancelled")).to_be_visible()
+
+
+def test_a_reloaded_tab_finds_its_job_again(page):
+    details(page)
+    set_number(page, "Iterations", 3000)
+    start(page)
+    expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
+    before = iteration(page)
+    page.reload()
+    expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
+    assert iteration(page) >= before
+    cancel(page)
+
+
+def test_refine_from_instant(page, address):
+    page.goto(address)
+    result(page)
+    page.get_by_role("button", name="Refine this").click()
+    expect(page.get_by_role("button", name="Start")).to_be_visible()
+    details(page)
+    expect(page.get_by_role("combobox", name="Start from")).to_have_value("A picture of yours or from Instant")
+    set_number(page, "Iterations", 12)
+    start(page)
+    result(page)
+    assert caption(page).startswith("Chelsea in Woodcut waves")
+
+
+def test_a_preset_whose_network_is_missing_says_so_and_offers_it(page):
+    page.get_by_role("combobox", name="Preset").click()
+    page.get_by_role("option", name=re.compile("Gatys")).click()
+    expect(page.get_by_role("button", name=re.compile("Download VGG-19"))).to_be_visible()
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_test_id("stAlert").filter(has_text="VGG-19 is not on this machine")).to_be_visible()
