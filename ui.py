@@ -349,7 +349,7 @@ def _describe_model(name: str) -> str:
 def _watch_download(job: Job) -> None:
     if job.finished:
         st.rerun()
-    waiting("Downloading; the other model goes on working meanwhile.")
+    st.markdown(f"{HOURGLASS}Downloading; the other models go on working meanwhile.")
 
 
 def adopt_pictures(prefix: str, recipe: Recipe) -> None:
@@ -520,6 +520,7 @@ def show_quality(quality: Quality) -> None:
 # --- messages -------------------------------------------------------------------------------------------------------
 
 
+HOURGLASS = ":material/hourglass_top: "
 LOADING = "The models are loading, a few seconds. Everything can already be chosen."
 
 
@@ -538,10 +539,6 @@ class sentences:  # noqa: N801 - reads as `with ui.sentences():`
             say(error)
             return True
         return False
-
-
-def waiting(text: str) -> None:
-    st.markdown(f":material/hourglass_top: {text}")
 
 
 def show_sentences() -> None:

@@ -211,7 +211,7 @@ class Lbfgs:
     Curvature belongs to one set of weights: a change of weights begins anew from the picture at hand.
     """
 
-    MEMORY = 10  # pairs of steps and gradients, float64
+    MEMORY = 5  # pairs of steps and gradients, in float64: 240 bytes a pixel; ten pairs, the default, gain little
 
     def __init__(self, objective: Callable[[tf.Tensor], tf.Tensor], picture: Image, state: State | None = None) -> None:
         self.picture = picture

@@ -104,7 +104,8 @@ ACTIVATION_SHIFT = -1.0  # 1605.04603 §3.3
 class OptimizeRecipe(Recipe):
     """A picture optimised until its features match: network, objective, optimiser, schedule.
 
-    The defaults are ours, the preset `fast`. Weights belong to a form: those of one mean nothing in another.
+    The defaults are ours, the preset `fast`. Weights belong to a form and a network, whose maps may be large or small:
+    those of one mean little in another.
     """
 
     kind: Literal["optimize"] = "optimize"
@@ -116,13 +117,13 @@ class OptimizeRecipe(Recipe):
 
     # paper: Gatys' sums. mean: means instead. normalised: relative to the target. rms: root mean square of the Gram
     # matrices' difference. moments: mean and covariance instead of Gram matrices. See `nst_core/losses.py`.
-    form: Literal["paper", "mean", "normalised", "rms", "moments"] = "mean"
-    content_layers: tuple[str, ...] = CONTENT_LAYERS
+    form: Literal["paper", "mean", "normalised", "rms", "moments"] = "moments"
+    content_layers: tuple[str, ...] = ("block3_conv2", "block4_conv2")
     style_layers: tuple[str, ...] = FIRST_LAYERS
     content_weight: float = Field(default=1.0, ge=0, le=1e9)
-    style_weight: float = Field(default=1.0, ge=0, le=1e9)
-    tv_weight: float = Field(default=0.0, ge=0, le=1e9)
-    tv_form: Literal["mahendran", "squared"] = "mahendran"
+    style_weight: float = Field(default=3.0, ge=0, le=1e9)
+    tv_weight: float = Field(default=10.0, ge=0, le=1e9)
+    tv_form: Literal["mahendran", "squared"] = "squared"
 
     # the four improvements of Novak & Nikulin 2016, 1605.04603, each a switch of its own
     all_layers: bool = False  # style on every convolution; style_layers is passed over
@@ -131,12 +132,12 @@ class OptimizeRecipe(Recipe):
     correlation_chain: bool = False  # Gram matrices between neighbouring layers, in place of those within one
 
     optimizer: Literal["adam", "lbfgs"] = "adam"
-    learning_rate: float = Field(default=0.02, gt=0, le=1)  # adam's, of a picture in [0, 1]
-    final_rate: float = Field(default=1.0, gt=0, le=1)  # what is left of it at the end of each scale, by a cosine
-    iterations: int = Field(default=200, ge=1, le=10_000)  # over all scales
+    learning_rate: float = Field(default=0.03, gt=0, le=1)  # adam's, of a picture in [0, 1]
+    final_rate: float = Field(default=0.05, gt=0, le=1)  # what is left of it at the end of each scale, by a cosine
+    iterations: int = Field(default=300, ge=1, le=10_000)  # over all scales
     init: Literal["content", "noise", "style", "image"] = "content"
-    scales: int = Field(default=3, ge=1, le=8)  # sizes, coarse to fine; the last is the result's
-    scale_factor: float = Field(default=2.0, ge=1.1, le=4)  # from one to the next
+    scales: int = Field(default=4, ge=1, le=8)  # sizes, coarse to fine; the last is the result's
+    scale_factor: float = Field(default=1.6, ge=1.1, le=4)  # from one to the next
     style_scale: float = Field(default=1.0, ge=0.25, le=4)  # the style's long side over the content's: larger strokes
     seed: int = Field(default=0, ge=0, le=2**32 - 1)  # of the noise
 
@@ -166,26 +167,33 @@ class OptimizeRecipe(Recipe):
         return every if self.all_layers else tuple(layer for layer in every if layer in self.style_layers)
 
 
-# The first three quote papers and programs: their layers, switches and sums. Gatys' and Novak's ratio of weights belongs to
-# a VGG scaled to a mean activation of one; Keras' is larger (about 130 at block4_conv2, 16 to 370 at the style layers),
-# so the ratio here is the one with the same effect. The last two are ours: means.
+# `fast` and `vgg19-rms` are ours: means. The other three quote papers and programs: their layers, switches, sums and
+# constant rate. Gatys' and Novak's ratio of weights belongs to a VGG scaled to a mean activation of one; that of Keras' is
+# 16 to 370 at the style layers and about 130 at block4_conv2, so the ratio here is the one with the same effect.
+_QUOTED: dict[str, Any] = {
+    "content_layers": CONTENT_LAYERS,
+    "tv_weight": 0,
+    "tv_form": "mahendran",
+    "final_rate": 1,
+    "scales": 1,
+}
+
 PRESETS: Mapping[str, OptimizeRecipe] = {
     "fast": OptimizeRecipe(),
     "gatys-2015": OptimizeRecipe(
-        features="vgg19", form="paper", content_weight=1, style_weight=1e5, optimizer="lbfgs", init="noise",
-        scales=1, iterations=300,
+        **_QUOTED, features="vgg19", form="paper", content_weight=1, style_weight=1e5, optimizer="lbfgs", init="noise",
     ),
     "improved-2016": OptimizeRecipe(
-        features="vgg19", form="paper", content_weight=1, style_weight=1e5, optimizer="lbfgs", init="content",
-        scales=1, iterations=300,
+        **_QUOTED, features="vgg19", form="paper", content_weight=1, style_weight=1e5, optimizer="lbfgs",
         all_layers=True, geometric_weights=True, activation_shift=True, correlation_chain=True,
     ),
     "stylenet-vgg16": OptimizeRecipe(
-        features="vgg16", form="normalised", content_weight=0.1, style_weight=5, tv_weight=0.01, all_layers=True,
-        learning_rate=0.01, scales=1, iterations=300,
+        **_QUOTED | {"tv_weight": 0.01}, features="vgg16", form="normalised", content_weight=0.1, style_weight=5,
+        all_layers=True, learning_rate=0.01,
     ),
     "vgg19-rms": OptimizeRecipe(
-        features="vgg19", form="rms", content_weight=1, style_weight=1, scales=2, iterations=200,
+        features="vgg19", form="rms", content_layers=CONTENT_LAYERS, content_weight=1, style_weight=1, tv_weight=0,
+        scales=2, scale_factor=2,
     ),
 }  # fmt: skip
 

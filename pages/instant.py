@@ -5,7 +5,7 @@ import random
 import streamlit as st
 
 import ui
-from nst_core import recipes, weights
+from nst_core import images, recipes, weights
 from nst_core.engine import Job
 from nst_core.errors import BadRecipe, NSTError
 from nst_core.recipes import MAX_SIZE, MAX_STRENGTH, MIN_SIZE, InstantRecipe, Source, StyleSource
@@ -94,20 +94,23 @@ def run(recipe: InstantRecipe) -> ui.Result:
         styles = [Style(ui.picture(style.source, STYLE_SIDE), style.weight) for style in recipe.styles]
         job = ui.engine().stylize(content, styles, recipe)
         st.session_state["instant.job"] = recipe, job
-    with st.empty():
-        while not job.wait(POLL):
-            ui.waiting(message(job))
-        st.container()  # nothing left to say
+    said, stand_in, photograph = st.empty(), st.empty(), ui.picture(recipe.content, recipe.size)
+    if "instant.shown" not in st.session_state:  # a first visit: something to look at until the paint is there
+        stand_in.image(images.thumbnail(photograph, ui.PREVIEW), width="stretch")
+    while not job.wait(POLL):
+        said.markdown(message(job))
+    said.empty()
+    stand_in.empty()
     try:
-        return ui.keep_result("instant", recipe, job.result(), ui.picture(recipe.content, recipe.size))
+        return ui.keep_result("instant", recipe, job.result(), photograph)
     finally:
         del st.session_state["instant.job"]
 
 
 def message(job: Job) -> str:
     if not ui.engine().ready:
-        return ui.LOADING
-    return f"Painting … {job.position} ahead of you." if job.position else "Painting …"
+        return ui.HOURGLASS + ui.LOADING
+    return ui.HOURGLASS + (f"Painting … {job.position} ahead of you." if job.position else "Painting …")
 
 
 ui.head(

@@ -28,6 +28,13 @@ IMPROVEMENTS = {
     "activation_shift": "Activation shift of −1",
     "correlation_chain": "Correlation chain between neighbouring layers",
 }
+FORMS = {
+    "moments": "Means and covariances, as means",
+    "mean": "Gram matrices, as means",
+    "paper": "Gram matrices, Gatys' sums",
+    "normalised": "Gram matrices, relative to the target",
+    "rms": "Root mean square of Gram matrices",
+}
 STARTS = {"content": "The photograph", "noise": "Noise", "style": "The style", "image": "A picture of yours or from Instant"}
 FREE = ("content", "styles")  # fields that have pickers of their own
 CONTROLS = tuple(name for name in OptimizeRecipe.model_fields if name not in (*FREE, "kind"))
@@ -156,6 +163,7 @@ def ask_details() -> None:
         number("Style scale", "style_scale", min_value=0.25, max_value=4.0, help="Above 1: larger strokes.")
         number("Seed of the noise", "seed", min_value=0, max_value=2**32 - 1)
     ui.pick_color("optimize.color")
+    choice("Losses", "form", FORMS)
     st.caption("The four improvements of 2016")
     for name, label in IMPROVEMENTS.items():
         st.checkbox(label, key=f"optimize.{name}", persist_state="session")

@@ -231,6 +231,7 @@ def test_the_camera(chromium, address):
     page.goto(address)
     first = result(page)
     page.get_by_text("Camera", exact=True).click()
+    page.wait_for_function("document.querySelector('video')?.readyState >= 2", timeout=PATIENCE)  # there is a picture to take
     page.get_by_role("button", name="Take Photo").click(timeout=PATIENCE)
     next_result(page, first)
     context.close()

@@ -40,9 +40,15 @@ def recipe(**changes: object) -> OptimizeRecipe:
         "style_layers": FAKE_LAYERS,
         "precision": "float32",
         "form": "mean",
+        "content_weight": 1,
+        "style_weight": 1,
+        "tv_weight": 0.1,
+        "tv_form": "mahendran",
+        "learning_rate": 0.02,
+        "final_rate": 1,
         "iterations": 6,
         "scales": 1,
-        "tv_weight": 0.1,
+        "scale_factor": 2,
     }
     return OptimizeRecipe(**(settings | changes))  # type: ignore[arg-type]
 
@@ -106,7 +112,7 @@ def test_all_layers_are_all() -> None:
         f"style/{layer}" for layer in recipes.LAYERS["vgg19-lite"]
     ]
     chained = Objective(
-        OptimizeRecipe(all_layers=True, correlation_chain=True), features.network("vgg19-lite"), CONTENT, [STYLE]
+        OptimizeRecipe(form="mean", all_layers=True, correlation_chain=True), features.network("vgg19-lite"), CONTENT, [STYLE]
     )
     assert len([name for name in chained.names if name.startswith("style/")]) == 10
 
@@ -196,6 +202,16 @@ def test_resuming_equals_never_pausing(pause: int) -> None:
     assert [step.iteration for step in steps] == list(range(pause + 1, 7))
     assert steps[-1].image is not None
     np.testing.assert_allclose(steps[-1].image, whole, atol=1e-5)
+
+
+def test_the_rate_falls_along_half_a_cosine_at_every_scale() -> None:
+    run = start(recipe(iterations=5, learning_rate=0.1, final_rate=0.2))
+    weights = run._weights_of(Objective(recipe(), fake(), CONTENT, [STYLE]), end=5, iterations=5)
+    rates = []
+    for run._iteration in range(5):
+        rates.append(weights()[1])
+    expected = [0.1 * (0.2 + 0.8 * (0.5 + 0.5 * np.cos(np.pi * k / 5))) for k in range(5)]
+    np.testing.assert_allclose(rates, expected)
 
 
 def test_the_state_is_complete_before_the_first_step_and_after_the_last() -> None:
@@ -331,7 +347,7 @@ def test_every_start() -> None:
 
 
 def test_stages() -> None:
-    chosen = OptimizeRecipe(scales=3, iterations=70)
+    chosen = OptimizeRecipe(scales=3, scale_factor=2, iterations=70)
     assert stages(chosen, 256, 512) == [Stage(64, 128, 40), Stage(128, 256, 20), Stage(256, 512, 10)]
     assert stages(chosen, 100, 200) == [Stage(100, 200, 70)]  # halved, it would be too small
     assert [s.iterations for s in stages(chosen.model_copy(update={"iterations": 2}), 256, 512)] == [1, 1]
@@ -388,7 +404,7 @@ def test_recipes_of_both_kinds_travel_in_texts() -> None:
     [
         ({"features": "vgg19-lite", "content_layers": ["block4_conv4"]}, "vgg19-lite has no layer block4_conv4"),
         ({"form": "moments", "activation_shift": True}, "the form moments has none"),
-        ({"correlation_chain": True, "style_layers": ["block1_conv1"]}, "two style layers"),
+        ({"form": "mean", "correlation_chain": True, "style_layers": ["block1_conv1"]}, "two style layers"),
         ({"content_weight": 0, "style_weight": 0}, "must be above 0"),
         ({"style_layers": []}, "at least one"),
     ],
