@@ -70,12 +70,20 @@ _ORIENTATION = 0x0112
 _REDUCING_GAP = 3.0  # box-reduce first, but leave Lanczos a factor of three: fast, and no difference to be seen
 
 
-def decode(data: bytes, *, name: str = "The picture", max_side: int | None = None) -> Image:
+def decode(
+    data: bytes,
+    *,
+    name: str = "The picture",
+    max_side: int | None = None,
+    min_side: int = MIN_SIDE,
+    over: Literal["white", "black"] = "white",
+) -> Image:
     """Read an untrusted file into a picture, float32 (h, w, 3) in [0, 1].
 
     Limits are checked on the header, before a pixel is decoded. `max_side` (pixels) shrinks a larger picture while it
     has 8 bits (a JPEG while it is decoded), so that 50 megapixels never become 600 MB of floats. `name` begins the
-    sentence of the error. Raises BadPicture, and nothing else.
+    sentence of the error. `min_side` and `over`, the ground under transparency, are for masks. Raises BadPicture, and
+    nothing else.
     """
     name = _printable(name)
     if not data:
@@ -84,10 +92,10 @@ def decode(data: bytes, *, name: str = "The picture", max_side: int | None = Non
         megabytes = f"{len(data) / 1024**2:.1f} MB; at most {MAX_BYTES // 1024**2} MB"
         raise BadPicture(f"{name} is {megabytes} are accepted, so shrink it or save it as JPEG.")
     with _sentences(name), Pillow.open(io.BytesIO(data), formats=FORMATS) as picture:
-        _check_size(name, *picture.size)
+        _check_size(name, *picture.size, min_side)
         if picture.format in ("JPEG", "MPO") and data.count(b"\xff\xda") > MAX_SCANS:
             raise BadPicture(f"{name} is a JPEG of too many scans; save it again in a picture editor.")
-        return from_uint8(np.asarray(_upright_rgb(picture, max_side)))
+        return from_uint8(np.asarray(_upright_rgb(picture, max_side, over)))
 
 
 def encode(
@@ -194,19 +202,19 @@ def _printable(name: str) -> str:
     return name if len(name) <= 80 else f"{name[:50]}…{name[-25:]}"
 
 
-def _check_size(name: str, width: int, height: int) -> None:
+def _check_size(name: str, width: int, height: int, min_side: int) -> None:
     shorter, longer = sorted((width, height))
     this = f"{name} is {width}×{height} pixels"
-    if shorter < MIN_SIDE:
-        raise BadPicture(f"{this}; at least {MIN_SIDE}×{MIN_SIDE} are needed.")
+    if shorter < min_side:
+        raise BadPicture(f"{this}; at least {min_side}×{min_side} are needed.")
     if width * height > MAX_PIXELS:
         raise BadPicture(f"{this}; at most {MAX_PIXELS // 10**6} megapixels are accepted, so shrink it first.")
     if longer > MAX_ASPECT * shorter:
         raise BadPicture(f"{this}; the longer side may be {MAX_ASPECT} times the shorter at most, so crop it first.")
 
 
-def _upright_rgb(picture: Pillow.Image, max_side: int | None) -> Pillow.Image:
-    """The first frame as a person sees it: upright, sRGB, over white, 8 bits; its longer side at most `max_side`."""
+def _upright_rgb(picture: Pillow.Image, max_side: int | None, over: str) -> Pillow.Image:
+    """The first frame as a person sees it: upright, sRGB, over a ground, 8 bits; its longer side at most `max_side`."""
     profile = picture.info.get("icc_profile")
     white = _white(picture)
     picture = _plain(picture)
@@ -217,7 +225,7 @@ def _upright_rgb(picture: Pillow.Image, max_side: int | None) -> Pillow.Image:
         picture = picture.transpose(turn)
     if white is not None:
         picture = _eight_bits(picture, white)
-    return _over_white(picture, profile)
+    return _over(over, picture, profile)
 
 
 def _plain(picture: Pillow.Image) -> Pillow.Image:
@@ -258,15 +266,15 @@ def _turn(picture: Pillow.Image) -> Pillow.Transpose | None:
         return None
 
 
-def _over_white(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
+def _over(ground: str, picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
     if picture.mode == "La":  # premultiplied, from TIFF
         picture = picture.convert("LA")
     if picture.mode not in ("LA", "RGBA"):
         return _srgb(picture, profile)
     alpha = picture.getchannel("A")
-    white = Pillow.new("RGB", picture.size, "white")
-    white.paste(_srgb(picture.convert(picture.mode[:-1]), profile), mask=alpha)
-    return white
+    below = Pillow.new("RGB", picture.size, ground)
+    below.paste(_srgb(picture.convert(picture.mode[:-1]), profile), mask=alpha)
+    return below
 
 
 def _srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:

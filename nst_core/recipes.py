@@ -18,7 +18,8 @@ MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 256, 2048, 512
 MAX_STRENGTH = 1.5
 MAX_STYLES = 4
 PNG_KEY = "nst-recipe"  # the keyword of the PNG's iTXt chunk
-MAX_TEXT = 100_000  # characters of a recipe as JSON; ours have a few hundred
+MAX_MASK_TEXT = 200_000  # characters of a mask or guide in a recipe; sharp ones have a few thousand
+MAX_TEXT = 100_000 + 2 * MAX_STYLES * MAX_MASK_TEXT  # characters of a recipe as JSON; without masks a few hundred
 
 
 class Color(StrEnum):
@@ -51,11 +52,21 @@ class Source(Frozen):
         return self.digest is None
 
 
+MaskText = Annotated[str, Field(min_length=1, max_length=MAX_MASK_TEXT)]  # what `masks.to_text` makes
+
+
 class StyleSource(Frozen):
-    """A style and its share of the blend."""
+    """A style, its share of the blend, and where it applies.
+
+    mask: on the content, None = everywhere. guide: on the style picture, where to learn from. color: in its region, None =
+    the recipe's.
+    """
 
     source: Source
     weight: float = Field(default=1.0, ge=0, le=1)
+    mask: MaskText | None = None
+    guide: MaskText | None = None
+    color: Color | None = None
 
 
 class Recipe(Frozen):
@@ -65,6 +76,7 @@ class Recipe(Frozen):
     styles: tuple[StyleSource, ...] = Field(default=(), max_length=MAX_STYLES)
     size: int = Field(default=DEFAULT_SIZE, ge=MIN_SIZE, le=MAX_SIZE)
     color: Color = Color.STYLE
+    restore_content: bool = True  # where every mask is black: the content's own pixels
 
     @model_validator(mode="after")
     def some_style_has_weight(self) -> Self:
@@ -198,6 +210,66 @@ PRESETS: Mapping[str, OptimizeRecipe] = {
 }  # fmt: skip
 
 
+# --- texture networks -------------------------------------------------------------------------------------------------
+
+MAX_STEPS = 100_000
+
+
+class TrainingRecipe(Frozen):
+    """How a texture network is trained; it lies inside the network's file.
+
+    Weights belong to `vgg19-lite`, whose channels have a mean activation of one; a VGG's maps are tens of times as large and
+    are brought to that mean first.
+    """
+
+    kind: Literal["training"] = "training"
+    style: Source | None = None
+    purpose: Literal["stylize", "synthesize"] = "stylize"
+
+    scales: int | None = Field(default=None, ge=2, le=6)  # ratios 2^(scales − 1) … 1; None: the paper's, 6, textures 5
+    normalisation: Literal["instance", "batch"] = "instance"
+
+    features: Literal["vgg19", "vgg19-lite"] = "vgg19-lite"
+    content_layers: tuple[str, ...] = CONTENT_LAYERS
+    style_layers: tuple[str, ...] = FIRST_LAYERS[:4]
+    content_weight: float = Field(default=1.0, ge=0, le=1e6)
+    style_weight: float = Field(default=10.0, gt=0, le=1e6)
+    tv_weight: float = Field(default=0.0, ge=0, le=1e6)
+
+    style_size: int = Field(default=512, ge=64, le=2048)  # the style's longer side, pixels: how large its strokes are
+    crop: int = Field(default=256, ge=64, le=512, multiple_of=32)  # side of the training pictures
+    batch: int = Field(default=1, ge=1, le=16)
+    steps: int = Field(default=1500, ge=1, le=MAX_STEPS)
+    seconds: float | None = Field(default=None, gt=0, le=86_400)  # instead of steps: so many as fit, told after a few
+    learning_rate: float = Field(default=0.01, gt=0, le=1)
+    final_rate: float = Field(default=0.02, gt=0, le=1)  # what is left of it at the end, by a cosine
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+
+    @model_validator(mode="after")
+    def layers_exist(self) -> Self:
+        for layer in (*self.content_layers, *self.style_layers):
+            if layer not in LAYERS[self.features]:
+                raise ValueError(f"{self.features} has no layer {layer}; it has {', '.join(LAYERS[self.features])}")
+        if not self.content_layers or not self.style_layers:
+            raise ValueError("name at least one content layer and one style layer")
+        return self
+
+
+class TextureNetworkRecipe(Recipe):
+    """A photograph painted, or a texture made, by one trained network. shape: of a texture, which has no content."""
+
+    kind: Literal["texture-network"] = "texture-network"
+    network: Source  # a ready one by name, or a file by its digest
+    shape: tuple[Annotated[int, Field(ge=32, le=MAX_SIZE)], Annotated[int, Field(ge=32, le=MAX_SIZE)]] | None = None
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)  # of the noise
+
+    @model_validator(mode="after")
+    def colors_are_known(self) -> Self:
+        if self.color not in (Color.STYLE, Color.LUMINANCE):
+            raise ValueError("a trained network has its colours in it: color is style or luminance")
+        return self
+
+
 R = TypeVar("R", bound=Recipe)
 
 
@@ -264,12 +336,14 @@ def png_text(recipe: Recipe) -> dict[str, str]:
 
 
 def to_query(recipe: InstantRecipe) -> dict[str, str]:
-    """The recipe as the query of a link; {} when it uses an upload, which a link cannot carry.
+    """The recipe as the query of a link; {} when it uses an upload or a mask, which a link cannot carry.
 
     `content=chelsea&styles=woodcut-waves:0.7,stained-glass:0.3&strength=1.2`; defaults are left out.
     """
     content, styles = recipe.content, recipe.styles
     if content is None or not all(source.is_sample for source in (content, *(s.source for s in styles))):
+        return {}
+    if any(style.mask or style.guide or style.color for style in styles):
         return {}
     changed = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"content", "styles", "kind"})
     blend = ",".join(f"{style.source.name}:{style.weight}" for style in styles)

@@ -52,6 +52,7 @@ FREE_OF_TENSORFLOW = [
     "errors",
     "images",
     "colors",
+    "masks",
     "recipes",
     "stylizer",
     "weights",
