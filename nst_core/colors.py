@@ -5,13 +5,13 @@ The modes are those of Gatys et al. 2016, "Preserving Color in Neural Artistic S
 transport cousin and per-channel histogram matching. All work on the sRGB numbers as they stand, as the paper does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from nst_core.images import Image
+from nst_core.images import Image, Mask
 from nst_core.recipes import Color
 
 Matrix = npt.NDArray[np.float64]  # (3, 3)
@@ -23,17 +23,24 @@ VARIANCE_FLOOR = 1e-5
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # the Y of YIQ, from RGB
 
 
-def prepare_style(style: Image, content: Image, color: Color) -> Image:
+def prepare_style(style: Image, content: Image, color: Color, mask: Mask | None = None) -> Image:
     """The style picture to learn from: in the content's colours, or as it is, when the mode does not recolour it.
 
-    The two may differ in size. The result has the style's shape and is clipped to [0, 1].
+    The two may differ in size. mask: (h, w) of the content, not all black: only colours there count, in proportion. The
+    result has the style's shape and is clipped to [0, 1].
     """
-    return _RECOLORINGS[color](style, content)
+    return _RECOLORINGS[color](style, content, mask)
 
 
 def finish(stylized: Image, content: Image, color: Color) -> Image:
     """The result to show: with the content's chroma in mode `luminance`, else as it is. Both have the same shape."""
     return luminance_only(stylized, content) if color is Color.LUMINANCE else stylized
+
+
+def finish_by_region(stylized: Image, content: Image, modes: Sequence[Color], shares: npt.NDArray[np.float32]) -> Image:
+    """`finish`, where each of several styles has a mode of its own and `shares` (n, h, w) of the pixels."""
+    kept = sum(share for share, mode in zip(shares, modes, strict=True) if mode is Color.LUMINANCE)
+    return stylized + np.asarray(kept)[..., None] * (luminance_only(stylized, content) - stylized)
 
 
 def luminance(image: Image) -> npt.NDArray[np.float32]:
@@ -50,19 +57,25 @@ def luminance_only(stylized: Image, content: Image) -> Image:
     return np.clip(content + shift[..., None], 0, 1)
 
 
-def match_moments(style: Image, content: Image, solve: Callable[[Matrix, Matrix], Matrix]) -> npt.NDArray[np.float64]:
+def match_moments(
+    style: Image, content: Image, solve: Callable[[Matrix, Matrix], Matrix], mask: Mask | None = None
+) -> npt.NDArray[np.float64]:
     """Recolour to the content's mean and covariance, not clipped: x' = A(x − μ_S) + μ_C with A = solve(Σ_S, Σ_C)."""
     mean_style, covariance_style = moments(style)
-    mean_content, covariance_content = moments(content)
+    mean_content, covariance_content = moments(content, mask)
     A = solve(covariance_style, covariance_content)
     return (style - mean_style) @ A.T + mean_content
 
 
-def moments(image: Image) -> tuple[npt.NDArray[np.float64], Matrix]:
-    """Mean (3,) and covariance (3, 3) of the colours, the covariance raised by VARIANCE_FLOOR on its diagonal."""
+def moments(image: Image, mask: Mask | None = None) -> tuple[npt.NDArray[np.float64], Matrix]:
+    """Mean (3,) and covariance (3, 3) of the colours, the covariance raised by VARIANCE_FLOOR on its diagonal.
+
+    mask: (h, w), how much each pixel counts.
+    """
     pixels = image.reshape(-1, 3).astype(np.float64)  # (h*w, 3)
-    covariance = np.cov(pixels, rowvar=False, bias=True)
-    return pixels.mean(axis=0), covariance + VARIANCE_FLOOR * np.eye(3)
+    counts = None if mask is None else mask.ravel().astype(np.float64)
+    covariance = np.cov(pixels, rowvar=False, bias=True, aweights=counts)
+    return np.average(pixels, axis=0, weights=counts), covariance + VARIANCE_FLOOR * np.eye(3)
 
 
 def cholesky_map(source: Matrix, target: Matrix) -> Matrix:
@@ -82,10 +95,12 @@ def symmetric_map(source: Matrix, target: Matrix) -> Matrix:
     return inverse @ _power(root @ target @ root, 0.5) @ inverse
 
 
-def match_histogram(style: Image, content: Image) -> Image:
-    """Give each channel of the style the content's distribution of values."""
+def match_histogram(style: Image, content: Image, mask: Mask | None = None) -> Image:
+    """Give each channel of the style the content's distribution of values; with a mask, of its lighter half's pixels."""
     from skimage.exposure import match_histograms  # half a second to import, and pages start without it
 
+    if mask is not None:
+        content = content[mask >= mask.max() / 2][:, None]  # (k, 1, 3)
     return np.clip(match_histograms(style, content, channel_axis=-1), 0, 1).astype(np.float32)
 
 
@@ -96,15 +111,15 @@ def _power(matrix: Matrix, exponent: float) -> Matrix:
     return (vectors * values**exponent) @ vectors.T
 
 
-def _recolor(style: Image, content: Image, *, solve: Callable[[Matrix, Matrix], Matrix]) -> Image:
-    return np.clip(match_moments(style, content, solve), 0, 1).astype(np.float32)
+def _recolor(style: Image, content: Image, mask: Mask | None, *, solve: Callable[[Matrix, Matrix], Matrix]) -> Image:
+    return np.clip(match_moments(style, content, solve, mask), 0, 1).astype(np.float32)
 
 
-def _unchanged(style: Image, content: Image) -> Image:
+def _unchanged(style: Image, content: Image, mask: Mask | None) -> Image:
     return style
 
 
-_RECOLORINGS: Mapping[Color, Callable[[Image, Image], Image]] = {
+_RECOLORINGS: Mapping[Color, Callable[[Image, Image, Mask | None], Image]] = {
     Color.STYLE: _unchanged,
     Color.LUMINANCE: _unchanged,
     Color.LINEAR_CHOLESKY: partial(_recolor, solve=cholesky_map),

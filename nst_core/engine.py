@@ -404,14 +404,18 @@ def _start_cluster(memory_limit: int | None) -> subprocess.Popen[bytes]:
 
 
 def _pack(carrier: Any) -> Any:
-    """A Style or Step with its picture as 8 bits, for the journey."""
-    return carrier if carrier.image is None else replace(carrier, image=images.to_uint8(carrier.image))
+    """A Style or Step with its picture, mask and guide as 8 bits, for the journey."""
+    return _recast(carrier, images.to_uint8)
 
 
 def _unpack(value: Any) -> Any:
     """The reverse of `_pack`; anything else as it is."""
-    carries = isinstance(value, Style | Step) and value.image is not None
-    return replace(value, image=images.from_uint8(value.image)) if carries else value
+    return _recast(value, images.from_uint8) if isinstance(value, Style | Step) else value
+
+
+def _recast(carrier: Any, convert: Callable[[Any], np.ndarray]) -> Any:
+    arrays = {name: getattr(carrier, name, None) for name in ("image", "mask", "guide")}
+    return replace(carrier, **{name: convert(array) for name, array in arrays.items() if array is not None})
 
 
 # --- in the worker --------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ blend of N styles Σ wᵢ·vectorᵢ, and neither needs the predictor again.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product, repeat
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,18 @@ import tensorflow as tf
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 from tensorflow.types.experimental import ConcreteFunction
 
-from nst_core import colors, weights
+from nst_core import masks, weights
 from nst_core.errors import BadRecipe
 from nst_core.images import Image, digest, fit
 from nst_core.recipes import InstantRecipe
+from nst_core.regions import Regions
 from nst_core.stylizer import Step, Style
 
 Vector = np.ndarray  # (n,) float32
 CONTENT, STYLE = "placeholder", "placeholder_1"  # as the hub module's signature names them
 STYLE_SIDE = 256  # both predictors were trained on styles of this size
+LEAST = 0.05  # of the picture: a region of this size is normalised half by its own statistics
+SEAM = 64  # the content's longer side over the radius of a seam between two pictures
 
 
 class VectorStylizer:
@@ -70,14 +73,36 @@ class VectorStylizer:
     def stylize(self, content: Image, styles: Sequence[Style], recipe: InstantRecipe) -> Iterator[Step]:
         """One Step with the result, of exactly the content's shape.
 
-        Raises: BadRecipe without a style that has weight.
+        Raises: BadRecipe without a style that has weight; BadMask.
         """
         start = time.perf_counter()
         active = with_weight(styles)
-        recolored = [Style(colors.prepare_style(s.image, content, recipe.color), s.weight) for s in active]
-        result = self.transform(content, self.blend(content, recolored, recipe.strength))
-        image = colors.finish(result, content, recipe.color)
-        yield Step(1, 1, {}, image, time.perf_counter() - start)
+        amounts, regions = [style.weight for style in active], Regions(content, active, recipe)
+        recolored = regions.recolored()
+        if regions.masked:
+            result = self.paint(content, recolored, regions.shares(amounts), recipe.strength)
+        else:
+            blend = [Style(image, amount) for image, amount in zip(recolored, amounts, strict=True)]
+            result = self.transform(content, self.blend(content, blend, recipe.strength))
+        yield Step(1, 1, {}, regions.finish(result, amounts), time.perf_counter() - start)
+
+    def paint(self, content: Image, styles: Sequence[Image], shares: np.ndarray, strength: float) -> Image:
+        """Each style by its share (n, h, w) of every pixel; the rest is the content's.
+
+        Here: a picture for each style, their pixels mixed with each other and with the content along soft seams.
+        """
+        results = (self.transform(content, self.blend(content, [Style(style)], strength)) for style in styles)
+        return compose(content, results, shares)
+
+
+def compose(content: Image, pictures: Iterable[Image], shares: np.ndarray) -> Image:
+    """Pictures mixed by soft shares (n, h, w); the rest is the content."""
+    soft = [masks.soften(share, max(share.shape) / SEAM) for share in shares]
+    rest = np.maximum(1 - np.sum(soft, axis=0), 0)
+    mixed = content * rest[..., None]
+    for picture, share in zip(pictures, soft, strict=True):
+        mixed += picture * share[..., None]
+    return np.clip(mixed, 0, 1)
 
 
 def with_weight(styles: Sequence[Style]) -> list[Style]:
@@ -116,6 +141,8 @@ class InstantLite(VectorStylizer):
         self._transform = tf.function(
             self._transform_graph, input_signature=[tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([None])]
         )
+        by_pixel = [tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([None, None]), tf.TensorSpec([1, None, None, None])]
+        self._paint = tf.function(self._paint_graph, input_signature=by_pixel)
 
     def predict(self, style: Image) -> Vector:
         return self._predict(squares(style, STYLE_SIDE)).numpy().mean(0)
@@ -123,6 +150,16 @@ class InstantLite(VectorStylizer):
     def transform(self, content: Image, vector: Vector) -> Image:
         h, w, _ = content.shape
         return self._transform(pad_to_multiple(content, 4)[None], vector.astype(np.float32))[0, :h, :w].numpy()
+
+    def paint(self, content: Image, styles: Sequence[Image], shares: np.ndarray, strength: float) -> Image:
+        """In one pass: scale and shift of each instance normalisation vary by pixel; the rest is in the content's own style."""
+        vectors = [self.blend(content, [Style(style)], strength) for style in styles]
+        rest = np.maximum(1 - shares.sum(0), 0)
+        if rest.any():
+            vectors, shares = [*vectors, self.vector(content)], np.concatenate([shares, rest[None]])
+        h, w, _ = content.shape
+        x, by_pixel = (pad_to_multiple(array, 4)[None] for array in (content, np.moveaxis(shares, 0, -1)))
+        return self._paint(x, np.stack(vectors).astype(np.float32), by_pixel)[0, :h, :w].numpy()
 
     def _predict_graph(self, x: tf.Tensor) -> tf.Tensor:
         """(n, 256, 256, 3) to (n, 100): five pairs of convolutions, mean and deviation after each, two dense layers."""
@@ -138,11 +175,19 @@ class InstantLite(VectorStylizer):
 
     def _transform_graph(self, x: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
         """(1, h, w, 3), (100,) to (1, h, w, 3); h and w are multiples of 4."""
+        return self._layered(x, lambda x, dense, bias: style_norm(x, tf.linalg.matvec(dense, vector, transpose_a=True) + bias))
+
+    def _paint_graph(self, x: tf.Tensor, vectors: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
+        """The same with n vectors, (n, 100), and their shares of each pixel, (1, h, w, n), that add up to one."""
+        halves = tf.nn.avg_pool2d(shares, 2, 2, "VALID")
+        quarters = tf.nn.avg_pool2d(halves, 2, 2, "VALID")
+
+        at_layers = iter((halves, *repeat(quarters, len(self._layers) - 2), halves))
+        return self._layered(x, lambda x, dense, bias: regional_norm(x, vectors @ dense + bias, next(at_layers)))
+
+    def _layered(self, x: tf.Tensor, norm: Callable[..., tf.Tensor]) -> tf.Tensor:
+        """The network, whatever its norm makes of a layer's map, dense kernel and bias."""
         (down1, down2, *blocks, up) = self._layers
-
-        def norm(x: tf.Tensor, dense: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-            return style_norm(x, tf.linalg.matvec(dense, vector, transpose_a=True) + bias)
-
         for kernel, *style in (down1, down2):
             x = tf.nn.relu(norm(convolve(x, kernel, stride=2), *style))
         for (kernel1, *style1), (kernel2, *style2) in zip(blocks[::2], blocks[1::2], strict=True):
@@ -169,6 +214,35 @@ def style_norm(x: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
     """
     scale, shift = tf.split(style, 2)
     return tf.compat.v1.nn.fused_batch_norm(x, 1 + scale, shift, epsilon=1e-5, is_training=True)[0]
+
+
+def regional_norm(x: tf.Tensor, styles: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
+    """`style_norm` by region: n styles, (n, 2c), mixed at each pixel by their shares, (1, h, w, n).
+
+    Each is normalised by its own region's mean and variance, so that half a picture looks as if the whole were in that
+    style; by those of the whole, a neighbour of other colours would drain it. LEAST of the whole picture is mixed in: a small
+    region may have no contrast to stretch.
+    """
+    ones, zeros = tf.ones_like(x[0, 0, 0]), tf.zeros_like(x[0, 0, 0])
+    x, *_ = tf.compat.v1.nn.fused_batch_norm(x, ones, zeros, epsilon=1e-5, is_training=True)
+    area = tf.reduce_mean(shares, [0, 1, 2])[:, None]  # (n, 1), of the picture
+    whole = tf.reduce_mean(tf.square(x), [0, 1, 2])  # (c,), just below one, for epsilon is in it; the whole's mean is zero
+    mean, square = (_regional_mean(y, shares) / (area + LEAST) for y in (x, tf.square(x)))  # (n, c)
+    variance = square + whole * LEAST / (area + LEAST) - tf.square(mean)
+    scale, shift = tf.split(styles, 2, -1)
+    scale = (1 + scale) * tf.math.rsqrt(tf.maximum(variance, 0) + 1 - whole)
+    return x * _mixed(shares, scale) + _mixed(shares, shift - mean * scale)
+
+
+def _regional_mean(x: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
+    """Of each share times the map, over all pixels: (1, h, w, c), (1, h, w, n) -> (n, c)."""
+    positions = tf.cast(tf.size(x[..., 0]), x.dtype)
+    return tf.einsum("bhwn,bhwc->nc", shares, x) / positions
+
+
+def _mixed(shares: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """(1, h, w, n), (n, c) -> (1, h, w, c)."""
+    return tf.einsum("bhwn,nc->bhwc", shares, values)
 
 
 def upsampling_kernel(kernel: np.ndarray) -> np.ndarray:
@@ -235,11 +309,16 @@ class Magenta(VectorStylizer):
         if self.has_vector:
             yield from super().stylize(content, styles, recipe)
             return
-        start, (h, w, _) = time.perf_counter(), content.shape
-        style = colors.prepare_style(only_style(styles, recipe).image, content, recipe.color)
+        start, active = time.perf_counter(), only_styles(styles, recipe)
+        amounts, regions = [style.weight for style in active], Regions(content, active, recipe)
+        results = (self._called_whole(content, style) for style in regions.recolored())
+        result = compose(content, results, regions.shares(amounts)) if regions.masked else next(results)
+        yield Step(1, 1, {}, regions.finish(result, amounts), time.perf_counter() - start)
+
+    def _called_whole(self, content: Image, style: Image) -> Image:
+        h, w, _ = content.shape
         outputs = self._whole(**{CONTENT: self._content(content), STYLE: self._style(style)})
-        result = np.clip(next(iter(outputs.values()))[0, :h, :w].numpy(), 0, 1)
-        yield Step(1, 1, {}, colors.finish(result, content, recipe.color), time.perf_counter() - start)
+        return np.clip(next(iter(outputs.values()))[0, :h, :w].numpy(), 0, 1)
 
     @staticmethod
     def _content(content: Image) -> tf.Tensor:
@@ -297,18 +376,19 @@ def cut(
     return tf.function(between, input_signature=[tf.TensorSpec(None) for _ in inputs]).get_concrete_function()
 
 
-def only_style(styles: Sequence[Style], recipe: InstantRecipe) -> Style:
-    """The one style of a recipe that asks for neither strength nor blend.
+def only_styles(styles: Sequence[Style], recipe: InstantRecipe) -> list[Style]:
+    """The one style of a recipe that asks for neither strength nor blend; several where masks divide the picture.
 
     Raises: BadRecipe.
     """
     active = with_weight(styles)
-    if len(active) > 1 or recipe.strength != 1:
+    blended = len(active) > 1 and all(style.mask is None for style in active)
+    if blended or recipe.strength != 1:
         raise BadRecipe(
             "This Magenta module hides its style vector, so strength and blends are not available: "
             "choose one style at strength 1, or the model instant-lite."
         )
-    return active[0]
+    return active
 
 
 # --- the two by name ------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from nst_core.images import Image, Mask
-from nst_core.recipes import Recipe
+from nst_core.recipes import Color, Recipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -14,13 +14,15 @@ class Style:
 
     image: (h, w, 3) in [0, 1]. weight: its share, ≥ 0; shares are normalised where styles meet.
     mask: (h, w) of the *content*, 1 = the style applies there; None = everywhere.
-    guide: (h, w) of the *style picture*, 1 = learn from there; None = everywhere.
+    guide: (h, w) of the *style picture*, 1 = learn from there; None = everywhere. One-pass stylizers see the whole picture.
+    color: whose colours its region wears; None = as the recipe says.
     """
 
     image: Image
     weight: float = 1.0
     mask: Mask | None = None
     guide: Mask | None = None
+    color: Color | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -212,3 +212,37 @@ print(sorted({"tensorflow", "streamlit", "skimage", "scipy"} & {name.split(".")[
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- by region --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("color", [*LINEAR, Color.HISTOGRAM])
+def test_a_mask_counts_only_the_colours_inside(color):
+    """What lies outside does not matter, and a white mask is none."""
+    style, content = painting(30), painting(31, 40, 60)
+    mask = np.zeros((40, 60), np.float32)
+    mask[:, :30] = 1
+    other = content.copy()
+    other[:, 30:] = 0.123
+    inside = colors.prepare_style(style, content, color, mask)
+    assert np.array_equal(inside, colors.prepare_style(style, other, color, mask))
+    assert inside == pytest.approx(colors.prepare_style(style, content[:, :30], color), abs=1e-5)
+    white = colors.prepare_style(style, content, color, np.ones_like(mask))
+    assert white == pytest.approx(colors.prepare_style(style, content, color), abs=1e-5)
+
+
+def test_masked_moments_by_hand():
+    """Two pixels, black and white, counted 1 to 3: mean ¾, variance 3/16 in every direction."""
+    image = np.float32([[[0, 0, 0], [1, 1, 1]]])
+    mean, covariance = colors.moments(image, np.float32([[0.25, 0.75]]))
+    assert mean == pytest.approx([0.75] * 3)
+    assert covariance == pytest.approx(np.full((3, 3), 3 / 16) + colors.VARIANCE_FLOOR * np.eye(3))
+
+
+def test_finish_by_region_keeps_the_chroma_by_its_share():
+    stylized, content = painting(32), painting(33)
+    shares = np.stack([np.full(content.shape[:2], share, np.float32) for share in (0.25, 0.75)])
+    modes = [Color.LUMINANCE, Color.STYLE]
+    expected = 0.25 * colors.luminance_only(stylized, content) + 0.75 * stylized
+    assert colors.finish_by_region(stylized, content, modes, shares) == pytest.approx(expected, abs=1e-6)

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from numpy.lib.stride_tricks import sliding_window_view
 
-from nst_core import images, instant, weights
-from nst_core.errors import BadRecipe, ModelUnavailable
+from nst_core import images, instant, masks, weights
+from nst_core.errors import BadMask, BadRecipe, ModelUnavailable
 from nst_core.instant import InstantLite, Magenta
 from nst_core.recipes import Color, InstantRecipe
 from nst_core.stylizer import Style
@@ -340,3 +340,143 @@ def test_magenta_that_is_not_here_says_how_to_get_it(nothing_loaded):
 def test_warm_up_loads_what_works_offline(nothing_loaded):
     instant.warm_up()
     assert set(instant._loaded) == {"instant-lite"}
+
+
+# --- masks ------------------------------------------------------------------------------------------------------------
+
+
+def half(shape=CONTENT.shape[:2]):
+    """White on the left."""
+    mask = np.zeros(shape, np.float32)
+    mask[:, : shape[1] // 2] = 1
+    return mask
+
+
+def masked(stylizer, content, *styles, **settings):
+    (step,) = stylizer.stylize(content, styles, InstantRecipe(**settings))
+    assert is_picture(step.image, content.shape)
+    return step.image
+
+
+WHITE = np.ones(CONTENT.shape[:2], np.float32)
+
+
+@pytest.mark.parametrize("color", Color)
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+def test_one_white_mask_changes_nothing(either, color, strength):
+    whole = stylized(either, CONTENT, A, color=color, strength=strength)
+    assert np.abs(masked(either, CONTENT, Style(A, mask=WHITE), color=color, strength=strength) - whole).max() < 1e-5
+
+
+def test_two_white_masks_are_a_blend(lite):
+    blend = stylized(lite, CONTENT, (A, 0.7), (B, 0.3))
+    assert np.abs(masked(lite, CONTENT, Style(A, 0.7, WHITE), Style(B, 0.3, WHITE)) - blend).max() < 1e-5
+    assert np.array_equal(masked(lite, CONTENT, Style(A, 0.7), Style(B, 0.3)), blend)
+
+
+@pytest.mark.parametrize("color", Color)
+@pytest.mark.parametrize("strength", [0.3, 1.5])
+def test_where_every_mask_is_black_each_pixel_is_the_contents(either, color, strength):
+    """To the last bit of the file, whatever the colours and however the edge runs."""
+    soft = np.maximum(masks.soften(half(), 9) - 0.2, 0)
+    top = np.zeros_like(soft)
+    top[:9] = 1
+    result = masked(either, CONTENT, Style(A, mask=soft), Style(B, mask=top * half()), color=color, strength=strength)
+    black = soft + top * half() < masks.BLACK
+    assert 0.3 < black.mean() < 0.7
+    pixels, own = (images.decode(images.encode(image)) for image in (result, CONTENT))
+    assert np.array_equal(pixels[black], own[black])
+    assert np.abs(pixels - own)[~black].mean() > 0.01
+
+
+def test_the_content_fades_only_inside_the_painted_region(lite):
+    restored = masked(lite, CONTENT, Style(A, mask=half()))
+    kept = masked(lite, CONTENT, Style(A, mask=half()), restore_content=False)
+    differs = np.abs(restored - kept).max((0, 2)) > 1e-6  # by column
+    assert differs[41:].all() and not differs[:38].any()
+    assert np.abs(kept[:, 41:] - CONTENT[:, 41:]).mean() > 1e-3  # what the network makes of the content in its own style
+
+
+def test_each_half_has_its_own_style(either):
+    """Far from the seam a half is nearer to the whole picture in its style than to that in the other."""
+    content = picture(3, 96, 128)
+    left = half((96, 128))
+    warm, cool = A * np.float32([1, 0.4, 0.1]), B * np.float32([0.1, 0.5, 1])
+    both = masked(either, content, Style(warm, mask=left), Style(cool, mask=1 - left))
+    in_warm, in_cool = (stylized(either, content, style) for style in (warm, cool))
+    for side, own, other in ((np.s_[:, :40], in_warm, in_cool), (np.s_[:, -40:], in_cool, in_warm)):
+        assert np.abs(both - own)[side].mean() < 0.5 * np.abs(both - other)[side].mean()
+
+
+def test_masks_of_any_size_and_styles_without_one(lite):
+    small = half((20, 30))
+    result = masked(lite, CONTENT, Style(A, 0.5, mask=small), Style(B, 0.5))
+    stretched = masks.resize(small, CONTENT.shape[:2])
+    assert np.array_equal(result, masked(lite, CONTENT, Style(A, 0.5, mask=stretched), Style(B, 0.5, mask=WHITE)))
+    assert np.abs(result - stylized(lite, CONTENT, (A, 0.5), (B, 0.5))).mean() > 0.01
+
+
+@pytest.mark.parametrize(("height", "width"), ODD_SIZES)
+def test_masks_at_odd_sizes(either, height, width):
+    content, left = picture(3, height, width), half((height, width))
+    result = masked(either, content, Style(A, mask=left))
+    assert np.array_equal(result[left == 0], content[left == 0])
+
+
+def test_instance_normalisation_by_region_by_hand():
+    """Two pixels, ∓1 after normalisation: the left one with scale 1 + 1 and shift 3, the right one half so, half as it is.
+
+    The first region, ¾ of the picture, has mean (−1 + ½)/2 / ¾, the second 1; 0.05 of the whole's 0 and 1 are mixed in:
+    means −¼/0.8 and ¼/0.3, squares 1 and 1.
+    """
+    x = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1))
+    styles, shares = tf.constant([[1.0, 3.0], [0.0, 0.0]]), tf.constant([[[[1.0, 0.0], [0.5, 0.5]]]])
+    first = lambda n: 3 + 2 * (n + 0.3125) / np.sqrt(1 - 0.3125**2)  # noqa: E731
+    second = (1 - 5 / 6) / np.sqrt(1 - (5 / 6) ** 2)
+    expected = [first(-1), 0.5 * first(1) + 0.5 * second]
+    assert instant.regional_norm(x, styles, shares).numpy().ravel() == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_region_that_the_layer_does_not_see_leaves_numbers():
+    x, styles = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1)), tf.ones([2, 2])
+    shares = tf.constant([[[[1.0, 0.0], [1.0, 0.0]]]])
+    assert instant.regional_norm(x, styles, shares).numpy().ravel() == pytest.approx([-1, 3], abs=1e-4)
+
+
+def test_colours_by_region(lite):
+    content = picture(5, 64, 96, low=0.4, high=0.6)
+    left = half((64, 96))
+    regional = [Style(A, mask=left, color=Color.LUMINANCE), Style(B, mask=1 - left, color=Color.STYLE)]
+    result, plain = (masked(lite, content, *styles) for styles in (regional, [Style(A, mask=left), Style(B, mask=1 - left)]))
+    inside = ((result > 0) & (result < 1)).all(-1) & (left == 1)
+    assert inside.mean() > 0.25
+    assert np.diff(result)[inside] == pytest.approx(np.diff(content)[inside], abs=1e-5)
+    assert np.array_equal(result[:, 48:], plain[:, 48:]) and not np.array_equal(result[:, :48], plain[:, :48])
+
+
+def test_no_mask_asks_for_no_content_vector_and_no_second_graph():
+    fresh = InstantLite()
+    stylized(fresh, CONTENT, A, B)
+    assert fresh.predictions == 2 and fresh._paint.experimental_get_tracing_count() == 0
+    masked(fresh, CONTENT, Style(A, mask=half()), Style(B, mask=1 - half()))
+    assert fresh.predictions == 2 and fresh._paint.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize(
+    ("styles", "complaint"),
+    [
+        ([Style(A, mask=0 * WHITE)], "The masks cover nothing"),
+        ([Style(A, mask=half()), Style(B, mask=0 * WHITE)], "Mask 2 of 2 covers nothing"),
+        ([Style(A, mask=half(), guide=0 * WHITE)], "guide on a style picture covers nothing"),
+    ],
+)
+def test_masks_that_cover_nothing_get_a_sentence(either, styles, complaint):
+    with pytest.raises(BadMask, match=complaint):
+        masked(either, CONTENT, *styles)
+
+
+def test_a_module_without_vector_takes_masks(plain_module):
+    plain = Magenta(plain_module)
+    result = masked(plain, CONTENT, Style(A, mask=half()), Style(B, mask=1 - half()))
+    assert np.abs(result - stylized(plain, CONTENT, A))[:, :30].max() < 1e-5
+    assert np.abs(result - stylized(plain, CONTENT, B))[:, -30:].max() < 1e-5

@@ -1,0 +1,87 @@
+"""What masks mean to an engine: who has how much of each pixel, in whose colours, and where the content stays as it is.
+
+Every engine asks `Regions` the same three things: the style pictures to learn from, the shares of the styles, and the
+finished picture. Without any mask a pixel belongs to all styles alike. Knows no TensorFlow.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from nst_core import colors, images, masks
+from nst_core.errors import BadMask
+from nst_core.images import Image, Mask
+from nst_core.recipes import Recipe
+from nst_core.stylizer import Style
+
+FEATHER = 128  # the content's longer side over the radius within which it fades into the painted regions
+
+
+class Regions:
+    """Styles on the content, each where its mask says; a style without one is everywhere.
+
+    Masks and guides of any shape are taken. Raises: BadMask for one that covers nothing.
+    """
+
+    def __init__(self, content: Image, styles: Sequence[Style], recipe: Recipe) -> None:
+        masks.check([style.mask for style in styles], len(styles))
+        if any(style.guide is not None and masks.is_empty(style.guide) for style in styles):
+            raise BadMask("A guide on a style picture covers nothing: mark what shall be learned from, or remove the guide.")
+        self.masked = any(style.mask is not None for style in styles)
+        self._content, self._styles, self._restore = content, styles, recipe.restore_content and self.masked
+        self._modes = [style.color or recipe.color for style in styles]
+        self._ramps: dict[tuple[object, ...], Mask] = {}
+
+    def recolored(self) -> list[Image]:
+        """The style pictures to learn from, each in the colours of the content inside its mask, where its mode asks so."""
+        return [
+            colors.prepare_style(style.image, self._content, mode, None if style.mask is None else self._masks[number])
+            for number, (style, mode) in enumerate(zip(self._styles, self._modes, strict=True))
+        ]
+
+    def shares(self, weights: Sequence[float], shape: masks.Shape | None = None) -> npt.NDArray[np.float32]:
+        """(n, h, w), by default at the content's shape: what each style has of each pixel; the rest to 1 is the content's."""
+        shares = masks.shares(self._masks, weights)
+        return shares if shape is None else np.stack([masks.resize(share, shape) for share in shares])
+
+    def held(self, weights: Sequence[float], shape: masks.Shape) -> npt.NDArray[np.bool_] | None:
+        """(h, w): the pixels that remain the content's own; None when all may change."""
+        if not self._restore:
+            return None
+        black = self.shares(weights, shape).sum(0) < masks.BLACK
+        return black if black.any() else None
+
+    def finish(self, picture: Image, weights: Sequence[float]) -> Image:
+        """The picture to show, at its own shape: colours of each region, then the content where every mask is black.
+
+        There each pixel is the content's own; from there it fades within the painted regions.
+        """
+        shape = picture.shape[:2]
+        content = images.resize(self._content, *shape)
+        if len(set(self._modes)) == 1:
+            picture = colors.finish(picture, content, self._modes[0])
+        else:
+            picture = colors.finish_by_region(picture, content, self._modes, self.shares(weights, shape))
+        if not self._restore:
+            return picture
+        ramp = self._ramp(weights, shape)[..., None]
+        return picture * ramp + content * (1 - ramp)
+
+    @cached_property
+    def _masks(self) -> list[Mask]:
+        """At the content's shape; not made where no style has one."""
+        return [_on(self._content, style.mask) for style in self._styles]
+
+    def _ramp(self, weights: Sequence[float], shape: masks.Shape) -> Mask:
+        """Remembered: a run shows fifty pictures."""
+        key = (*weights, *shape)
+        if key not in self._ramps:
+            self._ramps = {key: masks.feather(self.shares(weights, shape).sum(0), max(shape) / FEATHER)}
+        return self._ramps[key]
+
+
+def _on(content: Image, mask: Mask | None) -> Mask:
+    shape = content.shape[:2]
+    return np.ones(shape, np.float32) if mask is None else masks.resize(mask, shape)
