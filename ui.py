@@ -18,12 +18,12 @@ import streamlit as st
 from skimage import data as photographs
 from streamlit.runtime.pages_manager import PagesManager
 
-from nst_core import images, recipes, weights
+from nst_core import images, masks, recipes, weights
 from nst_core.engine import Engine, Job, Progress, State
-from nst_core.errors import BadPicture, NSTError
+from nst_core.errors import BadPicture, BadRecipe, NSTError
 from nst_core.quality import Quality
-from nst_core.recipes import MAX_SIZE, MAX_STYLES, Color, Recipe, Source, StyleSource
-from nst_core.stylizer import Step
+from nst_core.recipes import MAX_SIZE, MAX_STYLES, Color, InstantRecipe, Recipe, Source, StyleSource
+from nst_core.stylizer import Step, Style
 
 ASSETS = Path(__file__).parent / "assets"
 KEPT_UPLOADS = 12  # a session; the oldest is let go
@@ -31,6 +31,8 @@ THUMBNAIL = 168  # pixels: twice what a gallery shows, for fine screens
 KEPT_RESULTS = 16  # a session
 FILE_TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
 PREVIEW = 1280  # pixels; the page shows results no larger
+STYLE_SIDE = 512  # pixels of the style that travel to an instant stylizer; the predictors look at 256
+POLL = 0.4  # seconds between messages while waiting; most instant results are there before the first
 
 COLORS = {
     Color.STYLE: "The style's",
@@ -178,8 +180,9 @@ def _component(name: str, html: str) -> Callable[..., object]:
     """A component from assets/components. Its data goes in a list: in a dict, Streamlit would look for data frames, and
     import pandas for that, which costs the page process 70 MB and half a second."""
     folder = ASSETS / "components"
-    css, js = (folder / f"{name}.css").read_text(), (folder / f"{name}.js").read_text()
-    return st.components.v2.component(f"nst_{name}", html=html, css=css, js=js)
+    css, js = folder / f"{name}.css", folder / f"{name}.js"
+    css_text = css.read_text() if css.exists() else None
+    return st.components.v2.component(f"nst_{name}", html=html, css=css_text, js=js.read_text())
 
 
 _gallery = _component("gallery", '<div class="gallery" role="group"></div>')
@@ -188,6 +191,10 @@ _compare = _component(
     '<figure class="compare"><img class="after"><img class="before" alt="Before"><i></i>'
     '<input type="range" min="0" max="100" step="0.5" value="22" aria-label="Before and after"></figure>',
 )
+
+
+_layers = _component("layers", '<div class="layers"></div>')
+_fit = _component("fit", "")
 
 
 class Thumbnail(NamedTuple):
@@ -213,6 +220,33 @@ def gallery(
 def compare(before: str, after: str, *, width: int, alt: str, key: str) -> None:
     """Two pictures (data URIs) of one shape with a line to drag between them."""
     _compare(key=key, data=[{"before": before, "after": after, "width": width, "title": alt}])
+
+
+class LayerRow(NamedTuple):
+    """A row of `layers`. src: the style's thumbnail; "" shows the colour in stripes."""
+
+    id: str
+    title: str
+    src: str
+    color: str
+    note: str
+    chosen: bool
+    visible: bool
+
+
+def layers(rows: Iterable[LayerRow], on_act: Callable[[str, str], None], *, key: str) -> None:
+    """The layers of a painting; `on_act` is told an id and one of pick, show, remove."""
+
+    def acted() -> None:
+        told = st.session_state[key].acted
+        on_act(told["id"], told["act"])
+
+    _layers(key=key, data=[{"items": [row._asdict() for row in rows]}], on_acted_change=acted)
+
+
+def fit_width(block: str, width: int) -> None:
+    """Scale the container of that key, made for so many pixels, to the width that the page has."""
+    _fit(key=f"{block}.fit", data=[{"key": block, "width": width}])
 
 
 # --- pickers --------------------------------------------------------------------------------------------------------
@@ -452,6 +486,59 @@ def show_history(prefix: str, adopt: Callable[[Any], None]) -> None:
         key=f"{prefix}.history",
         strip=True,
     )
+
+
+def stylized(prefix: str, recipe: InstantRecipe) -> Result:
+    """The recipe's result, made now unless it was made before.
+
+    Waits in the script: every message is a point where Streamlit drops this run for the visitor's next click.
+    Raises: NSTError.
+    """
+    made = results(prefix)
+    if recipe in made:
+        return made[recipe]
+    if recipe.content is None:
+        raise BadRecipe("Choose a photograph, or upload your own.")
+    asked, job = st.session_state.get(f"{prefix}.job", (None, None))
+    photograph = picture(recipe.content, recipe.size)
+    if asked != recipe:
+        if job:
+            job.cancel()
+        weights.path(recipe.engine)  # raises the sentence that says how to get it
+        job = engine().stylize(photograph, styles_of(recipe, STYLE_SIDE), recipe)
+        st.session_state[f"{prefix}.job"] = recipe, job
+    said, stand_in = st.empty(), st.empty()
+    if f"{prefix}.shown" not in st.session_state:  # a first visit: something to look at until the paint is there
+        stand_in.image(images.thumbnail(photograph, PREVIEW), width="stretch")
+    while not job.wait(POLL):
+        said.markdown(_painting(job))
+    said.empty()
+    stand_in.empty()
+    try:
+        return keep_result(prefix, recipe, job.result(), photograph)
+    finally:
+        del st.session_state[f"{prefix}.job"]
+
+
+def _painting(job: Job) -> str:
+    if not engine().ready:
+        return HOURGLASS + LOADING
+    return HOURGLASS + (f"Painting … {job.position} ahead of you." if job.position else "Painting …")
+
+
+def styles_of(recipe: Recipe, side: int) -> list[Style]:
+    """The recipe's styles, their pictures `side` pixels long, with the masks that it carries.
+
+    Raises: BadPicture, BadMask.
+    """
+    shape = picture(recipe.content, recipe.size).shape[:2] if recipe.content else (side, side)
+    styles = []
+    for style in recipe.styles:
+        image = picture(style.source, side)
+        mask = masks.of_text(style.mask, shape) if style.mask else None
+        guide = masks.of_text(style.guide, image.shape[:2]) if style.guide else None
+        styles.append(Style(image, style.weight, mask, guide, style.color))
+    return styles
 
 
 def share(query: dict[str, str]) -> None:

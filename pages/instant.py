@@ -5,15 +5,11 @@ import random
 import streamlit as st
 
 import ui
-from nst_core import images, recipes, weights
-from nst_core.engine import Job
-from nst_core.errors import BadRecipe, NSTError
+from nst_core import recipes, weights
+from nst_core.errors import NSTError
 from nst_core.recipes import MAX_SIZE, MAX_STRENGTH, MIN_SIZE, InstantRecipe, Source, StyleSource
-from nst_core.stylizer import Style
 
 OPENING = InstantRecipe(content=Source(name="chelsea"), styles=(StyleSource(source=Source(name="woodcut-waves")),), size=768)
-STYLE_SIDE = 512  # pixels of the style that travel; the predictors look at 256
-POLL = 0.4  # seconds between messages while waiting; most results are there before the first
 
 
 def adopt(recipe: InstantRecipe) -> None:
@@ -74,45 +70,6 @@ def ask_settings() -> dict[str, object]:
     return {"strength": strength, "size": size, "color": color, "engine": engine}
 
 
-def run(recipe: InstantRecipe) -> ui.Result:
-    """The recipe's result, made now unless it was made before.
-
-    Waits in the script: every message is a point where Streamlit drops this run for the visitor's next click.
-    Raises: NSTError.
-    """
-    results = ui.results("instant")
-    if recipe in results:
-        return results[recipe]
-    if recipe.content is None:
-        raise BadRecipe("Choose a photograph, or upload your own.")
-    asked, job = st.session_state.get("instant.job", (None, None))
-    if asked != recipe:
-        if job:
-            job.cancel()
-        weights.path(recipe.engine)  # raises the sentence that says how to get it
-        content = ui.picture(recipe.content, recipe.size)
-        styles = [Style(ui.picture(style.source, STYLE_SIDE), style.weight) for style in recipe.styles]
-        job = ui.engine().stylize(content, styles, recipe)
-        st.session_state["instant.job"] = recipe, job
-    said, stand_in, photograph = st.empty(), st.empty(), ui.picture(recipe.content, recipe.size)
-    if "instant.shown" not in st.session_state:  # a first visit: something to look at until the paint is there
-        stand_in.image(images.thumbnail(photograph, ui.PREVIEW), width="stretch")
-    while not job.wait(POLL):
-        said.markdown(message(job))
-    said.empty()
-    stand_in.empty()
-    try:
-        return ui.keep_result("instant", recipe, job.result(), photograph)
-    finally:
-        del st.session_state["instant.job"]
-
-
-def message(job: Job) -> str:
-    if not ui.engine().ready:
-        return ui.HOURGLASS + ui.LOADING
-    return ui.HOURGLASS + (f"Painting … {job.position} ahead of you." if job.position else "Painting …")
-
-
 ui.head(
     "Paint a photograph in any style, in a moment",
     "**Instant** needs one pass of a small network; **Optimize** takes its time for the finest. In the making: **Masks**, a "
@@ -133,7 +90,7 @@ with shown:
         try:
             recipe = recipes.instant(content=content, styles=styles, **settings)
             ui.share(recipes.to_query(recipe))
-            result = run(recipe)
+            result = ui.stylized("instant", recipe)
         except NSTError as error:
             st.error(str(error), icon=":material/error:")
             st.button("Try again", icon=":material/refresh:")

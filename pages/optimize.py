@@ -71,9 +71,13 @@ def open_page() -> None:
         state["optimize.job"] = found
         adopt(found.note.recipe)
     elif refined := state.pop("optimize.refine", None):
-        pictures = {name: getattr(refined.recipe, name) for name in (*FREE, "size", "color")}
+        pictures = {name: getattr(refined.recipe, name) for name in (*FREE, "size", "color", "restore_content")}
         adopt(PRESETS["fast"].model_copy(update={**pictures, "init": "image"}))
         state["optimize.initial"], state["optimize.preset"] = refined.png, "fast"
+        if state.get("optimize.job"):
+            st.toast(
+                "Another run is under way. When it ends, or you cancel it, start this one.", icon=":material/hourglass_top:"
+            )
     elif "optimize.content" not in state:
         adopt(PRESETS["fast"].model_copy(update=OPENING))
     state.setdefault("optimize.preset", "fast")
@@ -82,6 +86,7 @@ def open_page() -> None:
 def adopt(recipe: OptimizeRecipe) -> None:
     """Set every control to what the recipe says."""
     ui.adopt_pictures("optimize", recipe)
+    st.session_state["optimize.regions"] = {ui.identity(s.source): s for s in recipe.styles if s.mask or s.guide or s.color}
     set_controls(recipe)
 
 
@@ -170,6 +175,17 @@ def ask_details() -> None:
     st.file_uploader("Your own recipe", ["json"], key="optimize.recipe", on_change=take_recipe)
 
 
+def ask_regions(styles: list[StyleSource]) -> list[StyleSource]:
+    """The styles, each with the region that came with it from the Masks page or a recipe."""
+    known: dict[str, StyleSource] = st.session_state["optimize.regions"]
+    if not any(ui.identity(style.source) in known for style in styles):
+        return styles
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(":material/brush: Each style keeps to its painted region.", width="stretch")
+        st.button("Everywhere instead", on_click=known.clear)
+    return [known.get(ui.identity(s.source), s).model_copy(update={"weight": s.weight}) for s in styles]
+
+
 def ask_initial() -> None:
     """The picture to start from: what Instant sent, or an upload."""
     file = st.file_uploader("Picture to start from", ui.FILE_TYPES, key="optimize.initial_file")
@@ -192,7 +208,7 @@ def start(recipe: OptimizeRecipe) -> Job:
     weights.path(recipe.features)
     content = ui.picture(recipe.content, recipe.size)
     memory.check(recipe, *content.shape[:2])
-    styles = [Style(ui.picture(style.source, recipe.size), style.weight) for style in recipe.styles]
+    styles = ui.styles_of(recipe, recipe.size)
     initial = None
     if recipe.init == "image" and (data := st.session_state.get("optimize.initial")):
         initial = images.decode(data, name="The picture to start from", max_side=recipe.size)
@@ -303,7 +319,7 @@ shown, asked = st.columns([7, 5], gap="large")
 with asked:
     settings = ask_settings()
     content = ui.pick_content("optimize.content", on_upload=take_file)
-    styles = ui.pick_styles("optimize.styles")
+    styles = ask_regions(ui.pick_styles("optimize.styles"))
 with shown:
     with st.container(key="stage"):
         job = st.session_state.get("optimize.job")

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "images": {"errors"},
     "recipes": {"images", "errors"},
     "masks": {"images", "errors", "recipes"},
+    "drawings": {"images", "masks"},
     "colors": {"images", "recipes", "errors"},
     "weights": {"errors"},
     "stylizer": {"images", "recipes"},
@@ -25,7 +26,6 @@ MAY_IMPORT = {
     "regions": {"colors", "errors", "images", "masks", "recipes", "stylizer"},
     "instant": {"errors", "images", "masks", "recipes", "regions", "stylizer", "weights"},
     "optimize": {
-        "colors",
         "errors",
         "features",
         "images",
@@ -53,6 +53,7 @@ ONLY_IN_FUNCTIONS = {
 FREE_OF_TENSORFLOW = [
     "errors",
     "images",
+    "drawings",
     "colors",
     "masks",
     "recipes",
