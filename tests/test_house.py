@@ -45,6 +45,16 @@ MAY_IMPORT = {
     "__main__": {"commands", "errors", "recipes", "weights"},
     "__init__": set(),
 }
+# the same for training/, which nothing of the app imports
+MAY_TRAIN_WITH = {
+    "__init__": set(),
+    "data": {"errors", "images"},
+    "textures": {"images", "training"},
+    "teachers": {"errors", "features", "images"},
+    "trainer": {"errors", "weights"},
+    "instant_lite": {"errors", "features", "images", "instant", "training"},
+    "vgg19_lite": {"errors", "features", "images", "recipes", "training"},
+}
 ONLY_IN_FUNCTIONS = {
     "engine": {"instant", "optimize", "texture_networks"},
     "commands": {"instant", "optimize", "texture_networks"},
@@ -94,6 +104,12 @@ def test_imports_point_towards_the_ground(path):
     allowed = MAY_IMPORT[path.stem]
     assert top <= allowed
     assert inside <= allowed | ONLY_IN_FUNCTIONS.get(path.stem, set())
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "training").glob("*.py")), ids=lambda path: path.stem)
+def test_training_imports_what_it_may(path):
+    top, inside = imports(path)
+    assert top | inside <= MAY_TRAIN_WITH[path.stem]
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,0 +1,102 @@
+"""What a training sees: folders of pictures, random crops of them, and what disturbs them. No TensorFlow.
+
+Pictures are kept as uint8 (h, w, 3), since a thousand of them as floats would fill the memory; what is drawn from them is
+float32 in [0, 1]. Every draw takes its own generator, so a step's pictures follow from its number and the seed alone.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pillow
+
+from nst_core import images
+from nst_core.errors import BadPicture
+from nst_core.images import Image
+
+Bytes = npt.NDArray[np.uint8]  # (h, w, 3)
+ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+def load(folders: Iterable[Path], short_side: int) -> list[Bytes]:
+    """The pictures of these folders, their shorter sides at most `short_side`; sorted, so that seeds mean something.
+
+    What the door refuses, such as slivers, is passed over. Raises: BadPicture when a folder holds nothing else.
+    """
+    found: list[Bytes] = []
+    for folder in folders:
+        files = sorted(file for file in folder.glob("*") if file.suffix.lower() in ENDINGS)
+        pictures = [picture for file in files if (picture := _read(file, short_side)) is not None]
+        if not pictures:
+            raise BadPicture(f"{folder} holds no pictures; name a folder of JPEG or PNG files.")
+        found += pictures
+    return found
+
+
+def _read(file: Path, short_side: int) -> Bytes | None:
+    try:
+        image = images.decode(file.read_bytes(), name=file.name)
+    except BadPicture:
+        return None
+    h, w, _ = image.shape
+    scale = min(1.0, short_side / min(h, w))
+    return images.to_uint8(images.resize(image, round(h * scale), round(w * scale)))
+
+
+def crop(picture: Bytes, size: int, rng: np.random.Generator, *, least: float = 0.4, squeeze: float = 1.0) -> Image:
+    """A random part of a picture, its sides at least `least` of the shorter one, as (size, size, 3).
+
+    squeeze: at most how much the part's aspect is off the square that it is pressed into.
+    """
+    h, w, _ = picture.shape
+    shorter = min(h, w)
+    side = rng.uniform(min(1.0, max(least, 0.7 * size / shorter)), 1.0) * shorter  # blown up by 1.4 at most, where it can be
+    aspect = squeeze ** rng.uniform(-1, 1)
+    tall, wide = (int(min(limit, side * s)) for limit, s in ((h, aspect**0.5), (w, aspect**-0.5)))
+    y, x = rng.integers(h - tall + 1), rng.integers(w - wide + 1)
+    part = Pillow.fromarray(picture[y : y + tall, x : x + wide]).resize((size, size), Pillow.Resampling.BICUBIC)
+    array = images.from_uint8(np.asarray(part))
+    return np.ascontiguousarray(array[:, ::-1]) if rng.random() < 0.5 else array
+
+
+def jitter(image: Image, rng: np.random.Generator) -> Image:
+    """Other colours: channels exchanged, saturation, contrast, gamma and brightness changed; in [0, 1]."""
+    x = image[..., rng.permutation(3)] if rng.random() < 0.5 else image
+    grey, mean = x.mean(-1, keepdims=True), x.mean()
+    x = grey + (x - grey) * np.float32(rng.uniform(0, 1.6))
+    x = (x - mean) * np.float32(rng.uniform(0.5, 1.5)) + mean + np.float32(rng.uniform(-0.12, 0.12))
+    return np.clip(x, 0, 1) ** np.float32(2 ** rng.uniform(-0.7, 0.7))
+
+
+def disturb(image: Image, other: Image, rng: np.random.Generator) -> Image:
+    """As an optimiser meets pictures: a quarter under noise of random grain, a tenth blended with another."""
+    u, side = rng.random(), image.shape[0]
+    if u < 0.25:
+        grain = 2 ** int(rng.integers(0, 4))
+        noise = rng.standard_normal((side // grain, side // grain, 3), np.float32).repeat(grain, 0).repeat(grain, 1)
+        return np.clip(image + noise * np.float32(rng.uniform(0.02, 0.3)), 0, 1)
+    return np.asarray(image + other, np.float32) / np.float32(2) if u < 0.35 else image
+
+
+def plain_ground(picture: Image, rng: np.random.Generator) -> Image:
+    """The photograph's middle as an object before a flat ground, where halos would show; (h, w, 3)."""
+    h, w, _ = picture.shape
+    y, x = np.mgrid[-1 : 1 : h * 1j, -1 : 1 : w * 1j].astype(np.float32)
+    cy, cx = rng.uniform(-0.3, 0.3, 2)
+    ry, rx = rng.uniform(0.3, 0.8, 2)
+    distance = np.abs((y - cy) / ry) ** 2.5 + np.abs((x - cx) / rx) ** 2.5
+    inside = np.clip((1 - distance) * 12, 0, 1)[..., None]
+    return picture * inside + rng.random(3, np.float32) * (1 - inside)
+
+
+def batch(count: int, draw: Callable[[], Image]) -> Image:
+    """(count, h, w, 3)"""
+    return np.stack([draw() for _ in range(count)]).astype(np.float32)
+
+
+def pick(pools: Sequence[Sequence[Bytes]], odds: Sequence[float], rng: np.random.Generator) -> Bytes:
+    """A picture of a pool chosen by its odds; empty pools are passed over."""
+    shares = np.array([share if pool else 0.0 for pool, share in zip(pools, odds, strict=True)])
+    pool = pools[rng.choice(len(pools), p=shares / shares.sum())]
+    return pool[int(rng.integers(len(pool)))]

@@ -1,0 +1,402 @@
+"""Train `instant-lite`: predictor and transformer. `python -m nst_core.training.instant_lite --help`
+
+Three kinds of steps in turn, drawn by the step's number:
+- predict: the predictor learns the teacher's style vectors, on style pictures, photographs and generated textures;
+- imitate: the transformer learns the teacher's pictures of vectors and blends of vectors: pixels, maps, Gram matrices;
+- paint: both at once are pulled towards the style itself (relative distance of Gram matrices), the content (maps at
+  block4_conv2) and smoothness (total variation), as by Ghiasi et al. (1705.06830), at several sizes; the predictor stays
+  near its teacher. A few of them show the photograph itself as its style, so that strength 0 stays near the photograph.
+
+Without a Magenta teacher all steps paint. Weights are written as `nst_core.instant.InstantLite` reads them: the moving
+average, float16, and a manifest beside them.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tensorflow as tf
+import typer
+
+from nst_core import features, images
+from nst_core.errors import BadRecipe
+from nst_core.features import Extractor, Network
+from nst_core.images import Image
+from nst_core.instant import STYLE_SIDE, InstantLite
+from nst_core.training import data, teachers, textures, trainer
+from nst_core.training.data import Bytes
+from nst_core.training.trainer import Log, Trainer
+
+PREDICTOR_WIDTHS, HIDDEN, NUMBERS = (16, 32, 64, 96, 128), 256, 100
+WIDTH, BLOCKS = 64, 4
+PAINT_LAYERS = (*teachers.STYLE_LAYERS, "block2_conv2", "block3_conv4")
+IMITATE_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv4", "block4_conv1")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides the numbers, besides pictures and teachers."""
+
+    steps: int = 10_000
+    peak_rate: float = 1e-3
+    seed: int = 0
+    odds: tuple[float, float, float] = (0.25, 0.2, 0.55)  # predict, imitate, paint
+    sizes: tuple[int, ...] = (192, 256, 384)  # of painted pictures
+    pixels: int = 4 * 256 * 256  # a painted batch, at most
+    predicted: int = 16  # styles a predict step
+    imitated: tuple[int, int] = (4, 192)  # pictures an imitate step, and their size
+    content_weight: float = 0.3
+    variation_weight: float = 0.1
+    vector_weight: float = 0.1
+    own_style: float = 0.06  # share of painted pictures whose style is the photograph itself
+    average: float = 0.998
+
+
+DEFAULTS = Settings()
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Pictures to learn from: photographs, styles, small styles that only the predictor sees, generated styles."""
+
+    photographs: Sequence[Bytes]
+    styles: Sequence[Bytes]
+    small: Sequence[Bytes] = ()
+    generated: Sequence[Bytes] = ()
+
+    def content(self, size: int, rng: np.random.Generator) -> Image:
+        """A photograph; one in eight as an object before a plain ground, one in five in other light."""
+        x = data.crop(data.pick([self.photographs], [1], rng), size, rng)
+        x = data.plain_ground(x, rng) if rng.random() < 0.12 else x
+        return data.jitter(x, rng) if rng.random() < 0.2 else x
+
+    def style(self, size: int, rng: np.random.Generator, *, small: bool) -> Image:
+        odds = (0.1, 0.4, 0.2 if small else 0.0, 0.4)
+        x = data.pick([self.photographs, self.styles, self.small, self.generated], odds, rng)
+        part = data.crop(x, size, rng, least=0.3 if small else 0.5, squeeze=1.4)
+        return data.jitter(part, rng) if rng.random() < 0.4 else part
+
+
+# --- the networks, as functions of their variables --------------------------------------------------------------------
+
+
+def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """New weights (He et al. 2015), by the names and in the shapes that `InstantLite` reads."""
+    he = lambda *shape: (rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))).astype(np.float32)  # noqa: E731
+    zeros = lambda n: np.zeros(n, np.float32)  # noqa: E731
+    predictor, below = [], 3
+    for width in PREDICTOR_WIDTHS:
+        predictor += [he(3, 3, below, width), zeros(width), he(3, 3, width, width), zeros(width)]
+        below = width
+    predictor += [he(2 * sum(PREDICTOR_WIDTHS), HIDDEN), zeros(HIDDEN), he(HIDDEN, NUMBERS), zeros(NUMBERS)]
+    kernels = [he(5, 5, 3, 32), he(3, 3, 32, WIDTH), *(he(3, 3, WIDTH, WIDTH) for _ in range(2 * BLOCKS)), he(3, 3, WIDTH, 32)]
+    transformer: list[np.ndarray] = []
+    for kernel in kernels:
+        twice = 2 * kernel.shape[-1]
+        transformer += [kernel, (rng.standard_normal((NUMBERS, twice)) * 0.02).astype(np.float32), zeros(twice)]
+    transformer += [he(3, 3, 32, 12), zeros(12)]
+    parts = {"predictor": predictor, "transformer": transformer}
+    return {f"{part}/{i}": array for part, arrays in parts.items() for i, array in enumerate(arrays)}
+
+
+def predict(parameters: Sequence[tf.Tensor], x: tf.Tensor) -> tf.Tensor:
+    """(n, 256, 256, 3) in [0, 1] to (n, 100)."""
+    *convolutions, w1, b1, w2, b2 = parameters
+    x, pooled = x * 2 - 1, []
+    for i in range(0, len(convolutions), 4):
+        first, bias1, second, bias2 = convolutions[i : i + 4]
+        x = tf.nn.relu(tf.nn.conv2d(x, first, 2, "SAME") + bias1)
+        x = tf.nn.relu(tf.nn.conv2d(x, second, 1, "SAME") + bias2)
+        mean, variance = tf.nn.moments(x, [1, 2])
+        pooled += [mean, tf.sqrt(variance + 1e-5)]
+    return tf.nn.relu(tf.concat(pooled, -1) @ w1 + b1) @ w2 + b2
+
+
+def transform(parameters: Sequence[tf.Tensor], x: tf.Tensor, vectors: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
+    """(n, h, w, 3), (n, 100) to (n, h, w, 3); h and w multiples of 4. Convolutions in `dtype`, statistics in float32."""
+    *layers, out_kernel, out_bias = parameters
+    (down1, down2, *blocks, up) = [layers[i : i + 3] for i in range(0, len(layers), 3)]
+
+    def layer(x: tf.Tensor, parameters: Sequence[tf.Tensor], stride: int = 1) -> tf.Tensor:
+        kernel, dense, bias = parameters
+        return _style_norm(_convolve(x, kernel, stride), vectors @ dense + bias)
+
+    x = tf.cast(x, dtype)
+    for down in (down1, down2):
+        x = tf.nn.relu(layer(x, down, 2))
+    for first, second in zip(blocks[::2], blocks[1::2], strict=True):
+        x += layer(tf.nn.relu(layer(x, first)), second)
+    x = tf.repeat(tf.repeat(x, 2, 1), 2, 2)
+    x = tf.nn.relu(layer(x, up))
+    logits = tf.cast(_convolve(x, out_kernel), tf.float32) + out_bias
+    return tf.sigmoid(tf.nn.depth_to_space(logits, 2))
+
+
+def _convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
+    p = kernel.shape[0] // 2
+    return tf.nn.conv2d(tf.pad(x, [[0, 0], [p, p], [p, p], [0, 0]], "REFLECT"), tf.cast(kernel, x.dtype), stride, "VALID")
+
+
+def _style_norm(x: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
+    """Conditional instance normalisation; style holds scale − 1 and shift, (n, 2c)."""
+    mean, variance = tf.nn.moments(tf.cast(x, tf.float32), [1, 2], keepdims=True)
+    scale, shift = tf.split(style[:, None, None], 2, -1)
+    gain = (1 + scale) * tf.math.rsqrt(variance + 1e-5)
+    return x * tf.cast(gain, x.dtype) + tf.cast(shift - mean * gain, x.dtype)
+
+
+# --- the three kinds of steps -----------------------------------------------------------------------------------------
+
+Losses = dict[str, float]
+Painter = teachers.MobileMagenta | Any  # whatever predicts and transforms as it does
+
+
+@dataclass(slots=True)
+class Training:
+    """A run: `step` makes the next one and names its losses."""
+
+    settings: Settings
+    pools: Pools
+    eyes: Network
+    magenta: Painter | None
+    start: Mapping[str, np.ndarray]
+    dtype: tf.DType = tf.float32
+    trainer: Trainer = field(init=False)
+    _graphs: dict[str, Callable[..., Any]] = field(init=False)
+    _extractor: Extractor = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.pools.photographs or not (self.pools.styles or self.pools.generated):
+            raise BadRecipe("A training needs photographs and styles; name a folder of each.")
+        self.trainer = Trainer(
+            {n: tf.Variable(a, dtype=tf.float32) for n, a in self.start.items()}, average=self.settings.average
+        )
+        known = set(self.eyes.convolutions)
+        layers = [name for name in {*PAINT_LAYERS, *IMITATE_LAYERS, teachers.CONTENT_LAYER} if name in known]
+        self._extractor = Extractor(self.eyes, layers, dtype=self.dtype)
+        kinds = {"predict": self._predict_graph, "imitate": self._imitate_graph, "paint": self._paint_graph}
+        self._graphs = {kind: tf.function(graph, reduce_retracing=False) for kind, graph in kinds.items()}
+
+    def step(self) -> Losses:
+        """The next step: its pictures and its kind follow from the seed and its number."""
+        settings, began = self.settings, time.process_time()
+        rng = np.random.default_rng((settings.seed, self.trainer.step))
+        kinds = {"predict": self._predict_batch, "imitate": self._imitate_batch, "paint": self._paint_batch}
+        odds = np.array(settings.odds) if self.magenta else np.array([0, 0, 1.0])
+        kind = list(kinds)[rng.choice(3, p=odds / odds.sum())]
+        rate = trainer.rate(settings.peak_rate, self.trainer.step, settings.steps)
+        losses = self._graphs[kind](*map(tf.constant, kinds[kind](rng)), tf.constant(rate, tf.float32))
+        self.trainer.step += 1
+        self.trainer.seconds += time.process_time() - began
+        return {f"{kind}/{name}": float(value) for name, value in losses.items()}
+
+    def _of(self, part: str) -> tuple[list[str], list[tf.Variable]]:
+        names = [name for name in self.trainer.variables if name.startswith(part)]
+        return names, [self.trainer.variables[name] for name in names]
+
+    def _predict_batch(self, rng: np.random.Generator) -> tuple[Image, np.ndarray]:
+        x = data.batch(self.settings.predicted, lambda: self.pools.style(STYLE_SIDE, rng, small=True))
+        assert self.magenta
+        return x, self.magenta.predict(x)
+
+    def _predict_graph(self, x: tf.Tensor, wanted: tf.Tensor, rate: tf.Tensor) -> dict[str, tf.Tensor]:
+        names, variables = self._of("predictor/")
+        with tf.GradientTape() as tape:
+            loss = unexplained(predict(variables, x), wanted)
+        self.trainer.apply(names, tape.gradient(loss, variables), rate)
+        return {"unexplained": loss}
+
+    def _imitate_batch(self, rng: np.random.Generator) -> tuple[Image, np.ndarray, Image]:
+        """Vectors, four in ten of them blends of two, one in ten beyond the first."""
+        count, size = self.settings.imitated
+        assert self.magenta
+        x = data.batch(count, lambda: self.pools.content(size, rng))
+        ends = self.magenta.predict(data.batch(2 * count, lambda: self.pools.style(STYLE_SIDE, rng, small=True)))
+        share = np.where(rng.random((count, 1)) < 0.6, 1, rng.uniform(0, 1.3, (count, 1)))
+        vectors = (share * ends[:count] + (1 - share) * ends[count:]).astype(np.float32)
+        return x, vectors, self.magenta.transform(x, vectors)
+
+    def _imitate_graph(self, x: tf.Tensor, vectors: tf.Tensor, wanted: tf.Tensor, rate: tf.Tensor) -> dict[str, tf.Tensor]:
+        names, variables = self._of("transformer/")
+        layers = [name for name in IMITATE_LAYERS if name in self._extractor.layers]
+        target = self._extractor(wanted)
+        with tf.GradientTape() as tape:
+            y = transform(variables, x, vectors, self.dtype)
+            maps = self._extractor(y)
+            pixel = tf.reduce_mean(tf.abs(y - wanted))
+            maps_apart = tf.add_n([tf.reduce_mean(teachers.relative(maps[n], target[n])) for n in layers]) / len(layers)
+            texture = tf.reduce_mean(teachers.style_distance(maps, target, tuple(layers)))
+            loss = 5 * pixel + maps_apart + texture
+        self.trainer.apply(names, tape.gradient(loss, variables), rate)
+        return {"pixel": pixel, "maps": maps_apart, "texture": texture}
+
+    def _paint_batch(self, rng: np.random.Generator) -> tuple[Image, Image, Image, np.ndarray]:
+        """Contents and styles at the size painted, the styles at the predictor's size, and the teacher's vectors."""
+        size = int(rng.choice(self.settings.sizes))
+        count = max(1, min(8, self.settings.pixels // size**2))
+        contents = data.batch(count, lambda: self.pools.content(size, rng))
+        larger = max(size, STYLE_SIDE)
+        drawn = [self.pools.style(larger, rng, small=False) for _ in range(count)]
+        for i in range(count):
+            if rng.random() < self.settings.own_style:
+                drawn[i] = images.resize(contents[i], larger, larger)
+        seen = np.stack([images.resize(style, STYLE_SIDE, STYLE_SIDE) for style in drawn])
+        vectors = self.magenta.predict(seen) if self.magenta else np.zeros((count, NUMBERS), np.float32)
+        return contents, np.stack([images.resize(style, size, size) for style in drawn]), seen, vectors
+
+    def _paint_graph(
+        self, contents: tf.Tensor, styles: tf.Tensor, seen: tf.Tensor, vectors: tf.Tensor, rate: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        (names, variables), settings = self._of(""), self.settings
+        layers = tuple(name for name in PAINT_LAYERS if name in self._extractor.layers)
+        wanted_style, wanted_content = self._extractor(styles), self._extractor(contents)[teachers.CONTENT_LAYER]
+        with tf.GradientTape() as tape:
+            guess = predict(self._of("predictor/")[1], seen)
+            y = transform(self._of("transformer/")[1], contents, guess, self.dtype)
+            maps = self._extractor(y)
+            style = tf.reduce_mean(teachers.style_distance(maps, wanted_style, layers))
+            content = tf.reduce_mean(teachers.relative(maps[teachers.CONTENT_LAYER], wanted_content))
+            variation = tf.reduce_mean(tf.image.total_variation(y)) / tf.cast(tf.size(y[0]), tf.float32)
+            vector = unexplained(guess, vectors) if self.magenta else tf.constant(0.0)
+            loss = style + settings.content_weight * content + settings.variation_weight * variation
+            loss += settings.vector_weight * vector
+        self.trainer.apply(names, tape.gradient(loss, variables), rate)
+        return {"style": style, "content": content, "variation": variation, "vector": vector}
+
+
+def unexplained(guess: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+    """Mean squared error in units of the teacher's variance."""
+    return tf.reduce_mean((guess - wanted) ** 2) / VARIANCE
+
+
+VARIANCE = 0.7  # of mobile Magenta's vectors over styles, photographs and generated textures
+
+
+# --- evaluation -------------------------------------------------------------------------------------------------------
+
+
+def held_out(contents: Sequence[Bytes], styles: Sequence[Bytes], count: int, size: int) -> list[tuple[Image, Image]]:
+    """Pairs of pictures that no step has seen, the longer side of each `size`."""
+    fit = lambda x: images.fit(images.from_uint8(x), size)  # noqa: E731
+    return [(fit(contents[i % len(contents)]), fit(styles[(3 * i + 1) % len(styles)])) for i in range(count)]
+
+
+def evaluate(arrays: Mapping[str, np.ndarray], eyes: Network, pairs: Sequence[tuple[Image, Image]]) -> Losses:
+    """Mean style and content distance of the pairs, painted by the runtime's own code."""
+    model = InstantLite({name: array.astype(np.float16).astype(np.float32) for name, array in arrays.items()})
+    layers = [name for name in (*teachers.STYLE_LAYERS, teachers.CONTENT_LAYER) if name in eyes.convolutions]
+    extractor = Extractor(eyes, layers)
+    found = [teachers.verdict(extractor, model.transform(c, model.predict(s)), c, s) for c, s in pairs]
+    style, content = np.mean(found, 0)
+    return {"held-out/style": float(style), "held-out/content": float(content)}
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def main(
+    out: Annotated[Path, typer.Argument(help="Weights to write, .npz; checkpoint, best weights and manifest go beside.")],
+    photographs: Annotated[list[Path], typer.Option(help="A folder of photographs; may be repeated.")],
+    styles: Annotated[list[Path], typer.Option(help="A folder of style pictures; may be repeated.")],
+    small_styles: Annotated[list[Path] | None, typer.Option(help="A folder of small ones, for the predictor alone.")] = None,
+    textures_: Annotated[int, typer.Option("--textures", help="How many style pictures to generate.")] = 600,
+    eyes: Annotated[str, typer.Option(help="vgg19 (a download), vgg19-lite, or a stand-in's .npz file.")] = "vgg19",
+    magenta: Annotated[Path | None, typer.Option(help="The folder of the published mobile Magenta; else no teacher.")] = None,
+    start: Annotated[str, typer.Option(help="Weights to start from: embedded, random, or an .npz file.")] = "embedded",
+    steps: Annotated[int, typer.Option(help="All in all; the learning rate falls towards them.")] = DEFAULTS.steps,
+    rate: Annotated[float, typer.Option(help="The learning rate at its highest.")] = DEFAULTS.peak_rate,
+    content_weight: Annotated[float, typer.Option(help="Of the content; the style's is 1.")] = DEFAULTS.content_weight,
+    variation_weight: Annotated[float, typer.Option(help="Of the total variation.")] = DEFAULTS.variation_weight,
+    odds: Annotated[str, typer.Option(help="Shares of the steps that predict, imitate and paint.")] = "0.25,0.2,0.55",
+    seed: Annotated[int, typer.Option(help="Of weights and pictures.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint beside OUT.")] = False,
+    checkpoint_every: Annotated[int, typer.Option(help="Steps.")] = 200,
+    evaluate_every: Annotated[int, typer.Option(help="Steps.")] = 1000,
+    held_out_contents: Annotated[Path | None, typer.Option(help="A folder of photographs to judge with.")] = None,
+    held_out_styles: Annotated[Path | None, typer.Option(help="A folder of styles to judge with.")] = None,
+    log: Annotated[Path | None, typer.Option(help="Losses as JSON lines.")] = None,
+    threads: Annotated[int, typer.Option(help="Processor threads.")] = 2,
+) -> None:
+    """Train instant-lite."""
+    trainer.use_threads(threads)
+    new = lambda: random_weights(np.random.default_rng(seed))  # noqa: E731
+    settings = Settings(steps, rate, seed, _shares(odds), content_weight=content_weight, variation_weight=variation_weight)
+    painted = data.load(photographs, 320)
+    pools = Pools(painted, data.load(styles, 512), data.load(small_styles or [], 128), generated(textures_, painted, seed))
+    network = teachers.eyes(eyes)
+    teacher = teachers.MobileMagenta(magenta, threads) if magenta else None
+    training = Training(settings, pools, network, teacher, trainer.starting(start, "instant-lite", new), features.fast_type())
+    state, pairs = out.with_suffix(".state.npz"), []
+    if resume:
+        training.trainer.restore(state)
+    if held_out_contents and held_out_styles:
+        pairs = held_out(data.load([held_out_contents], 640), data.load([held_out_styles], 640), 8, 384)
+    about = {
+        "model": "instant-lite",
+        "pictures": {name: len(getattr(pools, name)) for name in ("photographs", "styles", "small", "generated")},
+        "teachers": [Path(eyes).name, *(["mobile Magenta"] if magenta else [])],
+        "start": Path(start).name,
+        "settings": asdict(settings),
+        "machine": trainer.machine(),
+    }
+    run(training, out, state, pairs, Log(log), about, checkpoint_every, evaluate_every)
+
+
+def run(
+    training: Training,
+    out: Path,
+    state: Path,
+    pairs: Sequence[tuple[Image, Image]],
+    log: Log,
+    about: Mapping[str, Any],
+    checkpoint_every: int,
+    evaluate_every: int,
+) -> None:
+    """To the last step, with checkpoints, evaluations, and the best weights so far beside the last."""
+    one, best_file = training.trainer, out.with_suffix(".best.npz")
+    best = (
+        sum(json.loads(best_file.with_suffix(".json").read_text())["result"].values())
+        if one.step and best_file.exists()
+        else np.inf
+    )
+    while one.step < training.settings.steps:
+        log.add(one.step + 1, training.step())
+        last = one.step == training.settings.steps
+        if one.step % checkpoint_every == 0 or last:
+            one.save(state)
+        if one.step % evaluate_every == 0 or last:
+            result = evaluate(one.averaged(), training.eyes, pairs) if pairs else {}
+            log.note({"step": one.step, **result})
+            manifest = {**about, "steps": one.step, "processor minutes": round(one.seconds / 60, 1), "result": result}
+            trainer.publish(out, one.averaged(), manifest)
+            if result and sum(result.values()) < best:
+                best = sum(result.values())
+                trainer.publish(best_file, one.averaged(), manifest)
+
+
+def _total(weights_file: Path) -> float:
+    """Sum of the distances that weights of ours were published with; infinite where there are none."""
+    manifest = weights_file.with_suffix(".json")
+    return sum(json.loads(manifest.read_text())["result"].values()) if manifest.is_file() else np.inf
+
+
+def _shares(text: str) -> tuple[float, float, float]:
+    """Raises: BadRecipe."""
+    try:
+        predict, imitate, paint = (float(share) for share in text.split(","))
+    except ValueError:
+        raise BadRecipe(f"--odds takes three numbers such as 0.25,0.2,0.55, not {text!r}.") from None
+    return predict, imitate, paint
+
+
+def generated(count: int, photographs: Sequence[Bytes], seed: int) -> list[Bytes]:
+    rngs = (np.random.default_rng((seed, 1, i)) for i in range(count))
+    return [textures.texture(rng, 384, photographs[i % len(photographs)]) for i, rng in enumerate(rngs)]
+
+
+if __name__ == "__main__":
+    trainer.command(main)
