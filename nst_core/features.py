@@ -110,6 +110,11 @@ def reflect_border(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Te
     return padded, lambda upstream: tf.raw_ops.MirrorPadGrad(input=upstream, paddings=border, mode="REFLECT")
 
 
+def block_number(layer: str) -> int:
+    """Of block4_conv2, 4: its maps have been halved three times."""
+    return int(layer[5])
+
+
 def _block_of(layer: str) -> str:
     return layer.split("_")[0]
 

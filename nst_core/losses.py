@@ -51,24 +51,22 @@ def gram_matrix(features: tf.Tensor, *, shift: float = 0.0, mask: tf.Tensor | np
     mask: T (h, w), the guide at this layer's size; G = Fᵀ diag(T²) F / Σ T², a mean over what it shows (Gatys et al. 2017,
     1611.07865, eq. 6, whose T has ‖T‖ = 1).
     """
-    if mask is None:
-        return _correlation(features, features, shift)
-    guide = tf.cast(tf.convert_to_tensor(mask), features.dtype)[..., None]  # (h, w, 1)
-    area = tf.reduce_sum(tf.square(guide))
-    guided = (features + shift) * guide
-    return _correlation(guided, guided) / tf.maximum(area, _tiny(area))  # an empty mask: zero, no NaN
+    return _correlation(features, features, shift, mask)
 
 
-def chain_gram(lower: tf.Tensor, upper: tf.Tensor, *, shift: float = -1.0) -> tf.Tensor:
+def chain_gram(
+    lower: tf.Tensor, upper: tf.Tensor, *, shift: float = -1.0, mask: tf.Tensor | np.ndarray | None = None
+) -> tf.Tensor:
     """G^(l,l−1) = (F^l + s)ᵀ (F^(l−1) + s), of two neighbouring layers: (n, c_upper, c_lower), summed over positions.
 
     Novak & Nikulin 2016, 1605.04603 §3.5. Across a pooling the lower map is the larger one. We average it to the upper one's
-    grid (the paper's formula enlarges; a mean over each cell costs a quarter, and invents no positions).
+    grid (the paper's formula enlarges; a mean over each cell costs a quarter, and invents no positions). mask: as for
+    `gram_matrix`, at the upper layer's size.
     """
     factor = round(lower.shape[1] / upper.shape[1])
     if factor > 1:
         lower = tf.nn.avg_pool2d(lower, factor, factor, "VALID")
-    return _correlation(upper, lower, shift)
+    return _correlation(upper, lower, shift, mask)
 
 
 def style_loss(gram: tf.Tensor, target: tf.Tensor, *, positions: float = 1.0) -> tf.Tensor:
@@ -99,15 +97,21 @@ def geometric_weights(n: int, *, kind: Literal["style", "content"] = "style") ->
 # --- style, by moments ----------------------------------------------------------------------------------------------
 
 
-def moments(features: tf.Tensor) -> tf.Tensor:
+def moments(features: tf.Tensor, *, mask: tf.Tensor | np.ndarray | None = None) -> tf.Tensor:
     """Mean and covariance over positions, side by side: (n, h, w, c) -> (n, c, 1 + c).
 
-    The first column is the mean; on the covariance's diagonal lies COVARIANCE_FLOOR.
+    The first column is the mean; on the covariance's diagonal lies COVARIANCE_FLOOR. mask: T (h, w), at this layer's size;
+    positions count by T², as for `gram_matrix`.
     """
     h, w, c = features.shape[1:]
-    mean = tf.reduce_mean(_exact(features), [1, 2])  # (n, c)
+    if mask is None:
+        mean = tf.reduce_mean(_exact(features), [1, 2])  # (n, c)
+    else:
+        guide, area = _guide(mask, _exact(features).dtype)
+        mean = tf.reduce_sum(_exact(features) * tf.square(guide), [1, 2]) / area
     centred = features - tf.cast(mean, features.dtype)[:, None, None]
-    covariance = _correlation(centred, centred) / (h * w) + COVARIANCE_FLOOR * tf.eye(c, dtype=mean.dtype)
+    square = _correlation(centred, centred) / (h * w) if mask is None else _correlation(centred, centred, mask=mask)
+    covariance = square + COVARIANCE_FLOOR * tf.eye(c, dtype=mean.dtype)
     return tf.concat([mean[..., None], covariance], -1)
 
 
@@ -188,18 +192,34 @@ _VARIATIONS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = {"mahendran": _mah
 # --- what they share ------------------------------------------------------------------------------------------------
 
 
-def _correlation(rows: tf.Tensor, columns: tf.Tensor, shift: float = 0.0) -> tf.Tensor:
-    """(R + s)ᵀ(C + s) over all positions: (n, h, w, r), (n, h, w, c) -> (n, r, c).
+def _correlation(
+    rows: tf.Tensor, columns: tf.Tensor, shift: float = 0.0, mask: tf.Tensor | np.ndarray | None = None
+) -> tf.Tensor:
+    """(R + s)ᵀ(C + s) over all positions: (n, h, w, r), (n, h, w, c) -> (n, r, c). With a mask T the mean, by T².
 
     Expanded to RᵀC + s (Σr 1ᵀ + 1 Σcᵀ) + s² M, so that no shifted copy of a map is kept for the gradient.
     """
     n, h, w, _ = rows.shape
+    same, area, T = rows is columns, None, None
+    if mask is not None:
+        guide, area = _guide(mask, _exact(rows).dtype)
+        T = tf.reshape(guide, [h * w, 1])
+        rows = rows * tf.cast(guide, rows.dtype)
+        columns = rows if same else columns * tf.cast(guide, columns.dtype)
     R, C = (tf.reshape(x, [n, h * w, x.shape[-1]]) for x in (rows, columns))
-    product = _exact(_square(R) if rows is columns else tf.matmul(R, C, transpose_a=True))
-    if not shift:
-        return product
-    row_sums, column_sums = (tf.reduce_sum(_exact(x), 1) for x in (R, C))  # (n, r), (n, c)
-    return product + shift * (row_sums[:, :, None] + column_sums[:, None, :]) + shift**2 * (h * w)
+    total = _exact(_square(R) if same else tf.matmul(R, C, transpose_a=True))
+    if shift:
+        row_sums, column_sums = (tf.reduce_sum(_exact(x) if T is None else _exact(x) * T, 1) for x in (R, C))  # (n, r), (n, c)
+        positions = h * w if T is None else tf.reduce_sum(tf.square(T))
+        total += shift * (row_sums[:, :, None] + column_sums[:, None, :]) + shift**2 * positions
+    return total if area is None else total / area
+
+
+def _guide(mask: tf.Tensor | np.ndarray, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+    """T as (h, w, 1), and Σ T²: not zero, so that an empty mask gives zeros, no NaN."""
+    guide = tf.cast(tf.convert_to_tensor(mask), dtype)[..., None]
+    area = tf.reduce_sum(tf.square(guide))
+    return guide, tf.maximum(area, _tiny(area))
 
 
 @tf.custom_gradient

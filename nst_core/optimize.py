@@ -20,17 +20,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from nst_core import colors, features, images, losses
+from nst_core import features, images, losses, masks
 from nst_core.errors import BadRecipe, Diverged
 from nst_core.features import Extractor, Network, Reading
-from nst_core.images import Image
+from nst_core.images import Image, Mask
 from nst_core.recipes import ACTIVATION_SHIFT, OptimizeRecipe
+from nst_core.regions import Regions
 from nst_core.stylizer import Step, Style
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
 State = dict[str, np.ndarray]
+Terms = Callable[[tf.Tensor], tf.Tensor]  # (1, h, w, 3) -> (n,)
 
 PICTURES = 50  # that a run shows on its way, at least
 MIN_SCALE_SIDE = 64  # pixels of the shorter side: a coarser scale would have no structure left in block 5
@@ -64,7 +66,9 @@ FORMS: Mapping[str, Form] = {
 class Objective:
     """The terms of a recipe at one size, each a name and a number without its weight.
 
-    content: (h, w, 3) at this size. styles: pictures at theirs. Targets are computed here, once.
+    content: (h, w, 3) at this size. styles: pictures at theirs. Targets are computed here, once. regions: with masks, each
+    style's terms look at its own region, and weigh as much as that has of the picture; so a region is painted as the whole
+    picture would be, however small.
     """
 
     def __init__(
@@ -73,15 +77,18 @@ class Objective:
         network: Network,
         content: Image,
         styles: Sequence[Image],
+        regions: Regions | None = None,
     ) -> None:
         self._recipe, self._form = recipe, FORMS[recipe.form]
+        self._brush = Brush(regions, len(styles), content.shape[:2], recipe) if regions and regions.masked else None
+        guides = regions.guides if regions else [None] * len(styles)
         wanted = (*recipe.content_layers, *recipe.active_style_layers)
         dtype = features.fast_type() if recipe.precision == "auto" else tf.float32
         self._extract = Extractor(network, wanted, pooling=recipe.pooling, dtype=dtype)
         self._content_readings: list[Reading] = [(layer, tf.identity) for layer in recipe.content_layers]
-        self._style_readings = _style_readings(recipe)
+        self._style_readings = _style_readings(recipe, self._brush.guides if self._brush else None)
         self._contents = self._extract.read(tf.constant(content[None]), self._content_readings)
-        self._styles = [self._statistics(tf.constant(style[None])) for style in styles]
+        self._styles = [self._target(style, guide) for style, guide in zip(styles, guides, strict=True)]
         content_names = [f"content/{layer}" for layer in recipe.content_layers]
         style_names = [f"style/{name}" for name in _statistic_names(recipe)]
         self.names = (*content_names, *style_names * len(styles), "tv")
@@ -89,16 +96,34 @@ class Objective:
     def __call__(self, picture: tf.Tensor) -> tf.Tensor:
         """(1, h, w, 3) -> (len(names),): every term, before its weight."""
         read = self._extract.read(picture, [*self._content_readings, *self._style_readings])
-        contents, own = read[: len(self._contents)], self._chained(read[len(self._contents) :])
+        contents, own = read[: len(self._contents)], read[len(self._contents) :]
+        if self._recipe.correlation_chain:
+            own = _chained(own, self._recipe, self._brush.guides if self._brush else None)
         content = [self._form.content(x, target) for x, target in zip(contents, self._contents, strict=True)]
-        style = [self._form.style(x, t) for targets in self._styles for x, t in zip(own, targets, strict=True)]
+        pairs = (zip(self._of(region, own), targets, strict=True) for region, targets in enumerate(self._styles))
+        style = [self._form.style(x, target) for pair in pairs for x, target in pair]
         return tf.stack([*content, *style, self._variation(picture)])
+
+    def gradient(self, picture: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The weighted terms and the gradient of their sum, as far as the masks let it through."""
+        if self._brush is None or not self._brush.partial:
+            return _gradient(self, picture, weights)
+        if self._brush.free is not None:
+            terms, gradient = _gradient(self, picture, weights)
+            return terms, gradient * self._brush.free
+        is_style = np.array([name.startswith("style/") for name in self.names], np.float32)
+        with tf.GradientTape(watch_accessed_variables=False, persistent=True) as tape:
+            picture = tf.convert_to_tensor(picture)
+            tape.watch(picture)
+            terms = self(picture) * weights
+            style, rest = (tf.reduce_sum(terms * chosen) for chosen in (is_style, 1 - is_style))
+        return terms, tape.gradient(style, picture) * self._brush.union + tape.gradient(rest, picture)
 
     def weights(self, recipe: OptimizeRecipe, shares: Sequence[float]) -> np.ndarray:
         """(len(names),): what each term weighs. shares: of the styles, in their order; their sum does not matter."""
         content = recipe.content_weight * _layer_weights(len(self._contents), recipe.geometric_weights, "content")
         style = recipe.style_weight * _layer_weights(len(_statistic_names(recipe)), recipe.geometric_weights, "style")
-        normalised = np.asarray(shares) / np.sum(shares)
+        normalised = self._brush.areas(shares) if self._brush else np.asarray(shares) / np.sum(shares)
         return np.concatenate([content, np.outer(normalised, style).ravel(), [recipe.tv_weight]]).astype(np.float32)
 
     def by_name(self, values: np.ndarray) -> dict[str, float]:
@@ -108,29 +133,93 @@ class Objective:
             sums[name] += float(value)
         return sums
 
-    def _statistics(self, picture: tf.Tensor) -> list[tf.Tensor]:
-        return self._chained(self._extract.read(picture, self._style_readings))
+    def _target(self, style: Image, guide: Mask | None) -> list[tf.Tensor]:
+        """The statistics of a style picture, of what its guide shows."""
+        guides = None if guide is None else _at_layers(guide[None], style.shape[:2], self._recipe)
+        read = self._extract.read(tf.constant(style[None]), _style_readings(self._recipe, guides))
+        return _chained(read, self._recipe, guides) if self._recipe.correlation_chain else read
 
-    def _chained(self, read: list[tf.Tensor]) -> list[tf.Tensor]:
-        """The style statistics: what was read, or its neighbours' correlations."""
-        if not self._recipe.correlation_chain:
-            return read
-        shift = _shift(self._recipe)
-        return [losses.chain_gram(*two, shift=shift) / _positions(two[1]) for two in pairwise(read)]
+    def _of(self, region: int, statistics: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Of statistics by region, (n, …), one region's, (1, …)."""
+        return [x[region : region + 1] for x in statistics] if self._brush else statistics
 
     def _variation(self, picture: tf.Tensor) -> tf.Tensor:
         total = losses.total_variation(picture, form=self._recipe.tv_form)
         return total / np.prod(picture.shape[1:]) if self._form.mean_variation else total
 
 
-def _style_readings(recipe: OptimizeRecipe) -> list[Reading]:
-    """What is read off each style layer: its statistic, or its map where neighbours are to be correlated."""
+Guides = Mapping[str, tf.Tensor | tf.Variable]  # by layer: T of each region, (n, h, w) at its size
 
-    def gram(F: tf.Tensor) -> tf.Tensor:
-        return losses.gram_matrix(F, shift=_shift(recipe)) / _positions(F)
 
-    reading = tf.identity if recipe.correlation_chain else losses.moments if recipe.form == "moments" else gram
-    return [(layer, reading) for layer in recipe.active_style_layers]
+class Brush:
+    """What masks do at one size, (h, w): where each style's statistics are taken, and what of a gradient passes.
+
+    T is the root of a style's share of a pixel, averaged over what a layer's position stands for: T² adds up to the coverage
+    where masks overlap. The weights of the styles may change: all that depends on them is a variable.
+    """
+
+    def __init__(self, regions: Regions, styles: int, shape: tuple[int, int], recipe: OptimizeRecipe) -> None:
+        self._regions, self._shape, self._recipe = regions, shape, recipe
+        held = regions.held(shape)
+        self.free = None if held is None else tf.constant((~held[None, ..., None]).astype(np.float32))  # (1, h, w, 1)
+        self._amounts, shares = (1.0,) * styles, regions.shares([1.0] * styles, shape)
+        self._areas = shares.mean((1, 2), dtype=np.float64)
+        self.partial = bool(shares.sum(0).min() < 1 - masks.BLACK)
+        # no trainable ones: `recompute_grad` would want their gradients
+        guides = _at_layers(shares, shape, recipe)
+        self.guides: Guides = {layer: tf.Variable(T, trainable=False) for layer, T in guides.items()}
+        self.union = tf.Variable(shares.sum(0)[None, ..., None], trainable=False)
+
+    def areas(self, amounts: Sequence[float]) -> np.ndarray:
+        """(n,): how much of the picture each style has, with these weights; from now on they hold."""
+        if tuple(amounts) != self._amounts:
+            self._amounts, shares = tuple(amounts), self._regions.shares(amounts, self._shape)
+            self._areas = shares.mean((1, 2), dtype=np.float64)
+            self.union.assign(shares.sum(0)[None, ..., None])
+            for layer, T in _at_layers(shares, self._shape, self._recipe).items():
+                self.guides[layer].assign(T)
+        return self._areas
+
+
+def _at_layers(shares: np.ndarray, shape: tuple[int, int], recipe: OptimizeRecipe) -> dict[str, np.ndarray]:
+    """Guides from shares (n, h', w') on a picture of `shape`, for every style layer: block b has halved b − 1 times."""
+    by_block = {}
+    for block in {features.block_number(layer) for layer in recipe.active_style_layers}:
+        size = shape[0] >> block - 1, shape[1] >> block - 1
+        by_block[block] = np.sqrt(np.stack([masks.resize(share, size) for share in shares]))
+    return {layer: by_block[features.block_number(layer)] for layer in recipe.active_style_layers}
+
+
+def _style_readings(recipe: OptimizeRecipe, guides: Guides | None = None) -> list[Reading]:
+    """What is read off each style layer: its statistic, of each region if there are guides, or its map for a chain."""
+
+    def statistic(F: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+        if recipe.form == "moments":
+            return losses.moments(F, mask=mask)
+        gram = losses.gram_matrix(F, shift=_shift(recipe), mask=mask)
+        return gram / _positions(F) if mask is None else gram
+
+    def by_region(F: tf.Tensor, layer: str) -> tf.Tensor:
+        assert guides is not None
+        return tf.concat([statistic(F, T) for T in tf.unstack(tf.convert_to_tensor(guides[layer]))], 0)
+
+    if recipe.correlation_chain:
+        return [(layer, tf.identity) for layer in recipe.active_style_layers]
+    if guides is None:
+        return [(layer, statistic) for layer in recipe.active_style_layers]
+    return [(layer, partial(by_region, layer=layer)) for layer in recipe.active_style_layers]
+
+
+def _chained(read: Sequence[tf.Tensor], recipe: OptimizeRecipe, guides: Guides | None) -> list[tf.Tensor]:
+    """The correlations of neighbouring layers' maps, of each region if there are guides."""
+    shift, pairs = _shift(recipe), list(pairwise(read))
+    if guides is None:
+        return [losses.chain_gram(*two, shift=shift) / _positions(two[1]) for two in pairs]
+    at_upper = [tf.unstack(tf.convert_to_tensor(guides[layer])) for layer in recipe.active_style_layers[1:]]
+    return [
+        tf.concat([losses.chain_gram(*two, shift=shift, mask=T) for T in regions], 0)
+        for two, regions in zip(pairs, at_upper, strict=True)
+    ]
 
 
 def _shift(recipe: OptimizeRecipe) -> float:
@@ -169,7 +258,7 @@ class Adam:
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
-    def __init__(self, objective: Callable[[tf.Tensor], tf.Tensor], picture: Image, state: State | None = None) -> None:
+    def __init__(self, objective: Terms, picture: Image, state: State | None = None) -> None:
         state = state or {}
         zeros = np.zeros_like(picture[None])
         self._objective = objective
@@ -197,7 +286,7 @@ class Adam:
             yield Evaluation(terms, before)
 
     def _update(self, weights: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
-        terms, gradient = _gradient(self._objective, self._picture, weights)
+        terms, gradient = _passed(self._objective, self._picture, weights)
         self._first.assign(self.BETA1 * self._first + (1 - self.BETA1) * gradient)
         self._second.assign(self.BETA2 * self._second + (1 - self.BETA2) * tf.square(gradient))
         step = rate * self._first / (tf.sqrt(self._second) + self.EPSILON)
@@ -213,9 +302,9 @@ class Lbfgs:
 
     MEMORY = 5  # pairs of steps and gradients, in float64: 240 bytes a pixel; ten pairs, the default, gain little
 
-    def __init__(self, objective: Callable[[tf.Tensor], tf.Tensor], picture: Image, state: State | None = None) -> None:
+    def __init__(self, objective: Terms, picture: Image, state: State | None = None) -> None:
         self.picture = picture
-        self._compiled = tf.function(partial(_gradient, objective), autograph=False)
+        self._compiled = tf.function(partial(_passed, objective), autograph=False)
 
     def state(self) -> State:
         return {}
@@ -263,9 +352,13 @@ class Lbfgs:
 OPTIMIZERS: Mapping[str, type[Adam] | type[Lbfgs]] = {"adam": Adam, "lbfgs": Lbfgs}
 
 
-def _gradient(
-    objective: Callable[[tf.Tensor], tf.Tensor], picture: tf.Tensor, weights: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _passed(objective: Terms, picture: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The weighted terms and the gradient to go down by: the objective's own, if it has one."""
+    own = objective.gradient if isinstance(objective, Objective) else partial(_gradient, objective)
+    return own(picture, weights)
+
+
+def _gradient(objective: Terms, picture: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The weighted terms and the gradient of their sum."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         picture = tf.convert_to_tensor(picture)
@@ -358,7 +451,8 @@ class Optimization:
         self._network = network or features.network(recipe.features)
         self._content, self._recipe = content, recipe
         self._shares = _shares(styles)
-        self._styles = [colors.prepare_style(style.image, content, recipe.color) for style in styles]
+        self._regions = Regions(content, styles, recipe)
+        self._styles = self._regions.recolored()
         self._stages = stages(recipe, *content.shape[:2])
         self._iteration = int(state["iteration"]) if state else 0
         self._before = float(state["seconds"]) if state else 0.0  # seconds that earlier runs took
@@ -394,6 +488,9 @@ class Optimization:
         if "styles" in differing:
             if len(recipe.styles) != len(self._styles):
                 raise BadRecipe(f"A run keeps its {len(self._styles)} styles; only their weights can change.")
+            pairs = zip(recipe.styles, self._recipe.styles, strict=False)  # the old recipe may name none
+            if any(new.model_copy(update={"weight": old.weight}) != old for new, old in pairs):
+                raise BadRecipe("A run keeps its styles and their masks; start a new one to change these.")
             self._shares = [style.weight for style in recipe.styles]
         self._recipe = recipe
 
@@ -436,8 +533,11 @@ class Optimization:
         content = images.resize(self._content, stage.height, stage.width)
         longer = max(32, round(max(stage.height, stage.width) * self._recipe.style_scale))
         styles = [images.fit(style, longer) for style in self._styles]
-        objective = Objective(self._recipe, self._network, content, styles)
+        objective = Objective(self._recipe, self._network, content, styles, self._regions)
         picture = images.resize(self._picture, stage.height, stage.width)
+        held = self._regions.held(content.shape[:2])
+        if held is not None:
+            picture = np.where(held[..., None], content, picture)
         return objective, OPTIMIZERS[self._recipe.optimizer](objective, picture, self._restored if resumed else None)
 
     def _weights_of(self, objective: Objective, end: int, iterations: int) -> Callable[[], tuple[np.ndarray, float]]:
@@ -476,8 +576,7 @@ class Optimization:
         return self._finished(images.resize(picture, *self._content.shape[:2]))
 
     def _finished(self, picture: Image) -> Image:
-        content = images.resize(self._content, *picture.shape[:2])
-        return colors.finish(picture, content, self._recipe.color)
+        return self._regions.finish(picture, self._shares)
 
 
 class Watch:

@@ -46,12 +46,17 @@ class Regions:
         shares = masks.shares(self._masks, weights)
         return shares if shape is None else np.stack([masks.resize(share, shape) for share in shares])
 
-    def held(self, weights: Sequence[float], shape: masks.Shape) -> npt.NDArray[np.bool_] | None:
-        """(h, w): the pixels that remain the content's own; None when all may change."""
+    def held(self, shape: masks.Shape) -> npt.NDArray[np.bool_] | None:
+        """(h, w): the pixels that remain the content's own, whatever the weights; None when all may change."""
         if not self._restore:
             return None
-        black = self.shares(weights, shape).sum(0) < masks.BLACK
+        black = masks.resize(masks.union(self._masks), shape) < masks.BLACK
         return black if black.any() else None
+
+    @property
+    def guides(self) -> list[Mask | None]:
+        """Of the style pictures."""
+        return [style.guide for style in self._styles]
 
     def finish(self, picture: Image, weights: Sequence[float]) -> Image:
         """The picture to show, at its own shape: colours of each region, then the content where every mask is black.

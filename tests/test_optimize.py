@@ -3,19 +3,20 @@
 import io
 import itertools
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from pydantic import ValidationError
 
-from nst_core import colors, features, images, losses, optimize, recipes
-from nst_core.errors import BadRecipe, Diverged
+from nst_core import colors, features, images, losses, masks, optimize, recipes
+from nst_core.errors import BadMask, BadRecipe, Diverged
 from nst_core.features import Network
 from nst_core.images import Image
 from nst_core.optimize import Objective, Optimization, Stage, stages
 from nst_core.recipes import PRESETS, Color, OptimizeRecipe, Source, StyleSource
+from nst_core.regions import Regions
 from nst_core.stylizer import Step, Style
 
 RNG = np.random.default_rng(0)
@@ -357,9 +358,9 @@ def test_a_larger_style_scale_makes_a_larger_target(monkeypatch: pytest.MonkeyPa
     seen = []
     original = Objective.__init__
 
-    def spy(self: Objective, recipe: OptimizeRecipe, network: Network, content: Image, styles: list[Image]) -> None:
+    def spy(self: Objective, recipe: OptimizeRecipe, network: Network, content: Image, styles: list[Image], *more) -> None:
         seen.append((content.shape, [style.shape for style in styles]))
-        original(self, recipe, network, content, styles)
+        original(self, recipe, network, content, styles, *more)
 
     monkeypatch.setattr(Objective, "__init__", spy)
     content = images.resize(CONTENT, 128, 192)
@@ -384,6 +385,215 @@ def test_colour_modes(color: Color, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_style_of_weight() -> None:
     with pytest.raises(BadRecipe, match="at least one style"):
         Optimization(CONTENT, [Style(STYLE, weight=0)], recipe(), network=fake())
+
+
+# --- masks ----------------------------------------------------------------------------------------------------------------
+
+WHITE = np.ones((32, 48), np.float32)
+LEFT = np.repeat(np.float32([[1] * 24 + [0] * 24]), 32, 0)
+CORNER = np.zeros((32, 48), np.float32)
+CORNER[:12, :20] = 1
+
+
+def masked(chosen: OptimizeRecipe, *styles: Style, content: Image = CONTENT, **options: object) -> Optimization:
+    return Optimization(content, styles, chosen, network=fake(), **options)  # type: ignore[arg-type]
+
+
+def regional(chosen: OptimizeRecipe, *styles: Style) -> Objective:
+    return Objective(chosen, fake(), CONTENT, [style.image for style in styles], Regions(CONTENT, styles, chosen))
+
+
+VARIANTS: list[dict[str, object]] = [
+    *({"form": form} for form in optimize.FORMS),
+    {"form": "paper", "activation_shift": True, "geometric_weights": True},
+    {"form": "mean", "correlation_chain": True, "activation_shift": True},
+    {"form": "mean", "optimizer": "lbfgs", "init": "noise"},
+]
+
+
+@pytest.mark.parametrize("changes", VARIANTS, ids=lambda changes: "+".join(map(str, changes.values())))
+def test_one_white_mask_makes_the_same_losses_at_the_same_steps(changes: dict[str, object]) -> None:
+    chosen = recipe(**changes)
+    plain, white = list(start(chosen)), list(masked(chosen, Style(STYLE, mask=WHITE)))
+    for a, b in zip(plain, white, strict=True):
+        assert b.losses == pytest.approx(a.losses, rel=1e-4)
+    np.testing.assert_allclose(white[-1].image, plain[-1].image, atol=1e-4)
+
+
+def test_two_white_masks_share_by_weight_as_without() -> None:
+    plain = list(masked(recipe(), Style(STYLE, 0.75), Style(OTHER, 0.25)))
+    white = list(masked(recipe(), Style(STYLE, 0.75, WHITE), Style(OTHER, 0.25, WHITE)))
+    for a, b in zip(plain, white, strict=True):
+        assert b.losses == pytest.approx(a.losses, rel=1e-4)
+
+
+@pytest.mark.parametrize("chain", [False, True])
+def test_the_guided_objective_against_numpy(chain: bool) -> None:
+    """Two regions that overlap, soft by averaging at block 2; the second learns from the right of its style."""
+    chosen = recipe(form="mean", correlation_chain=chain, activation_shift=chain)
+    right = 1 - LEFT
+    styles = (Style(STYLE, 0.5, LEFT), Style(OTHER, 0.5, CORNER, guide=right))
+    objective = regional(chosen, *styles)
+    terms = objective.by_name(objective.weights(chosen, [0.5, 0.5]) * objective(tf.constant(OTHER[None])).numpy())
+
+    def averaged(share: np.ndarray, layer: str) -> np.ndarray:
+        return share if layer == "block1_conv1" else share.reshape(16, 2, 24, 2).mean((1, 3))
+
+    def statistic(maps: dict[str, np.ndarray], share: np.ndarray, name: str) -> np.ndarray:
+        lower, upper = name.split("+") if chain else (name, name)
+        F, K, counts = maps[upper] - chain, maps[lower] - chain, averaged(share, upper)
+        if chain:
+            K = K.reshape(16, 2, 24, 2, -1).mean((1, 3))
+        return np.einsum("hwi,hwj,hw->ij", F[0] if F.ndim == 4 else F, K[0] if K.ndim == 4 else K, counts) / counts.sum()
+
+    x = fake_maps(OTHER)
+    both = LEFT * CORNER
+    shares = LEFT - both / 2, CORNER - both / 2
+    names = ["block1_conv1+block2_conv1"] if chain else list(FAKE_LAYERS)
+    for name in names:
+        expected = 0.0
+        for style, share in zip(styles, shares, strict=True):
+            guide = np.ones_like(LEFT) if style.guide is None else style.guide
+            difference = statistic(x, share, name) - statistic(fake_maps(style.image), guide, name)
+            expected += share.mean() / len(names) * np.mean(difference**2)
+        assert terms[f"style/{name}"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("form", optimize.FORMS)
+@pytest.mark.parametrize("restore", [True, False])
+def test_the_gradient_with_masks_against_finite_differences(form: str, restore: bool) -> None:
+    """Where the mask is white the objective's own; where it is black nothing, or without restoring all but the style's."""
+    chosen = recipe(form=form, restore_content=restore)
+    objective = regional(chosen, Style(STYLE, mask=LEFT), Style(OTHER, 2, mask=CORNER))
+    weights = tf.constant(objective.weights(chosen, [1, 2]))
+    smooth = tf.constant(0.5 * STYLE + 0.5 * OTHER)[None]
+    gradient = objective.gradient(smooth, weights)[1].numpy()
+    white = (LEFT[None, ..., None] > 0) * gradient
+    is_style = np.array([name.startswith("style") for name in objective.names], np.float32)
+    for part, selected in ((white, 1.0), (gradient - white, 1 - is_style)):
+        if restore and part is not white:
+            assert not part.any()
+            continue
+        unit = tf.constant(part / np.linalg.norm(part))
+        ahead, behind = (float(tf.reduce_sum(objective(smooth + s * 0.02 * unit) * weights * selected)) for s in (1, -1))
+        assert np.linalg.norm(part) == pytest.approx((ahead - behind) / 0.04, rel=0.01)
+
+
+def test_the_styles_gradient_passes_by_the_union_of_the_masks() -> None:
+    soft = masks.soften(LEFT, 10)
+    chosen = recipe(content_weight=0, tv_weight=0, restore_content=False)
+    objective = regional(chosen, Style(STYLE, mask=soft))
+    weights = tf.constant(objective.weights(chosen, [1]))
+    passed, whole = (
+        f(tf.constant(CONTENT[None]), weights)[1] for f in (objective.gradient, partial(optimize._gradient, objective))
+    )
+    np.testing.assert_allclose(passed, whole * soft[None, ..., None], atol=1e-9)
+
+
+@pytest.mark.parametrize("color", Color)
+@pytest.mark.parametrize("changes", [{}, {"init": "noise", "optimizer": "lbfgs"}, {"init": "style", "scales": 2}], ids=str)
+def test_where_every_mask_is_black_each_pixel_is_the_contents(color: Color, changes: dict[str, object]) -> None:
+    """To the last bit of the file; at every picture that is shown, of whatever size."""
+    content = images.resize(CONTENT, 128, 192)
+    soft = np.maximum(masks.soften(masks.resize(LEFT, (128, 192)), 20) - 0.3, 0)
+    chosen = recipe(color=color, iterations=4, **changes)
+    shown = [step.image for step in masked(chosen, Style(STYLE, mask=soft), content=content) if step.image is not None]
+    for image in shown:
+        own = images.resize(content, *image.shape[:2])
+        black = masks.resize(soft, image.shape[:2]) < masks.BLACK
+        assert 0.2 < black.mean() < 0.8
+        pixels, expected = (images.decode(images.encode(picture)) for picture in (image, own))
+        np.testing.assert_array_equal(pixels[black], expected[black])
+        assert np.abs(pixels - expected)[~black].mean() > 0.002
+    assert shown[-1].shape == content.shape
+
+
+def test_without_restoring_the_rest_follows_the_content_alone() -> None:
+    chosen = recipe(restore_content=False, tv_weight=0, content_weight=1, style_weight=50)
+    kept, restored = (result(masked(r, Style(STYLE, mask=CORNER))) for r in (chosen, recipe(style_weight=50)))
+    outside = np.s_[16:, 24:]
+    np.testing.assert_array_equal(restored[outside], CONTENT[outside])
+    assert 0 < np.abs(kept[outside] - CONTENT[outside]).max() < 0.2
+    noisy = result(masked(chosen.model_copy(update={"init": "noise", "seed": 3}), Style(STYLE, mask=CORNER)))
+    assert np.abs(noisy[outside] - CONTENT[outside]).mean() > 0.1
+
+
+@pytest.mark.parametrize("form", optimize.FORMS)
+def test_a_region_that_vanishes_leaves_numbers(form: str) -> None:
+    """One pixel of a large picture, of which coarse scales and deep layers of the embedded network see almost nothing."""
+    dot = np.zeros((800, 640), np.float32)
+    dot[400, 300] = 1
+    styles = [Style(STYLE, mask=dot), Style(OTHER, mask=1 - dot)]
+    chosen, content = OptimizeRecipe(form=form), images.resize(CONTENT, 80, 64)
+    regions = Regions(images.resize(CONTENT, 800, 640), styles, chosen)
+    objective = Objective(chosen, features.network("vgg19-lite"), content, [STYLE, OTHER], regions)
+    for amounts in ([1.0, 1.0], [1.0, 0.0], [0.0, 1.0]):
+        weights = tf.constant(objective.weights(chosen, amounts))
+        assert all(np.isfinite(part).all() for part in objective.gradient(tf.constant(content[None]), weights))
+
+
+def test_masks_resume_as_if_never_paused() -> None:
+    content, style = (images.resize(picture, 128, 192) for picture in (CONTENT, STYLE))
+    chosen, styles = recipe(scales=2, init="noise"), [Style(style, 0.7, CORNER), Style(style[::-1], 0.3, LEFT)]
+    whole = result(masked(chosen, *styles, content=content))
+    for pause in (3, 4):
+        first = masked(chosen, *styles, content=content)
+        for _ in range(pause):
+            next(first)
+        np.testing.assert_allclose(result(masked(chosen, *styles, content=content, state=first.state())), whole, atol=1e-5)
+
+
+def test_weights_of_masked_styles_change_without_compiling_again() -> None:
+    """As of the next step the overlap belongs to the second style alone, as in a run that never knew the first."""
+    one, two = (Source(name=name) for name in ("a", "b"))
+    shares = lambda a, b: (StyleSource(source=one, weight=a), StyleSource(source=two, weight=b))  # noqa: E731
+    styles = (Style(STYLE, 1, LEFT), Style(OTHER, 1, CORNER))
+    run = masked(recipe(styles=shares(1, 1), restore_content=False), *styles)
+    next(run)
+    run.change(recipe(styles=shares(0, 1), restore_content=False))
+    alone = masked(recipe(restore_content=False), Style(OTHER, 1, CORNER), state=run.state())
+    unchanged = masked(recipe(restore_content=False), *styles, state=run.state())
+    other = next(unchanged).losses
+    for _ in range(3):
+        changed, expected = next(run).losses, next(alone).losses
+        assert changed == pytest.approx(expected, rel=1e-3)
+        assert changed != pytest.approx(other, rel=0.05)
+    assert run._optimizer._compiled.experimental_get_tracing_count() == 1  # type: ignore[union-attr]
+
+
+def test_a_guide_of_ones_is_none_and_others_are_not() -> None:
+    plain, ones, left = (start_losses(Style(STYLE, guide=guide)) for guide in (None, np.ones((7, 9), np.float32), LEFT))
+    assert ones == pytest.approx(plain, rel=1e-4)
+    cropped = start_losses(Style(STYLE[:, :24]))
+    assert left["style/block1_conv1"] != pytest.approx(plain["style/block1_conv1"], rel=1e-3)
+    assert cropped.keys() == left.keys()
+
+
+def start_losses(style: Style) -> dict[str, float]:
+    return dict(next(masked(recipe(), style)).losses)
+
+
+@pytest.mark.parametrize(
+    ("styles", "complaint"),
+    [
+        ([Style(STYLE, mask=0 * WHITE)], "The masks cover nothing"),
+        ([Style(STYLE, mask=LEFT), Style(OTHER, mask=0 * WHITE)], "Mask 2 of 2 covers nothing"),
+        ([Style(STYLE, guide=0 * WHITE)], "guide on a style picture covers nothing"),
+    ],
+)
+def test_masks_that_cover_nothing_get_a_sentence(styles: list[Style], complaint: str) -> None:
+    with pytest.raises(BadMask, match=complaint):
+        masked(recipe(), *styles)
+
+
+def test_without_masks_there_is_no_brush_and_no_second_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(optimize.Brush, "__init__", forbidden)
+    monkeypatch.setattr(masks, "shares", forbidden)
+    monkeypatch.setattr(masks, "resize", forbidden)
+    assert result(start(recipe(scales=2), styles=(STYLE, OTHER))).shape == CONTENT.shape
 
 
 # --- recipes --------------------------------------------------------------------------------------------------------------
