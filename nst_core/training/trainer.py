@@ -80,13 +80,13 @@ def starting(name: str, model: str, new: Callable[[], dict[str, np.ndarray]]) ->
     """
     if name == "random":
         return new()
-    arrays = weights.load(model) if name == "embedded" else _read(Path(name))
+    arrays = weights.load(model) if name == "embedded" else read_arrays(Path(name))
     if {key: a.shape for key, a in arrays.items()} != {key: a.shape for key, a in new().items()}:
         raise BadNetwork(f"{name} holds no weights of {model}; start from `embedded` or `random`.")
     return arrays
 
 
-def _read(file: Path) -> dict[str, np.ndarray]:
+def read_arrays(file: Path) -> dict[str, np.ndarray]:
     if not file.is_file():
         raise ModelUnavailable(f"There is no {file} to start from; say `embedded`, `random`, or name an .npz file.")
     try:
