@@ -450,7 +450,7 @@ def show_result(prefix: str, result: Result | None) -> None:
         return
     st.session_state[f"{prefix}.shown"] = result
     compare(result.before, result.after, width=result.width, alt=result.title, key=f"{prefix}.compare")
-    made_by = getattr(result.recipe, "engine", None) or getattr(result.recipe, "features", "")
+    made_by = getattr(result.recipe, "engine", None) or getattr(result.recipe, "features", "one pass")
     st.caption(f"{result.title} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
     with st.container(horizontal=True):
         for format in get_args(images.Format):

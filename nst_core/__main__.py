@@ -1,4 +1,4 @@
-"""The command line: `python -m nst_core instant | optimize | models | recipe`. The same recipes as the pages.
+"""The command line: `python -m nst_core instant | optimize | texture-network | models | recipe`. The same recipes as the pages.
 
 Exit 0: done. 2: a mistake of the user's, one line on standard error. 1: a fault of ours or of the machine. 130: Ctrl-C.
 """
@@ -18,12 +18,20 @@ from nst_core.recipes import DEFAULT_SIZE, PRESETS, Color, OptimizeRecipe
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 recipe_app = typer.Typer(no_args_is_help=True, help="The recipes that pictures made here carry.")
 app.add_typer(recipe_app, name="recipe")
+network_app = typer.Typer(no_args_is_help=True, help="Networks for one style each: train them, paint with them.")
+app.add_typer(network_app, name="texture-network")
 
 # Options that commands share.
 Pictures = Annotated[list[Path], typer.Argument(metavar="CONTENT STYLE…", help="Content, then up to four styles.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="A picture, or a folder where CONTENT is one.")]
 Shares = Annotated[str, typer.Option("--weights", help="Shares of the styles, such as 0.7,0.3.")]
 Also = Annotated[list[Path] | None, typer.Option(help="A further content picture; may be repeated.")]
+Masks = Annotated[
+    list[Path] | None, typer.Option("--mask", help="Where a style goes, white on black; repeated, one a style, in their order.")
+]
+SoftMasks = Annotated[bool, typer.Option("--soft-masks", help="Greys count as they are, not as black or white.")]
+Feather = Annotated[float, typer.Option(min=0, max=500, help="Soften the masks' edges by so many pixels.")]
+Protect = Annotated[Path | None, typer.Option(metavar="MASK", help="What no style touches, such as a face: white on black.")]
 
 
 @app.command()
@@ -35,6 +43,10 @@ def instant(
     size: Annotated[int, typer.Option(help="Longer side of the result, in pixels.")] = DEFAULT_SIZE,
     engine: Annotated[Literal["auto", "magenta", "instant-lite"], typer.Option(help="Which model.")] = "auto",
     color: Annotated[Color, typer.Option(help="Whose colours the result wears.")] = Color.STYLE,
+    mask: Masks = None,
+    soft_masks: SoftMasks = False,
+    feather: Feather = 0,
+    protect: Protect = None,
     also: Also = None,
 ) -> None:
     """Stylize a picture, or several, or every picture in a folder, in one pass each."""
@@ -48,6 +60,8 @@ def instant(
     )
     weights.path(recipe.engine)
     styles = commands.styles(style_paths, recipe.styles)
+    files = commands.MaskFiles(mask or [], soft_masks, feather, protect)
+    recipe, styles = commands.with_masks(recipe, styles, content, files)
     if also or content.is_dir():
         commands.stylize_many([content, *(also or [])], styles, recipe, out)
     else:
@@ -69,6 +83,10 @@ def optimize(
     init: Annotated[str | None, typer.Option(help="Start from content, noise, style, or this picture.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the noise.")] = None,
     color: Annotated[Color | None, typer.Option(help="Whose colours the result wears.")] = None,
+    mask: Masks = None,
+    soft_masks: SoftMasks = False,
+    feather: Feather = 0,
+    protect: Protect = None,
     also: Also = None,
     log: Annotated[Path | None, typer.Option(help="Losses, a JSON object a step.")] = None,
     timelapse: Annotated[Path | None, typer.Option(help="The run as a film, .gif or .mp4.")] = None,
@@ -90,11 +108,13 @@ def optimize(
         "init": start,
         "seed": seed,
         "color": color,
-        "styles": commands.style_sources(style_paths, shares),
+        "styles": commands.style_sources(style_paths, shares, base.styles),
     }
     recipe = recipes.optimize(**dict(base) | {name: value for name, value in given.items() if value is not None})
     weights.path(recipe.features)
     styles = commands.styles(style_paths, recipe.styles)
+    files = commands.MaskFiles(mask or [], soft_masks, feather, protect)
+    recipe, styles = commands.with_masks(recipe, styles, content, files)
     if also or content.is_dir():
         if log or timelapse or initial:
             raise BadRecipe("--log, --timelapse and --init with a picture follow one content: leave them out for several.")
@@ -146,6 +166,73 @@ def models(download: Annotated[str, typer.Option(metavar="NAME", help="Get this 
     for model in weights.MODELS.values():
         typer.echo(f"{model.name:13} {model.status:9} {model.megabytes:6.1f} MB  {model.licence:22} {model.source}")
         typer.echo(f"{'':13} {model.find() or '—'}  {model.checksum or ''}".rstrip())
+
+
+@network_app.command()
+def train(
+    style: Annotated[Path, typer.Argument(help="The style picture.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The network, an .npz file.")],
+    minutes: Annotated[float | None, typer.Option(help="A budget of time, told in steps once the pace is known.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Instead of minutes; the same seed gives the same network.")] = None,
+    texture: Annotated[bool, typer.Option("--texture", help="A network that makes textures from nothing.")] = False,
+    photographs: Annotated[Path | None, typer.Option(help="A folder to learn from; default: ours.")] = None,
+    features: Annotated[Literal["vgg19", "vgg19-lite"], typer.Option(help="Which network judges.")] = "vgg19-lite",
+    normalisation: Annotated[Literal["instance", "batch"], typer.Option(help="The papers' comparison.")] = "instance",
+    style_size: Annotated[int | None, typer.Option(help="Longer side of the style, pixels: how large its strokes are.")] = None,
+    style_weight: Annotated[float | None, typer.Option(help="Beside the content's 1.")] = None,
+    crop: Annotated[int | None, typer.Option(help="Side of the training pictures, a multiple of 32.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    log: Annotated[Path | None, typer.Option(help="Losses, a JSON object a step.")] = None,
+) -> None:
+    """Train a network for one style. A killed training goes on where it was when the same command is given again."""
+    if minutes and steps:
+        raise BadRecipe("Give --minutes or --steps, not both.")
+    given: dict[str, Any] = {
+        "steps": steps,
+        "seconds": None if steps else 60 * (minutes or 10),
+        "style_size": style_size,
+        "style_weight": style_weight,
+        "crop": crop,
+    }
+    recipe = recipes.training(
+        style=commands.source(style),
+        purpose="synthesize" if texture else "stylize",
+        features=features,
+        normalisation=normalisation,
+        seed=seed,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    weights.path(features)
+    commands.train_network(style, recipe, out, folder=photographs, log=log)
+
+
+@network_app.command()
+def apply(
+    network: Annotated[str, typer.Argument(metavar="NET", help="A ready network's name, or an .npz file.")],
+    content: Annotated[Path, typer.Argument(help="The photograph.")],
+    out: Out,
+    size: Annotated[int, typer.Option(help="Longer side of the result, in pixels.")] = DEFAULT_SIZE,
+    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    color: Annotated[Color, typer.Option(help="style, or luminance: the photograph's own.")] = Color.STYLE,
+) -> None:
+    """Paint a photograph with a trained network."""
+    source, data = commands.network_file(network)
+    recipe = recipes.texture_network(network=source, size=size, seed=seed, color=color)
+    commands.paint_with_network(content, data, recipe, out)
+
+
+@network_app.command()
+def synthesize(
+    network: Annotated[str, typer.Argument(metavar="NET", help="A ready network's name, or an .npz file.")],
+    out: Out,
+    width: Annotated[int, typer.Option(help="Pixels.")] = DEFAULT_SIZE,
+    height: Annotated[int, typer.Option(help="Pixels.")] = DEFAULT_SIZE,
+    seed: Annotated[int, typer.Option(help="Of the noise: another seed, another texture.")] = 0,
+) -> None:
+    """Make a texture that tiles, from nothing but noise."""
+    source, data = commands.network_file(network)
+    recipe = recipes.texture_network(network=source, shape=(height, width), seed=seed)
+    commands.paint_with_network(None, data, recipe, out)
 
 
 @recipe_app.command()

@@ -8,20 +8,36 @@ import json
 import math
 import os
 import sys
+import time
+import zipfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from nst_core import images, recipes, timelapse
-from nst_core.engine import PREVIEW_SIDE, Engine, Job
-from nst_core.errors import BadPicture, BadRecipe, Diverged, Failure, NSTError, UserError
-from nst_core.images import Image
-from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe, Source, StyleSource
+import numpy as np
+
+from nst_core import generators, images, masks, recipes, timelapse, weights
+from nst_core.engine import PREVIEW_SIDE, Engine, Job, load_state, save_state
+from nst_core.errors import BadNetwork, BadPicture, BadRecipe, Diverged, Failure, NSTError, UserError
+from nst_core.generators import Trained
+from nst_core.images import Image, Mask
+from nst_core.recipes import (
+    AnyRecipe,
+    InstantRecipe,
+    OptimizeRecipe,
+    Recipe,
+    Source,
+    StyleSource,
+    TextureNetworkRecipe,
+    TrainingRecipe,
+)
 from nst_core.stylizer import Step, Style
 
 T = TypeVar("T")
+Q = TypeVar("Q", bound=Recipe)
 
 STARTUP = 120  # seconds that a worker may take to load its models
 GLANCE = 0.5  # seconds between two looks at a job
@@ -52,13 +68,64 @@ def shares(text: str, count: int, default: Sequence[float] = ()) -> list[float]:
     return numbers
 
 
-def style_sources(paths: Sequence[Path], shares: Sequence[float]) -> list[dict[str, object]]:
-    """What a recipe says about its styles; not yet validated."""
-    return [{"source": source(path), "weight": share} for path, share in zip(paths, shares, strict=True)]
+def style_sources(
+    paths: Sequence[Path], shares: Sequence[float], default: Sequence[StyleSource] = ()
+) -> list[dict[str, object]]:
+    """What a recipe says about its styles; not yet validated. default: of a recipe that has as many, masks and colours."""
+    kept: list[dict[str, object]] = [{}] * len(paths)
+    if len(default) == len(paths):
+        kept = [{"mask": style.mask, "guide": style.guide, "color": style.color} for style in default]
+    of_each = zip(paths, shares, kept, strict=True)
+    return [{"source": source(path), "weight": share} | more for path, share, more in of_each]
 
 
 def styles(paths: Sequence[Path], sources: Sequence[StyleSource]) -> list[Style]:
-    return [Style(read(path), style.weight) for path, style in zip(paths, sources, strict=True)]
+    return [Style(read(path), style.weight, color=style.color) for path, style in zip(paths, sources, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFiles:
+    """Masks as files: one a style, in their order. feather: radius in pixels of the result; protect: what no style touches."""
+
+    paths: Sequence[Path] = ()
+    soft: bool = False
+    feather: float = 0
+    protect: Path | None = None
+
+
+def with_masks(recipe: Q, styles: Sequence[Style], content: Path, files: MaskFiles) -> tuple[Q, list[Style]]:
+    """The recipe and its styles with the masks of the files, or those that the recipe carries already.
+
+    content: the masks are made for its shape; of a folder, for the first picture's. Raises: BadMask.
+    """
+    texts = [(style.mask, style.guide) for style in recipe.styles]
+    if not (files.paths or files.protect or any(any(pair) for pair in texts)):
+        return recipe, list(styles)
+    shape = images.fit(read(_pictures_at(content)[0]), recipe.size).shape[:2]
+    drawn = _drawn(files, [None if mask is None else masks.of_text(mask, shape) for mask, _ in texts], shape)
+    masks.check(drawn, len(styles))
+    painted = [
+        replace(style, mask=mask, guide=None if guide is None else masks.of_text(guide, style.image.shape[:2]))
+        for style, mask, (_, guide) in zip(styles, drawn, texts, strict=True)
+    ]
+    sources = [
+        style.model_copy(update={"mask": None if mask is None else masks.to_text(mask)})
+        for style, mask in zip(recipe.styles, drawn, strict=True)
+    ]
+    return recipe.model_copy(update={"styles": tuple(sources)}), painted
+
+
+def _drawn(files: MaskFiles, carried: Sequence[Mask | None], shape: masks.Shape) -> list[Mask | None]:
+    """The masks of the files, feathered, or else those that the recipe carries; less what is protected."""
+    drawn: list[Mask | None] = [_mask(path, shape, files) for path in files.paths] or list(carried)
+    if files.protect is None:
+        return drawn
+    protected, everywhere = _mask(files.protect, shape, files), np.ones(shape, np.float32)
+    return [masks.without(everywhere if mask is None else mask, protected) for mask in drawn]
+
+
+def _mask(path: Path, shape: masks.Shape, files: MaskFiles) -> Mask:
+    return masks.soften(masks.from_picture(read_bytes(path), shape, soft=files.soft, name=path.name), files.feather)
 
 
 def own_recipe(path: Path) -> OptimizeRecipe:
@@ -140,11 +207,101 @@ def stylize_many(contents: Sequence[Path], styles: Sequence[Style], recipe: AnyR
         raise _all_in_one(complaints)
 
 
+# --- texture networks -------------------------------------------------------------------------------------------------
+
+CHECKPOINT_EVERY = 10.0  # seconds of training that a killed process costs at most
+SHOWN_SIDE = 384  # pixels of what a training paints on its way
+
+
+def network_file(name: str) -> tuple[Source, bytes]:
+    """A ready network by its name, or a file by its path.
+
+    Raises: BadNetwork.
+    """
+    if name in weights.NETWORKS:
+        return Source(name=name), weights.NETWORKS[name].read_bytes()
+    path = Path(name)
+    if path.suffix != ".npz" and not path.exists():
+        raise BadNetwork(f"There is no network “{name}”: name a .npz file, or one of {', '.join(weights.NETWORKS)}.")
+    try:
+        if path.stat().st_size > generators.MAX_BYTES:
+            raise BadNetwork(f"{path.name} is too large to be a network made here.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadNetwork(f"{path} cannot be read: {error.strerror}.") from error
+    generators.read(data, name=path.name)
+    return Source.of_upload(path.name, data), data
+
+
+def train_network(
+    path: Path, recipe: TrainingRecipe, out: Path, *, folder: Path | None = None, log: Path | None = None
+) -> None:
+    """Train in this process. A killed run leaves its state beside `out`: the same command goes on from there."""
+    _check_network_place(out, log)
+    style, checkpoint = read(path), out.with_name(f".{out.name}.checkpoint.npz")
+    with _silence():
+        from nst_core import texture_networks
+    shown = images.fit(texture_networks.first_photograph(), SHOWN_SIDE)
+    state = _unfinished(checkpoint, recipe)
+    training = texture_networks.train(style, recipe, shown, folder=folder, state=state)
+    steps: Iterator[Step] = _shown(_saved(training, training.state, checkpoint, recipe))
+    last: deque[Step] = deque(_logged(steps, log) if log else steps, maxlen=1)
+    assert isinstance(last[0], Trained)
+    _write(out, last[0].network)
+    checkpoint.unlink(missing_ok=True)
+
+
+def paint_with_network(path: Path | None, data: bytes, recipe: TextureNetworkRecipe, out: Path) -> None:
+    """A picture painted, or without one a texture."""
+    _check_places(out, None, None)
+    content = images.fit(read(path), recipe.size) if path else None
+    if path:
+        recipe = recipe.model_copy(update={"content": source(path)})
+    with _silence():
+        from nst_core import texture_networks
+    (step,) = texture_networks.paint(data, content, recipe)
+    _write_picture(step, out, recipe)
+
+
+def _check_network_place(out: Path, log: Path | None) -> None:
+    _by_suffix(out, {".npz": "npz"}, "networks")
+    for path in filter(None, (out, log)):
+        if not path.parent.is_dir():
+            raise UserError(f"There is no folder {path.parent} for {path.name}: make it, or name another.")
+        if path.is_dir():
+            raise UserError(f"{path} is a folder: name a file in it.")
+
+
+def _unfinished(checkpoint: Path, recipe: TrainingRecipe) -> dict[str, np.ndarray] | None:
+    """What a killed run of the same recipe left."""
+    try:
+        state = load_state(checkpoint)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    return state if str(state.pop("recipe", "")) == recipe.model_dump_json() else None
+
+
+def _saved(
+    steps: Iterator[Step], state: Callable[[], Mapping[str, np.ndarray]], checkpoint: Path, recipe: TrainingRecipe
+) -> Iterator[Step]:
+    """The same Steps; every few seconds the state is left in a file."""
+    saved = time.monotonic()
+    for step in steps:
+        if time.monotonic() - saved > CHECKPOINT_EVERY and step.iteration < step.total:
+            save_state(checkpoint, {**state(), "recipe": np.array(recipe.model_dump_json())})
+            saved = time.monotonic()
+        yield step
+
+
+# --- engines ----------------------------------------------------------------------------------------------------------
+
+
 def _steps(content: Image, styles: Sequence[Style], recipe: AnyRecipe, initial: Image | None) -> Iterator[Step]:
     with _silence():  # TensorFlow, which the other commands do without
         from nst_core import instant, optimize
     if isinstance(recipe, InstantRecipe):
         return instant.stylizer(recipe.engine).stylize(content, styles, recipe)
+    assert isinstance(recipe, OptimizeRecipe)
     return optimize.Optimization(content, styles, recipe, initial=initial)
 
 

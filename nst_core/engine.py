@@ -34,7 +34,7 @@ import numpy as np
 from nst_core import images, memory
 from nst_core.errors import Cancelled, Diverged, Failure, NSTError, WorkerLost
 from nst_core.images import Image
-from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe, Recipe
+from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe, Recipe, TextureNetworkRecipe, TrainingRecipe
 from nst_core.stylizer import Step, Style
 
 if TYPE_CHECKING:  # half a second to import: only the thread that connects pays it
@@ -128,6 +128,11 @@ class Job:
     def pause(self) -> None:
         """Leave the worker to others at the next step; `resume` goes on from there."""
         self._engine.signal(self, "pause")
+
+    def stop(self) -> None:
+        """End a training at its next step, with the network as it is then; a paused one is resumed for that."""
+        self._engine.signal(self, "stop")
+        self.resume()
 
     def resume(self, recipe: Recipe | None = None) -> None:
         """Queue a paused job again, with other weights if a recipe is given."""
@@ -295,6 +300,14 @@ class Engine:
             return self.submit(optimize, *packed, None if initial is None else images.to_uint8(initial), slow=True)
         return self.submit(stylize, *packed)
 
+    def paint(self, network: bytes, content: Image | None, recipe: TextureNetworkRecipe) -> Job:
+        """A job whose result is a Step: the content painted by a texture network's file, or without one a texture."""
+        return self.submit(paint, network, None if content is None else images.to_uint8(content), recipe)
+
+    def train(self, style: Image, shown: Image, recipe: TrainingRecipe) -> Job:
+        """A job that trains a texture network; its Steps show what it makes of `shown`, its result is `Trained`."""
+        return self.submit(train, images.to_uint8(style), images.to_uint8(shown), recipe, slow=True)
+
     def submit(self, function: Callable[..., Any], *args: Any, slow: bool = False) -> Job:
         """A job that calls the function in the worker. A generator's Steps become the job's progress, the last its result."""
         job = Job(self, function, args, slow=slow)
@@ -431,10 +444,10 @@ def perform(job_id: str, function: Callable[..., Any], args: tuple[Any, ...], ch
 
     worker = get_worker()
     worker.log_event(job_id, "started")
-    outcome = function(*args, state=_load(checkpoint)) if checkpoint and checkpoint.exists() else function(*args)
+    outcome = function(*args, state=load_state(checkpoint)) if checkpoint and checkpoint.exists() else function(*args)
     if not isinstance(outcome, Iterator):
         return outcome
-    cancel, pause = (Event(f"{name}-{job_id}") for name in ("cancel", "pause"))
+    cancel, pause, stop = (Event(f"{name}-{job_id}") for name in ("cancel", "pause", "stop"))
     saved, step = time.monotonic(), None
     try:
         for step in outcome:
@@ -443,9 +456,11 @@ def perform(job_id: str, function: Callable[..., Any], args: tuple[Any, ...], ch
                 continue  # once more to the iterator: it may have a complaint
             if cancel.is_set():
                 raise Cancelled(f"Cancelled after {step.iteration} of {step.total} steps.")
+            if isinstance(outcome, Stoppable) and stop.is_set():
+                outcome.stop()
             paused = pause.is_set()
             if checkpoint and isinstance(outcome, Resumable) and (paused or time.monotonic() - saved > CHECKPOINT_EVERY):
-                _save(checkpoint, outcome.state())
+                save_state(checkpoint, outcome.state())
                 saved = time.monotonic()
                 if paused:
                     pause.clear()
@@ -466,7 +481,14 @@ class Resumable(Protocol):
     def state(self) -> Mapping[str, np.ndarray]: ...
 
 
-def _save(path: Path, state: Mapping[str, np.ndarray]) -> None:
+@runtime_checkable
+class Stoppable(Protocol):
+    """An iterator of Steps that can be told to make the next one its last."""
+
+    def stop(self) -> None: ...
+
+
+def save_state(path: Path, state: Mapping[str, np.ndarray]) -> None:
     """Beside its place first: a worker killed while writing leaves the state before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with (partial := path.with_suffix(".partial")).open("wb") as file:
@@ -474,7 +496,7 @@ def _save(path: Path, state: Mapping[str, np.ndarray]) -> None:
     partial.replace(path)
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
+def load_state(path: Path) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as archive:
         return dict(archive)
 
@@ -514,6 +536,22 @@ def optimize(
     return Optimization(images.from_uint8(content), unpacked, recipe, initial=first, state=state)
 
 
+def paint(network: bytes, content: np.ndarray | None, recipe: TextureNetworkRecipe) -> Iterator[Step]:
+    """A texture network's file and an 8-bit content, or none, to one Step."""
+    from nst_core import texture_networks
+
+    yield from texture_networks.paint(network, None if content is None else images.from_uint8(content), recipe)
+
+
+def train(
+    style: np.ndarray, shown: np.ndarray, recipe: TrainingRecipe, state: Mapping[str, np.ndarray] | None = None
+) -> Iterator[Step]:
+    """8-bit pictures to the training that the recipe describes, or to the rest of one."""
+    from nst_core import texture_networks
+
+    return texture_networks.train(images.from_uint8(style), recipe, images.from_uint8(shown), state=state)
+
+
 def warm_up() -> bool:
     from nst_core import instant
 
@@ -528,7 +566,6 @@ def serve(memory_limit: int | None = None) -> None:
     """Run scheduler, nanny and one worker until standard input closes. Prints the scheduler's address."""
     import dask
     from distributed import LocalCluster
-    from distributed.system import MEMORY_LIMIT
 
     settings = {
         "distributed.scheduler.allowed-failures": 0,  # a job that kills its worker shall not kill the next one too
@@ -544,7 +581,7 @@ def serve(memory_limit: int | None = None) -> None:
             n_workers=1,
             threads_per_worker=2,
             resources={"slow": 1},
-            memory_limit=memory_limit or int(MEMORY_LIMIT * memory.WORKER_SHARE),
+            memory_limit=memory_limit or memory.of_worker(),
             dashboard_address="127.0.0.1:0",  # any free port: two apps on one machine shall not meet
             host="127.0.0.1",
         ) as cluster,

@@ -218,8 +218,7 @@ MAX_STEPS = 100_000
 class TrainingRecipe(Frozen):
     """How a texture network is trained; it lies inside the network's file.
 
-    Weights belong to `vgg19-lite`, whose channels have a mean activation of one; a VGG's maps are tens of times as large and
-    are brought to that mean first.
+    Every loss is relative to its target, so that weights mean the same in each network.
     """
 
     kind: Literal["training"] = "training"
@@ -230,18 +229,20 @@ class TrainingRecipe(Frozen):
     normalisation: Literal["instance", "batch"] = "instance"
 
     features: Literal["vgg19", "vgg19-lite"] = "vgg19-lite"
-    content_layers: tuple[str, ...] = CONTENT_LAYERS
+    # the papers have block4_conv2 alone; vgg19-lite's is its weakest layer, and block3 keeps outlines
+    content_layers: tuple[str, ...] = ("block3_conv2", "block4_conv2")
     style_layers: tuple[str, ...] = FIRST_LAYERS[:4]
     content_weight: float = Field(default=1.0, ge=0, le=1e6)
-    style_weight: float = Field(default=10.0, gt=0, le=1e6)
+    style_weight: float = Field(default=6.0, gt=0, le=1e6)
     tv_weight: float = Field(default=0.0, ge=0, le=1e6)
 
     style_size: int = Field(default=512, ge=64, le=2048)  # the style's longer side, pixels: how large its strokes are
-    crop: int = Field(default=256, ge=64, le=512, multiple_of=32)  # side of the training pictures
+    crop: int = Field(default=192, ge=64, le=512, multiple_of=32)  # side of the training pictures
     batch: int = Field(default=1, ge=1, le=16)
+    start: Literal["photograph", "random"] = "photograph"  # a network that paints what it sees: textures begin at random
     steps: int = Field(default=1500, ge=1, le=MAX_STEPS)
     seconds: float | None = Field(default=None, gt=0, le=86_400)  # instead of steps: so many as fit, told after a few
-    learning_rate: float = Field(default=0.01, gt=0, le=1)
+    learning_rate: float = Field(default=0.004, gt=0, le=1)
     final_rate: float = Field(default=0.02, gt=0, le=1)  # what is left of it at the end, by a cosine
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
@@ -270,12 +271,12 @@ class TextureNetworkRecipe(Recipe):
         return self
 
 
-R = TypeVar("R", bound=Recipe)
+F = TypeVar("F", bound=Frozen)
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------
 
-AnyRecipe = InstantRecipe | OptimizeRecipe
+AnyRecipe = InstantRecipe | OptimizeRecipe | TextureNetworkRecipe
 
 
 def _kind(recipe: Any) -> str:
@@ -284,7 +285,12 @@ def _kind(recipe: Any) -> str:
 
 
 _any_recipe: TypeAdapter[AnyRecipe] = TypeAdapter(
-    Annotated[Annotated[InstantRecipe, Tag("instant")] | Annotated[OptimizeRecipe, Tag("optimize")], Discriminator(_kind)]
+    Annotated[
+        Annotated[InstantRecipe, Tag("instant")]
+        | Annotated[OptimizeRecipe, Tag("optimize")]
+        | Annotated[TextureNetworkRecipe, Tag("texture-network")],
+        Discriminator(_kind),
+    ]
 )
 
 
@@ -301,7 +307,17 @@ def optimize(**settings: Any) -> OptimizeRecipe:
     return _built(OptimizeRecipe, settings)
 
 
-def _built(kind: type[R], settings: Mapping[str, Any]) -> R:
+def training(**settings: Any) -> TrainingRecipe:
+    """A TrainingRecipe, likewise."""
+    return _built(TrainingRecipe, settings)
+
+
+def texture_network(**settings: Any) -> TextureNetworkRecipe:
+    """A TextureNetworkRecipe, likewise."""
+    return _built(TextureNetworkRecipe, settings)
+
+
+def _built(kind: type[F], settings: Mapping[str, Any]) -> F:
     try:
         return kind(**settings)
     except ValidationError as error:
@@ -372,7 +388,7 @@ def of_query(query: Mapping[str, str]) -> InstantRecipe | None:
 
 def _first_complaint(error: ValidationError) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in ("instant", "optimize"))
+    where = ".".join(str(part) for part in first["loc"] if part not in ("instant", "optimize", "texture-network"))
     where = " ".join(where[:60].split())  # it may be a stranger's
     what = first["msg"].removeprefix("Value error, ")  # a validator of ours
     return f"{where}: {what}" if where else what

@@ -108,6 +108,10 @@ def _embedded(name: str, title: str) -> Model:
     return Model(name, title, file.stat().st_size / 1e6, "trained by this project", "this project's", lambda: file)
 
 
+NETWORKS = {file.stem.replace("_", "-"): file for file in sorted((EMBEDDED / "texture_networks").glob("[a-z]*.npz"))}
+NETWORK_START = EMBEDDED / "texture_networks" / "_photograph.npz"  # what every training of a painting network begins with
+
+
 # --- Keras ----------------------------------------------------------------------------------------------------------
 
 

@@ -39,9 +39,11 @@ MAY_IMPORT = {
     },
     "quality": {"colors", "images", "recipes", "stylizer"},
     "timelapse": {"errors"},
-    "texture_networks": {"colors", "errors", "features", "images", "losses", "recipes", "stylizer", "weights"},
+    "generators": {"errors", "recipes", "stylizer"},
+    "network_drawing": {"generators"},
+    "texture_networks": {"colors", "errors", "features", "generators", "images", "losses", "recipes", "stylizer", "weights"},
     "engine": {"colors", "errors", "images", "masks", "recipes", "stylizer", "weights", "memory"},
-    "commands": {"engine", "errors", "images", "masks", "memory", "recipes", "stylizer", "timelapse"},
+    "commands": {"engine", "errors", "generators", "images", "masks", "memory", "recipes", "stylizer", "timelapse", "weights"},
     "__main__": {"commands", "errors", "recipes", "weights"},
     "__init__": set(),
 }
@@ -53,6 +55,7 @@ MAY_TRAIN_WITH = {
     "teachers": {"errors", "features", "images"},
     "trainer": {"errors", "weights"},
     "instant_lite": {"errors", "features", "images", "instant", "training"},
+    "texture_networks": {"commands", "generators", "images", "recipes", "texture_networks", "weights"},
     "vgg19_lite": {"errors", "features", "images", "recipes", "training"},
 }
 ONLY_IN_FUNCTIONS = {
@@ -61,6 +64,8 @@ ONLY_IN_FUNCTIONS = {
     "quality": {"features", "losses"},
 }
 FREE_OF_TENSORFLOW = [
+    "generators",
+    "network_drawing",
     "errors",
     "images",
     "drawings",
