@@ -1,5 +1,6 @@
 """How much memory an optimisation takes, and how large a picture fits: asked by pages before a run, so no TensorFlow here."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,6 +29,7 @@ TERMINATE = 0.95  # of that share: there the nanny ends the worker
 _BASE = {"vgg19": 850e6, "vgg16": 830e6, "vgg19-lite": 720e6}
 _PER_PIXEL = {"vgg19": 1100, "vgg16": 1050, "vgg19-lite": 480}
 _FLOAT32 = 1.75  # times the maps' bytes, where the processor has no bfloat16
+_MASK = 0.2  # times the maps' bytes: each masked style looks at its own copy of some
 _LBFGS = 900  # bytes a pixel: ten pairs of pictures and gradients in float64
 _CHAIN = 1100  # bytes a pixel, on a VGG: a correlation chain holds the maps of two layers at once
 
@@ -39,6 +41,7 @@ def estimate(recipe: OptimizeRecipe, height: int, width: int) -> int:
         maps += _CHAIN
     if recipe.precision == "float32" or not has_bfloat16():
         maps *= _FLOAT32
+    maps *= 1 + _MASK * sum(style.mask is not None for style in recipe.styles)
     own = _LBFGS if recipe.optimizer == "lbfgs" else 0
     return round(_BASE[recipe.features] + height * width * (maps + own))
 
@@ -49,11 +52,16 @@ def largest_size(recipe: OptimizeRecipe, aspect: float, available: int) -> int:
     return next((size for size in sizes if estimate(recipe, size, round(size / aspect)) <= available), 0)
 
 
-def available() -> int:
-    """Bytes that a worker may take, of the machine or of its container."""
+def of_worker() -> int:
+    """Bytes that are the worker's: of NST_MEMORY_LIMIT, else of the machine or its container."""
     from distributed.system import MEMORY_LIMIT
 
-    return int(MEMORY_LIMIT * WORKER_SHARE * TERMINATE)
+    return int(int(os.environ.get("NST_MEMORY_LIMIT") or MEMORY_LIMIT) * WORKER_SHARE)
+
+
+def available() -> int:
+    """Bytes that a worker may take before it is ended."""
+    return int(of_worker() * TERMINATE)
 
 
 def check(recipe: OptimizeRecipe, height: int, width: int) -> None:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as Pillow
 
 from nst_core import __main__ as command_line
-from nst_core import commands, images, recipes, weights
+from nst_core import commands, images, masks, recipes, weights
 from nst_core.engine import Engine
 from nst_core.errors import Diverged
 from nst_core.stylizer import Step
@@ -23,6 +23,7 @@ from nst_core.stylizer import Step
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60  # seconds until a hang counts as a failure
 SIZE = recipes.MIN_SIZE
+LEFT = np.repeat(np.float32([[1] * 48 + [0] * 48]), 64, 0)  # a mask, white on the left
 
 
 def blobs(seed, height=64, width=96):
@@ -39,6 +40,8 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "woods.webp").write_bytes(images.encode(blobs(2, 64, 64), "webp"))
     (tmp_path / "letter.txt").write_text("Dear Sir or Madam")
     (tmp_path / "empty").mkdir()
+    for name, mask in (("left", LEFT), ("black", 0 * LEFT), ("dot", LEFT[:1, :1])):
+        (tmp_path / f"{name}.png").write_bytes(masks.to_png(mask))
     return tmp_path
 
 
@@ -72,7 +75,7 @@ def one_engine(running, monkeypatch):
 
 def left(folder):
     """What lies there, hidden files too, beside what was put there."""
-    given = {"cat.png", "waves.jpg", "woods.webp", "letter.txt", "empty"}
+    given = {"cat.png", "waves.jpg", "woods.webp", "letter.txt", "empty", "left.png", "black.png", "dot.png"}
     return {path.name for path in folder.iterdir()} - given
 
 
@@ -133,6 +136,15 @@ MISTAKES = {
     "optimize cat.png waves.jpg -o out.png --log nowhere/losses.jsonl": "There is no folder nowhere",
     "optimize cat.png waves.jpg -o out.png --log empty": "empty is a folder",
     "optimize cat.png waves.jpg -o out --also woods.webp --log losses.jsonl": "leave them out for several",
+    "{} cat.png waves.jpg woods.webp -o out.png --mask left.png": "styles and masks do not match, 2 and 1",
+    "{} cat.png waves.jpg -o out.png --mask left.png --mask left.png": "styles and masks do not match, 1 and 2",
+    "{} cat.png waves.jpg -o out.png --mask nowhere.png": "nowhere.png cannot be read",
+    "{} cat.png waves.jpg -o out.png --mask letter.txt": "letter.txt is not a picture",
+    "{} cat.png waves.jpg -o out.png --mask black.png": "The masks cover nothing",
+    "{} cat.png waves.jpg woods.webp -o out.png --mask left.png --mask black.png": "Mask 2 of 2 covers nothing",
+    "{} cat.png waves.jpg -o out.png --mask dot.png": "dot.png is 1×1 pixels; at least 8×8 are needed",
+    "{} cat.png waves.jpg -o out.png --mask left.png --feather -1": "--feather",
+    "{} cat.png waves.jpg -o out.png --mask left.png --protect left.png": "The masks cover nothing",
     "models --download resnet": "There is no model “resnet”",
     "recipe show cat.png": "carries no recipe",
     "recipe show letter.txt": "carries no recipe",
@@ -432,3 +444,43 @@ def test_a_process_that_gets_ctrl_c_ends_with_130(here):
     assert run.returncode == 130
     assert left(here) == {"losses.jsonl"}
     assert all(json.loads(line)["total"] == 10000 for line in log.read_text().splitlines())
+
+
+# --- masks ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["instant", "optimize --iterations 2"])
+def test_masks_in_order_and_in_the_recipe(command, nst, here):
+    """Waves on the left, nothing on the right but the content's own pixels; the recipe paints the same again."""
+    line = f"{command} cat.png waves.jpg -o out.png --size {SIZE}"
+    line += " --engine instant-lite" if command == "instant" else ""
+    assert nst(f"{line} --mask left.png") == (0, "", "")
+    content = images.fit(images.decode((here / "cat.png").read_bytes()), SIZE)
+    result, own = (images.decode(images.encode(image)) for image in (images.decode((here / "out.png").read_bytes()), content))
+    assert np.array_equal(result[:, SIZE // 2 + 2 :], own[:, SIZE // 2 + 2 :])
+    assert np.abs(result - own)[:, : SIZE // 2 - 8].mean() > 0.01
+    recipe = recipes.of_png((here / "out.png").read_bytes())
+    again = masks.of_text(recipe.styles[0].mask, LEFT.shape)
+    assert again == pytest.approx(LEFT, abs=0.02)
+
+
+def test_a_recipe_brings_its_masks_back(nst, here):
+    """And --mask goes before them."""
+    style = {"source": {"name": "a"}, "mask": masks.to_text(LEFT), "color": "luminance"}
+    (here / "mine.json").write_text(json.dumps({"iterations": 1, "size": SIZE, "styles": [style]}))
+    for extra, side in (("", np.s_[:, SIZE // 2 + 2 :]), (" --mask right.png", np.s_[:, : SIZE // 2 - 2])):
+        (here / "right.png").write_bytes(masks.to_png(1 - LEFT))
+        assert nst(f"optimize cat.png waves.jpg -o out.png --recipe mine.json{extra}") == (0, "", "")
+        content = images.fit(images.decode((here / "cat.png").read_bytes()), SIZE)
+        own, result = (images.decode(data) for data in (images.encode(content), (here / "out.png").read_bytes()))
+        assert np.array_equal(result[side], own[side])
+        assert recipes.of_png((here / "out.png").read_bytes()).styles[0].color == "luminance"
+
+
+def test_protect_and_feather(nst, here):
+    """One mask that no style touches, without any other; its edge is soft."""
+    line = f"instant cat.png waves.jpg -o out.png --engine instant-lite --size {SIZE} --protect left.png --feather 9"
+    assert nst(line) == (0, "", "")
+    mask = masks.of_text(recipes.of_png((here / "out.png").read_bytes()).styles[0].mask, (170, SIZE))
+    assert mask[:, : SIZE // 2 - 12].max() == 0 and mask[:, SIZE // 2 + 12 :].min() == 1
+    assert np.any((mask > 0.2) & (mask < 0.8))

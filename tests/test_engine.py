@@ -11,9 +11,11 @@ import numpy as np
 import psutil
 import pytest
 
+from nst_core import engine as engine_module
+from nst_core import images
 from nst_core.engine import CHECKPOINT_EVERY, Engine, State
-from nst_core.errors import BadRecipe, Cancelled, Diverged, Failure, WorkerLost
-from nst_core.recipes import InstantRecipe
+from nst_core.errors import BadMask, BadRecipe, Cancelled, Diverged, Failure, WorkerLost
+from nst_core.recipes import Color, InstantRecipe, OptimizeRecipe
 from nst_core.stylizer import Style
 from tests import jobs
 
@@ -49,6 +51,25 @@ def test_a_picture_comes_back_in_the_contents_shape(engine):
     assert step.image.shape == content.shape
     assert step.image.dtype == np.float32
     assert step.image.std() > 0.01
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, OptimizeRecipe(iterations=2)], ids=lambda recipe: recipe.kind)
+def test_masks_travel_as_8_bits_and_act_in_the_worker(engine, recipe):
+    content, picture = pictures()
+    left = np.repeat(np.float32([[1] * 32 + [0] * 32]), 48, 0)
+    style = Style(picture, mask=left, guide=np.ones(picture.shape[:2], np.float32), color=Color.LUMINANCE)
+    packed = engine_module._pack(style)
+    assert packed.mask.dtype == packed.guide.dtype == np.uint8
+    assert packed.color is Color.LUMINANCE and np.array_equal(engine_module._unpack(packed).mask, left)
+    image = engine.stylize(content, [style], recipe).result(PATIENCE).image
+    assert np.array_equal(images.to_uint8(image)[:, 32:], images.to_uint8(content)[:, 32:])
+    assert np.abs(image - content)[:, :28].mean() > 0.005
+
+
+def test_masks_that_cover_nothing_get_their_sentence_from_the_worker(engine):
+    content, picture = pictures()
+    with pytest.raises(BadMask, match="The masks cover nothing"):
+        engine.stylize(content, [Style(picture, mask=np.zeros((48, 64), np.float32))], RECIPE).result(PATIENCE)
 
 
 def test_steps_are_seen_while_the_job_runs(engine):

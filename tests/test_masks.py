@@ -293,3 +293,18 @@ def test_masks_that_fit():
     masks.check([None, half()], 2)
     masks.check([None], 1)
     masks.check([], 0)
+
+
+# --- what they are for ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["instant-lite", "optimise, fast"])
+def test_two_halves_take_two_styles_says_the_judge(shared, engine, monkeypatch):
+    """At half the benchmark's size, the optimiser with a fraction of its steps; `benchmarks.masks` does all pairs."""
+    from benchmarks import masks as benchmark
+
+    short = recipes.PRESETS["fast"].model_copy(update={"iterations": 40})
+    monkeypatch.setattr(benchmark, "PRESETS", {"fast": short})
+    for name, content, a, b in benchmark.triples(2, 256):
+        painted = benchmark.paint(benchmark.ENGINES[engine], content, a, b, name)
+        assert painted.as_asked, painted
