@@ -1,7 +1,8 @@
-"""Masks, measured. `python -m benchmarks.masks [--only halves] [--quick]`
+"""Masks, measured. `python -m benchmarks.masks [--only halves | stroke] [--quick]`
 
 - halves: the judge's pairs, each photograph's left half in its own style (A) and its right half in the next pair's (B), by
   both engines at 512 px. Each half is judged against both styles: the left one must be nearer to A, the right one to B.
+- stroke: the Masks page at 512 px in Chromium, from the end of a brush stroke until the picture that follows it is shown.
 
 Each part writes its section of `benchmarks/out/masks.md`; the pictures go to `masks.png` beside it, which git ignores: they
 show what is not ours.
@@ -9,6 +10,7 @@ show what is not ours.
 
 import argparse
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,8 +114,45 @@ def save_sheet(lines: Sequence[Sequence[Image]]) -> None:
     (OUT / "masks.png").write_bytes(images.encode(np.concatenate(padded)))
 
 
-HALVES = """Two half masks at {size} px. Judge's style distance of each half, smaller is nearer; the left half was asked to be A, the
-right half B. As asked: {asked} of {of}.
+HALVES = """Two half masks at {size} px. Judge's style distance of each half, smaller is nearer; the left half was asked to be A,
+the right half B. As asked: {asked} of {of}.
+
+{table}
+"""
+
+
+# --- stroke -----------------------------------------------------------------------------------------------------------
+
+
+def stroke(count: int) -> str:
+    """The section: seconds from the mouse button's release to the next picture, of four strokes for every pair."""
+    from playwright.sync_api import sync_playwright
+
+    from tests import browser
+
+    seconds = []
+    with sync_playwright() as playwright, browser.served() as address:
+        page = browser.launch(playwright).new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"{address}/masks")
+        shown = browser.result(page)
+        page.get_by_text("Size, strength, colours").click()
+        for _ in range((768 - SIZE) // 64):
+            page.get_by_role("slider", name="Longer side, pixels").press("ArrowLeft")
+        shown = browser.next_result(page, shown)
+        page.get_by_text(f"{SIZE} × ").first.wait_for()
+        for number in range(4 * count + 1):
+            y = 0.05 + 0.9 * number / (4 * count + 1)
+            before = browser.result(page)
+            browser.stroke(page, (0.1, y), (0.9, y))
+            start = time.perf_counter()
+            browser.next_result(page, before)
+            seconds.append(time.perf_counter() - start)
+    rows = [[f"{np.median(seconds[1:]):.2f}", f"{np.percentile(seconds[1:], 90):.2f}", f"{seconds[0]:.2f}"]]
+    return STROKE.format(size=SIZE, count=len(seconds) - 1, table=table(["median", "90 % within", "the first"], rows))
+
+
+STROKE = """From the end of a stroke to the picture that follows it, seconds, at {size} px in Chromium; {count} strokes, and a first
+one, which traces the graph with masks.
 
 {table}
 """
@@ -121,7 +160,7 @@ right half B. As asked: {asked} of {of}.
 
 # --- the parts --------------------------------------------------------------------------------------------------------
 
-PARTS: Mapping[str, Callable[[int], str]] = {"halves": halves}  # name -> its section, of so many pairs
+PARTS: Mapping[str, Callable[[int], str]] = {"halves": halves, "stroke": stroke}  # name -> its section, of so many pairs
 
 
 def write(sections: Mapping[str, str], facts: str) -> None:

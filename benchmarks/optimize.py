@@ -35,6 +35,7 @@ from nst_core.recipes import LAYERS, PRESETS, OptimizeRecipe
 OUT = Path(__file__).parent / "out"
 ROUNDS = 3  # of interleaved measurements: the machine's mood changes by the minute
 PLAIN_ITERATIONS = 500
+LOOK_EVERY = 20  # of its iterations: where the plain loop is judged on its way
 
 
 # --- one measurement, in a process of its own -------------------------------------------------------------------------
@@ -208,27 +209,40 @@ def report_fast(size: int, plain_iterations: int, vgg_seconds: float | None) -> 
     rows = []
     for names in judge.PAIRS:
         content, style = judge.pair(*names, size)
-        start = time.perf_counter()
-        *_, picture = plain_on_judge(content, style, plain_iterations)
-        plain_seconds, plain = time.perf_counter() - start, judge.judge(picture, content, style)
+        start, looks = time.perf_counter(), []
+        for iteration, picture in enumerate(plain_on_judge(content, style, plain_iterations), 1):
+            if iteration % LOOK_EVERY == 0 or iteration == plain_iterations:
+                looks.append((iteration, picture))
+        plain_seconds = time.perf_counter() - start
+        plain_verdicts = [(iteration, judge.judge(picture, content, style)) for iteration, picture in looks]
+        plain = plain_verdicts[-1][1]
         steps = list(optimize.Optimization(content, [Style(style)], PRESETS["fast"]))  # judged when the clock has stopped
         shown = [(step, step.image) for step in steps if step.image is not None and step.image.shape == content.shape]
         verdicts = [(step, judge.judge(image, content, style)) for step, image in shown]
         good = [step.seconds for step, v in verdicts if v.style <= plain.style and v.content <= plain.content]
         (step, last), reached = verdicts[-1], min(good, default=None)
-        price = plain_iterations * vgg_seconds if vgg_seconds else plain_seconds
+        an_iteration = vgg_seconds or plain_seconds / plain_iterations
+        price = plain_iterations * an_iteration
+        overtaken = next((i for i, v in plain_verdicts if v.style <= last.style and v.content <= last.content), None)
+        as_good = next((i for i, v in plain_verdicts if v.style_check <= last.style_check), None)
         row = {
             "pair": "/".join(names), "plain": _as_list(plain), "plain seconds": plain_seconds,
             "price of VGG-19": price, "fast": _as_list(last), "fast seconds": step.seconds, "reached at": reached,
+            "plain overtakes at": overtaken, "plain is as good by the check at": as_good,
         }  # fmt: skip
         rows.append(row)
         when = f"reached at {reached:.1f} s, {price / reached:.0f}× sooner" if reached else "not reached"
         print(
             f"    {row['pair']:45s} plain {_told(plain)} in {plain_seconds:.0f} s ({price:.0f} s at VGG-19's price)   "
-            f"fast {_told(last)} in {step.seconds:.1f} s   {when}",
+            f"fast {_told(last)} in {step.seconds:.1f} s   {when}; the plain loop is as good in style and content "
+            f"{_after(overtaken, an_iteration)}, in the check {_after(as_good, an_iteration)}",
             flush=True,
         )
     return {"rows": rows}
+
+
+def _after(iteration: int | None, seconds: float) -> str:
+    return f"after {iteration} iterations, {iteration * seconds:.0f} s" if iteration else "never"
 
 
 def _as_list(verdict: Any) -> list[float]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pillow
+from PIL import ImageDraw
 
 from nst_core import images, masks
 from nst_core.images import Image, Mask
@@ -53,15 +54,14 @@ def of_mask(mask: Mask, color: str) -> Drawing:
     return {**_HEAD, "objects": [_picture(mask, color)]}
 
 
-def of_polygons(polygons: Sequence[Sequence[tuple[float, float]]], width: int, height: int, color: str) -> Drawing:
-    """Polygons given as (x, y) in fractions of the canvas."""
-    objects = []
-    for polygon in polygons:
-        points = [{"x": round(x * width, 1), "y": round(y * height, 1)} for x, y in polygon]
-        left, top = min(p["x"] for p in points), min(p["y"] for p in points)
-        at = {"left": left, "top": top, "originX": "left", "originY": "top"}
-        objects.append({"type": "Polygon", "points": points, "fill": paint(color), "strokeWidth": 0, **at})
-    return {**_HEAD, "objects": objects}
+def of_polygon(corners: Sequence[tuple[float, float]], width: int, height: int, color: str) -> tuple[Drawing, Mask]:
+    """A drawing of one polygon, its corners (x, y) in fractions of the canvas; and its mask, (height, width)."""
+    points = [(round(x * width, 1), round(y * height, 1)) for x, y in corners]
+    mask = Pillow.new("L", (width, height))
+    ImageDraw.Draw(mask).polygon(points, fill=255)
+    at = {"left": min(x for x, _ in points), "top": min(y for _, y in points), "originX": "left", "originY": "top"}
+    shape = {"type": "Polygon", "points": [{"x": x, "y": y} for x, y in points], "fill": paint(color), "strokeWidth": 0}
+    return {**_HEAD, "objects": [{**shape, **at}]}, images.from_uint8(np.asarray(mask))
 
 
 def plus(drawing: Drawing, mask: Mask, color: str) -> Drawing:

@@ -1,6 +1,8 @@
 """Masks: paint where each style goes, and see it appear there after every stroke. Ask, guard, run, show."""
 
+import json
 import random
+import zlib
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -63,10 +65,17 @@ class Layer:
 
 
 class Moment(NamedTuple):
-    """A drawing and its mask, 8 bits, (h, w) of the canvas; None: nothing is painted."""
+    """A drawing and its mask, packed: there are many of them, and lists of numbers are large."""
 
-    drawing: Drawing = drawings.empty()
-    mask: npt.NDArray[np.uint8] | None = None
+    drawing: bytes = zlib.compress(json.dumps(drawings.empty()).encode())
+    mask: bytes | None = None  # 8 bits, (h, w) of the canvas; None: nothing is painted
+
+    @classmethod
+    def of(cls, drawing: Drawing, mask: npt.NDArray[np.uint8]) -> "Moment":
+        return cls(zlib.compress(json.dumps(drawing).encode(), 1), zlib.compress(mask.tobytes(), 1))
+
+    def unpack(self) -> Drawing:
+        return json.loads(zlib.decompress(self.drawing))
 
 
 @dataclass
@@ -76,7 +85,7 @@ class Painting:
     told: what the canvas was last told to show; it goes on from there by itself. now: what it shows, as far as we know.
     """
 
-    told: Drawing = field(default_factory=drawings.empty)
+    told: Moment = field(default_factory=Moment)
     now: Moment = field(default_factory=Moment)
     past: list[Moment] = field(default_factory=list)
     future: list[Moment] = field(default_factory=list)
@@ -84,7 +93,7 @@ class Painting:
 
     def turn_to(self, moment: Moment) -> None:
         """Have the canvas show it."""
-        self.now, self.told, self.echo = moment, moment.drawing, True
+        self.now, self.told, self.echo = moment, moment, True
 
     def remember(self) -> None:
         self.past, self.future = [*self.past, self.now][-REMEMBERED:], []
@@ -101,7 +110,7 @@ def open_page() -> None:
     h, w = shape()
     for polygon in (SKY, LAKE):
         layer = add_layer()
-        show(layer, drawings.of_polygons([polygon], w, h, layer.color), masks_of([polygon], h, w))
+        show(layer, *drawings.of_polygon(polygon, w, h, layer.color))
     state["masks.chosen"] = layers()[0].id
 
 
@@ -124,13 +133,6 @@ def painting(layer: Layer) -> Painting:
 def photograph(content: Source) -> images.Image:
     """At the canvas' size."""
     return ui.picture(content, SIDE)
-
-
-def masks_of(polygons: list[tuple[tuple[float, float], ...]], height: int, width: int) -> Mask:
-    from skimage.draw import polygon2mask
-
-    corners = [np.array([(y * height, x * width) for x, y in polygon]) for polygon in polygons]
-    return masks.union([polygon2mask((height, width), c).astype(np.float32) for c in corners])
 
 
 def shape() -> masks.Shape:
@@ -208,7 +210,7 @@ def show(layer: Layer, drawing: Drawing, mask: Mask) -> None:
     """Have the canvas show a drawing, whose mask is known already."""
     kept = painting(layer)
     kept.remember()
-    kept.turn_to(Moment(drawing, images.to_uint8(mask)))
+    kept.turn_to(Moment.of(drawing, images.to_uint8(mask)))
 
 
 def take_drawing(layer: Layer) -> None:
@@ -219,16 +221,16 @@ def take_drawing(layer: Layer) -> None:
         return
     kept = painting(layer)
     # in some modes the canvas does not echo: a stroke has an object more
-    echo = kept.echo and len(drawing["objects"]) == len(kept.told["objects"])
+    echo = kept.echo and len(drawing["objects"]) == len(kept.told.unpack()["objects"])
     with ui.sentences():
         content, tolerance = photograph(st.session_state["masks.content"]), st.session_state["masks.tolerance"]
         meant = drawings.translate(drawing, content, layer.color, tolerance)
         if not echo:
             kept.remember()
         if meant:
-            kept.turn_to(Moment(meant, kept.now.mask))  # the echo brings the mask
+            kept.turn_to(Moment.of(meant, images.to_uint8(raw_mask(layer))))  # the echo brings the new mask
         else:
-            kept.now, kept.echo = Moment(drawing, drawings.painted_url(url)), False
+            kept.now, kept.echo = Moment.of(drawing, drawings.painted_url(url)), False
 
 
 def undo(layer: Layer) -> None:
@@ -259,13 +261,15 @@ def fill(layer: Layer, *, inverted: bool) -> None:
         show(layer, drawings.of_mask(mask, layer.color), mask)
     else:
         rest = masks.unpainted([raw_mask(other) for other in layers()])
-        show(layer, drawings.plus(painting(layer).now.drawing, rest, layer.color), masks.union([before, rest]))
+        show(layer, drawings.plus(painting(layer).now.unpack(), rest, layer.color), masks.union([before, rest]))
 
 
 def raw_mask(layer: Layer) -> Mask:
     """As painted, before its edges are grown or softened."""
     kept = painting(layer).now.mask
-    return np.zeros(shape(), np.float32) if kept is None else images.from_uint8(kept)
+    if kept is None:
+        return np.zeros(shape(), np.float32)
+    return images.from_uint8(np.frombuffer(zlib.decompress(kept), np.uint8).reshape(shape()))
 
 
 def take_mask(layer: Layer) -> None:
@@ -355,7 +359,7 @@ def ask_strokes(layer: Layer, covers: Covers) -> None:
             height=h,
             width=w,
             drawing_mode=TOOLS[tool][1],
-            initial_drawing=painting(layer).told,
+            initial_drawing=painting(layer).told.unpack(),
             return_image_data=True,
             key=canvas_key(layer),
             on_change=partial(take_drawing, layer),
@@ -500,7 +504,7 @@ def show_downloads(covers: Covers) -> None:
             name = layer.style.name if layer.style else "protected"
             st.download_button(
                 f"Mask {number}: {ui.title(layer.style) if layer.style else 'stays as it is'}",
-                partial(masks.to_png, covers[layer.id]),
+                masks.to_png(covers[layer.id]),
                 file_name=f"mask-{number}-{name.rsplit('.')[0]}.png",
                 mime="image/png",
                 on_click="ignore",

@@ -201,7 +201,7 @@ def show_paint(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerat
         with middle:
             seed = ask_seed("paint")
         with right:
-            own = st.toggle("Keep the photograph's colours", key=f"{PREFIX}.luminance", persist_state="session")
+            own = st.toggle("Keep its colours", key=f"{PREFIX}.luminance", persist_state="session")
     with stage:
         result = None
         try:
@@ -286,7 +286,7 @@ def explain(id: str) -> None:
     data, network = bytes_of(id), described(bytes_of(id))
     with st.expander("The network behind it", icon=":material/account_tree:"):
         plan, recipe = network.plan, network.recipe
-        st.html(network_drawing.svg(plan))
+        ui.drawing(network_drawing.svg(plan), f"{PREFIX}.drawing")
         st.caption(
             f"{plan.parameters:,} numbers, {len(data) / 1000:.0f} kB. Every scale looks at a smaller copy of the picture and "
             "some noise; the coarse ones decide where things go, the fine ones draw the strokes. Width: channels."
@@ -360,7 +360,7 @@ def invite(style: Source, purpose: str) -> None:
             "second network how far it is from the style and from the photograph, and tries again, a few times a second. "
             "Two minutes show the idea, ten are good, thirty are better. **Stop whenever it pleases you**: the network is kept."
         )
-    st.html(network_drawing.svg(generators.plan(recipes.training(purpose=purpose))))
+    ui.drawing(network_drawing.svg(generators.plan(recipes.training(purpose=purpose))), f"{PREFIX}.drawing.{purpose}")
 
 
 def pick_style() -> Source:

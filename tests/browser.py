@@ -1,5 +1,7 @@
 """The app in a real Chromium: a server of its own for the tests, and the words for what a visitor does."""
 
+import base64
+import io
 import os
 import re
 import shutil
@@ -12,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, expect
 
 ROOT = Path(__file__).parent.parent
@@ -73,3 +77,30 @@ def next_result(page: Page, before: str) -> str:
 
 def caption(page: Page) -> str:
     return page.get_by_test_id("stCaptionContainer").filter(has_text=" px · ").inner_text()
+
+
+def pixels(uri: str) -> np.ndarray:
+    """A data URI's picture, (h, w, 3), 0 … 255."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB"), float)
+
+
+def download(page: Page, label: str) -> bytes:
+    """What a download button gives."""
+    with page.expect_download() as promise:
+        page.get_by_role("button", name=label, exact=True).click()
+    return promise.value.path().read_bytes()
+
+
+def stroke(page: Page, *points: tuple[float, float]) -> None:
+    """Draw on the canvas of the Masks page with the mouse; points are (x, y) in fractions of it."""
+    canvas = page.locator(".st-key-masks-canvas canvas.upper-canvas")
+    expect(canvas).to_have_count(1)  # another layer has another canvas; they change places
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at[1:]:
+        page.mouse.move(*point, steps=6)
+    page.mouse.up()

@@ -105,10 +105,13 @@ def test_what_the_canvas_sends_is_read():
     assert (drawings.painted_url(url) == 255).all() and drawings.painted_url(url).shape == (3, 4)
 
 
-def test_polygons_are_given_in_fractions():
-    (triangle,) = drawings.of_polygons([((0, 0), (0.5, 0), (0, 1))], 64, 48, RED)["objects"]
+def test_a_polygon_is_given_in_fractions():
+    drawing, mask = drawings.of_polygon(((0, 0), (0.5, 0), (0, 1)), 64, 48, RED)
+    (triangle,) = drawing["objects"]
     assert triangle["points"] == [{"x": 0, "y": 0}, {"x": 32, "y": 0}, {"x": 0, "y": 48}]
     assert (triangle["left"], triangle["top"]) == (0, 0)
+    assert mask.shape == (48, 64) and mask[5, 5] == 1 and mask[40, 30] == 0
+    assert mask.mean() == pytest.approx(0.25, abs=0.03)  # its border included
 
 
 def test_the_overlay_shows_each_layer_in_its_colour():

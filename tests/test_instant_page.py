@@ -1,6 +1,5 @@
 """Instant in a real Chromium: what a visitor clicks, and what appears."""
 
-import base64
 import io
 import re
 import urllib.parse
@@ -12,7 +11,7 @@ from playwright.sync_api import expect
 
 from nst_core import recipes
 from nst_core.recipes import MAX_STRENGTH, Source
-from tests.browser import PATIENCE, caption, next_result, result
+from tests.browser import PATIENCE, caption, next_result, pixels, result
 
 
 @pytest.fixture
@@ -27,10 +26,6 @@ def page(chromium, address):
     # whatever a test did, no page ever shows a traceback
     assert page.locator('[data-testid="stException"]').count() == 0
     context.close()
-
-
-def pixels(uri):
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB"), float)
 
 
 def photograph(width=320, height=200, format="JPEG"):

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from nst_core import recipes
 from nst_core.recipes import OptimizeRecipe, Source
-from tests.browser import PATIENCE, caption, result
+from tests.browser import PATIENCE, caption, download, result, served
 
 
 @pytest.fixture
@@ -43,12 +43,6 @@ def start(page):
 def iteration(page):
     text = page.get_by_text(re.compile(r"Iteration \d+ of")).inner_text()
     return int(re.search(r"Iteration (\d+)", text).group(1))
-
-
-def download(page, label):
-    with page.expect_download() as promise:
-        page.get_by_role("button", name=label, exact=True).click()
-    return promise.value.path().read_bytes()
 
 
 def cancel(page):
@@ -128,3 +122,16 @@ def test_a_preset_whose_network_is_missing_says_so_and_offers_it(page):
     expect(page.get_by_role("button", name=re.compile("Download VGG-19"))).to_be_visible()
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_test_id("stAlert").filter(has_text="VGG-19 is not on this machine")).to_be_visible()
+
+
+def test_a_picture_too_large_for_the_machine_meets_the_largest_that_fits(page, chromium):
+    with served(NST_MEMORY_LIMIT="1400000000") as small:
+        page.goto(f"{small}/optimize")
+        expect(page.get_by_role("button", name="Start")).to_be_visible()
+        details(page)
+        page.get_by_role("slider", name="Longer side, pixels").press("End")
+        page.get_by_role("button", name="Start").click()
+        told = page.get_by_test_id("stAlert").filter(has_text="px at most")
+        expect(told).to_be_visible()
+        assert "2048 px with vgg19-lite needs about" in told.inner_text()
+        expect(page.get_by_role("button", name="Start")).to_be_enabled()

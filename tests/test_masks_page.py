@@ -1,0 +1,275 @@
+"""Masks in a real Chromium: paint with mouse and finger, see the styles appear there, and keep what was painted."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from nst_core import recipes
+from nst_core.recipes import OptimizeRecipe
+from tests.browser import PATIENCE, caption, download, next_result, pixels, result, stroke
+
+TOOLS = ("brush", "eraser", "polygon", "rectangle", "ellipse", "wand")
+LEFT, RIGHT = (slice(None), slice(0, 60)), (slice(None), slice(-60, None))
+
+
+@pytest.fixture
+def page(chromium, address):
+    """A new visitor of the Masks page, whose opening is painted."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{address}/masks")
+    result(page)
+    yield page
+    assert page.locator('[data-testid="stException"]').count() == 0
+    context.close()
+
+
+def before(page):
+    return pixels(page.locator(".compare img.before").get_attribute("src"))
+
+
+def painted(page):
+    """Where the result differs from the photograph, (h, w)."""
+    return np.abs(pixels(result(page)) - before(page)).mean(-1)
+
+
+def coverages(page):
+    return [int(text.split()[0]) for text in page.locator(".layers small").all_inner_texts()]
+
+
+def expect_coverage(page, layer, low, high):
+    page.wait_for_function(
+        """([layer, low, high]) => {
+            const hosts = [...document.querySelectorAll("*")].filter((e) => e.shadowRoot?.querySelector(".layers"));
+            const text = hosts[0]?.shadowRoot.querySelectorAll(".layers small")[layer]?.textContent;
+            return text && parseInt(text) >= low && parseInt(text) <= high;
+        }""",
+        arg=[layer, low, high],
+    )
+
+
+def choose_tool(page, tool):
+    page.locator('[class*="st-key-masks-tool"] button').nth(TOOLS.index(tool)).click()
+    expect(page.get_by_text(f"{tool.capitalize()}:", exact=True)).to_be_visible()
+
+
+def pick_layer(page, name):
+    page.locator(".layers .pick").filter(has_text=name).click()
+    expect(page.locator(".layers .pick").filter(has_text=name)).to_have_attribute("aria-pressed", "true")
+
+
+def press(page, name):
+    page.get_by_role("button", name=name, exact=True).first.click()
+
+
+def clear_all(page):
+    """Nothing is painted any more."""
+    for name in ("Starlit oils", "Woodcut waves"):
+        pick_layer(page, name)
+        press(page, "Clear")
+        expect_coverage(page, ("Starlit oils", "Woodcut waves").index(name), 0, 0)
+    expect(page.get_by_text("Nothing is painted yet")).to_be_visible()
+
+
+def test_two_regions_painted_by_hand_get_their_two_styles(page):
+    page.get_by_title("Coffee", exact=True).click()
+    expect(page.get_by_text("Nothing is painted yet")).to_be_visible()
+
+    pick_layer(page, "Starlit oils")
+    stroke(page, (0.05, 0.2), (0.05, 0.8), (0.12, 0.8), (0.12, 0.2))
+    expect_coverage(page, 0, 5, 30)
+    first = result(page)
+    pick_layer(page, "Woodcut waves")
+    stroke(page, (0.95, 0.2), (0.95, 0.8), (0.88, 0.8), (0.88, 0.2))
+    expect_coverage(page, 1, 5, 30)
+    second = next_result(page, first)
+
+    change = painted(page)
+    h, w = change.shape
+    middle = change[:, int(0.35 * w) : int(0.65 * w)]
+    assert middle.max() < 12  # of 255: the photograph, but for JPEG
+    for side in (0.08, 0.92):
+        assert change[h // 3 : 2 * h // 3, int((side - 0.04) * w) : int((side + 0.04) * w)].mean() > 25
+    assert np.abs(pixels(first) - pixels(second))[:, : int(0.3 * w)].mean() < 4  # the first region keeps its style
+    assert caption(page).startswith("Coffee in Starlit oils + Woodcut waves")
+
+
+def test_undo_redo_and_clear(page):
+    assert coverages(page) == [38, 40]
+    stroke(page, (0.3, 0.52), (0.7, 0.52))
+    expect_coverage(page, 0, 40, 50)
+    press(page, "Undo")
+    expect_coverage(page, 0, 38, 38)
+    press(page, "Redo")
+    expect_coverage(page, 0, 40, 50)
+    clear_all(page)
+    press(page, "Undo")
+    expect_coverage(page, 1, 40, 40)
+
+
+@pytest.mark.parametrize(
+    ("tool", "points", "low", "high"),
+    [
+        ("rectangle", ((0.25, 0.25), (0.75, 0.75)), 24, 27),
+        ("ellipse", ((0.25, 0.25), (0.75, 0.75)), 18, 21),
+        ("wand", ((0.02, 0.98), (0.02, 0.98)), 3, 60),
+    ],
+)
+def test_shapes_and_wand(page, tool, points, low, high):
+    clear_all(page)
+    choose_tool(page, tool)
+    stroke(page, *points)
+    expect_coverage(page, 1, low, high)
+
+
+def test_a_polygon_is_closed_at_its_first_corner(page):
+    clear_all(page)
+    choose_tool(page, "polygon")
+    for corner in ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8), (0.2, 0.2)):
+        stroke(page, corner, corner)
+    expect_coverage(page, 1, 34, 38)
+
+
+def test_the_eraser_takes_paint_away_for_good(page):
+    choose_tool(page, "eraser")
+    stroke(page, (0.1, 0.1), (0.9, 0.1))
+    expect_coverage(page, 0, 28, 35)
+    choose_tool(page, "brush")
+    stroke(page, (0.1, 0.1), (0.9, 0.1))
+    expect_coverage(page, 0, 37, 39)
+
+
+def test_strokes_survive_another_page_and_another_width(page):
+    opening = result(page)
+    stroke(page, (0.3, 0.52), (0.7, 0.52))
+    shown, was = next_result(page, opening), coverages(page)
+    page.get_by_role("link", name="Instant").click()
+    expect(page.get_by_text("Style strength")).to_be_visible()
+    page.get_by_role("link", name="Masks").click()
+    expect(page.locator(".layers .pick").first).to_be_visible()
+    assert result(page) == shown and coverages(page) == was
+
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.wait_for_function("document.querySelector('.st-key-masks-canvas').getBoundingClientRect().width < 400")
+    stroke(page, (0.2, 0.57), (0.8, 0.57))  # goes where the pointer is, on a canvas of another size
+    expect_coverage(page, 0, was[0] + 1, 55)
+
+
+def test_another_photograph_has_its_own_strokes(page):
+    page.get_by_title("Coffee", exact=True).click()
+    expect(page.get_by_text("Nothing is painted yet")).to_be_visible()
+    page.get_by_title("Mountain lake", exact=True).click()
+    expect_coverage(page, 0, 38, 38)
+
+
+def test_a_protected_region_stays(page):
+    press(page, "Protect a region")
+    expect(page.locator(".layers .pick").filter(has_text="Stays as it is")).to_have_attribute("aria-pressed", "true")
+    shown = result(page)
+    stroke(page, (0.45, 0.1), (0.55, 0.1))
+    next_result(page, shown)
+    change = painted(page)
+    h, w = change.shape
+    assert change[int(0.08 * h) : int(0.12 * h), int(0.47 * w) : int(0.53 * w)].max() < 12
+    assert change[int(0.08 * h) : int(0.12 * h), int(0.8 * w) :].mean() > 25
+
+
+def test_hidden_layers_take_no_part(page):
+    shown = result(page)
+    page.get_by_role("button", name="Hide Woodcut waves").click()
+    next_result(page, shown)
+    change = painted(page)
+    assert change[int(0.7 * len(change)) :].max() < 12
+    assert caption(page).startswith("Mountain lake in Starlit oils · ")
+
+
+def mask_file(shape=(30, 40), kind="PNG"):
+    array = np.zeros(shape, np.uint8)
+    array[:, : shape[1] // 2] = 255
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, kind)
+    return file.getvalue()
+
+
+def upload_mask(page, name, data):
+    press(page, "More")
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(
+        {"name": name, "mimeType": "image/png", "buffer": data}
+    )
+
+
+def test_a_mask_can_be_uploaded_and_comes_back_as_a_download(page):
+    upload_mask(page, "half.png", mask_file())
+    expect_coverage(page, 0, 49, 51)
+    page.keyboard.press("Escape")
+    press(page, "Masks")
+    mask = np.asarray(Image.open(io.BytesIO(download(page, "Mask 1: Starlit oils"))))
+    assert mask.shape == (480, 640) and mask[:, :300].min() > 250 and mask[:, 340:].max() < 5
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [("black.png", mask_file((40, 1)), "at least"), ("words.png", b"no picture at all", "words.png")],
+)
+def test_a_bad_mask_gets_a_sentence_and_changes_nothing(page, name, data, sentence):
+    upload_mask(page, name, data)
+    expect(page.get_by_test_id("stAlert").filter(has_text=sentence)).to_be_visible()
+    assert coverages(page) == [38, 40]
+
+
+def test_the_recipe_in_the_result_brings_the_layers_back(page):
+    png = download(page, "PNG")
+    recipe = recipes.of_png(png)
+    assert [style.source.name for style in recipe.styles] == ["starlit-oils", "woodcut-waves"]
+    assert all(style.mask for style in recipe.styles)
+    clear_all(page)
+    page.get_by_text("Upload", exact=True).click()
+    page.get_by_test_id("stFileUploaderDropzoneInput").last.set_input_files(
+        {"name": "mine.png", "mimeType": "image/png", "buffer": png}
+    )
+    expect_coverage(page, 0, 37, 39)
+    expect_coverage(page, 1, 39, 41)
+    assert np.abs(pixels(result(page)) - np.asarray(Image.open(io.BytesIO(png)), float)).mean() < 8  # JPEG
+
+
+def test_make_it_fine_optimises_the_same_regions(page):
+    page.get_by_role("button", name="Make it fine").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
+    expect(page.get_by_text("Each style keeps to its painted region.")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_text("Everything else", exact=True).click()
+    for label, value in (("Iterations", "20"),):
+        page.get_by_label(label, exact=True).fill(value)
+        page.get_by_label(label, exact=True).press("Enter")
+    page.get_by_role("button", name="Start").click()
+    change = painted(page)
+    h = len(change)
+    assert change[int(0.48 * h) : int(0.56 * h)].max() < 12  # the wood between sky and lake is nobody's
+    assert change[: int(0.2 * h)].mean() > 15 and change[int(0.8 * h) :].mean() > 15
+    recipe = recipes.of_png(download(page, "PNG"))
+    assert isinstance(recipe, OptimizeRecipe) and all(style.mask for style in recipe.styles)
+
+
+def test_a_finger_paints_on_a_phone(chromium, address):
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{address}/masks")
+    result(page)
+    canvas = page.locator(".st-key-masks-canvas canvas.upper-canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert 300 < box["width"] < 390
+    session = context.new_cdp_session(page)
+    for number, x in enumerate((0.3, 0.4, 0.5, 0.6, 0.7)):
+        point = {"x": box["x"] + x * box["width"], "y": box["y"] + 0.52 * box["height"]}
+        session.send("Input.dispatchTouchEvent", {"type": "touchMove" if number else "touchStart", "touchPoints": [point]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect_coverage(page, 0, 40, 50)
+    context.close()
