@@ -86,7 +86,7 @@ def triples(count: int, size: int) -> Iterator[tuple[str, Image, Image, Image]]:
     for index, pair in enumerate(judge.PAIRS[:count]):
         content, a = judge.pair(*pair, size)
         other = judge.PAIRS[(index + 1) % len(judge.PAIRS)]
-        yield f"{pair[0]}: {pair[1]} | {other[1]}", content, a, judge.pair(*other, size)[1]
+        yield f"{pair[0]}: {pair[1]}, {other[1]}", content, a, judge.pair(*other, size)[1]
 
 
 def halves(count: int) -> str:
