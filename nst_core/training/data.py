@@ -69,6 +69,27 @@ def jitter(image: Image, rng: np.random.Generator) -> Image:
     return np.clip(x, 0, 1) ** np.float32(2 ** rng.uniform(-0.7, 0.7))
 
 
+def mixed(image: Image, other: Image, rng: np.random.Generator) -> Image:
+    """A picture made of two of the same size: any teacher can say what it is, so a few hundred become very many."""
+    h, w, _ = image.shape
+    match rng.integers(5):
+        case 0:  # one seen through the other
+            share = np.float32(rng.uniform(0.25, 0.75))
+            return image * share + other * (1 - share)
+        case 1:  # one printed over the other
+            return image * (0.3 + 0.7 * other) if rng.random() < 0.5 else 1 - (1 - image) * (1 - 0.7 * other)
+        case 2:  # one in places, the other elsewhere
+            cells = int(rng.integers(2, 9))
+            field = images.resize(rng.random((cells, cells, 3), np.float32), h, w)[..., :1]
+            inside = np.clip((field - np.median(field)) * 40 + 0.5, 0, 1)
+            return image * inside + other * (1 - inside)
+        case 3:  # one in the colours of the other
+            spread = (other.std((0, 1)) + 0.02) / (image.std((0, 1)) + 0.02)
+            return np.clip((image - image.mean((0, 1))) * spread + other.mean((0, 1)), 0, 1)
+    half = [x[::2, ::2] for x in (image, other, other, image)]  # four small ones
+    return np.concatenate([np.concatenate(half[:2], 1), np.concatenate(half[2:], 1)])
+
+
 def disturb(image: Image, other: Image, rng: np.random.Generator) -> Image:
     """As an optimiser meets pictures: a quarter under noise of random grain, a tenth blended with another."""
     u, side = rng.random(), image.shape[0]

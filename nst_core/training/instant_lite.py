@@ -75,10 +75,14 @@ class Pools:
         return data.jitter(x, rng) if rng.random() < 0.2 else x
 
     def style(self, size: int, rng: np.random.Generator, *, small: bool) -> Image:
+        """A part of a style picture. small: from all pools, and often mixed of two, since the predictor's teacher knows any."""
         odds = (0.1, 0.4, 0.2 if small else 0.0, 0.4)
-        x = data.pick([self.photographs, self.styles, self.small, self.generated], odds, rng)
-        part = data.crop(x, size, rng, least=0.3 if small else 0.5, squeeze=1.4)
-        return data.jitter(part, rng) if rng.random() < 0.4 else part
+        drawn = []
+        for _ in range(2 if small and rng.random() < 0.5 else 1):
+            x = data.pick([self.photographs, self.styles, self.small, self.generated], odds, rng)
+            part = data.crop(x, size, rng, least=0.3 if small else 0.5, squeeze=1.4)
+            drawn.append(data.jitter(part, rng) if rng.random() < 0.4 else part)
+        return data.mixed(*drawn, rng) if len(drawn) == 2 else drawn[0]
 
 
 # --- the networks, as functions of their variables --------------------------------------------------------------------
@@ -103,15 +107,15 @@ def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {f"{part}/{i}": array for part, arrays in parts.items() for i, array in enumerate(arrays)}
 
 
-def predict(parameters: Sequence[tf.Tensor], x: tf.Tensor) -> tf.Tensor:
-    """(n, 256, 256, 3) in [0, 1] to (n, 100)."""
+def predict(parameters: Sequence[tf.Tensor], x: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
+    """(n, 256, 256, 3) in [0, 1] to (n, 100). Convolutions in `dtype`, the rest in float32."""
     *convolutions, w1, b1, w2, b2 = parameters
-    x, pooled = x * 2 - 1, []
+    x, pooled = tf.cast(x * 2 - 1, dtype), []
     for i in range(0, len(convolutions), 4):
-        first, bias1, second, bias2 = convolutions[i : i + 4]
+        first, bias1, second, bias2 = (tf.cast(v, dtype) for v in convolutions[i : i + 4])
         x = tf.nn.relu(tf.nn.conv2d(x, first, 2, "SAME") + bias1)
         x = tf.nn.relu(tf.nn.conv2d(x, second, 1, "SAME") + bias2)
-        mean, variance = tf.nn.moments(x, [1, 2])
+        mean, variance = tf.nn.moments(tf.cast(x, tf.float32), [1, 2])
         pooled += [mean, tf.sqrt(variance + 1e-5)]
     return tf.nn.relu(tf.concat(pooled, -1) @ w1 + b1) @ w2 + b2
 
@@ -206,7 +210,7 @@ class Training:
     def _predict_graph(self, x: tf.Tensor, wanted: tf.Tensor, rate: tf.Tensor) -> dict[str, tf.Tensor]:
         names, variables = self._of("predictor/")
         with tf.GradientTape() as tape:
-            loss = unexplained(predict(variables, x), wanted)
+            loss = unexplained(predict(variables, x, self.dtype), wanted)
         self.trainer.apply(names, tape.gradient(loss, variables), rate)
         return {"unexplained": loss}
 
@@ -255,7 +259,7 @@ class Training:
         layers = tuple(name for name in PAINT_LAYERS if name in self._extractor.layers)
         wanted_style, wanted_content = self._extractor(styles), self._extractor(contents)[teachers.CONTENT_LAYER]
         with tf.GradientTape() as tape:
-            guess = predict(self._of("predictor/")[1], seen)
+            guess = predict(self._of("predictor/")[1], seen, self.dtype)
             y = transform(self._of("transformer/")[1], contents, guess, self.dtype)
             maps = self._extractor(y)
             style = tf.reduce_mean(teachers.style_distance(maps, wanted_style, layers))
@@ -325,7 +329,7 @@ def main(
     trainer.use_threads(threads)
     new = lambda: random_weights(np.random.default_rng(seed))  # noqa: E731
     settings = Settings(steps, rate, seed, _shares(odds), content_weight=content_weight, variation_weight=variation_weight)
-    painted = data.load(photographs, 320)
+    painted = data.load(photographs, 352)
     pools = Pools(painted, data.load(styles, 512), data.load(small_styles or [], 128), generated(textures_, painted, seed))
     network = teachers.eyes(eyes)
     teacher = teachers.MobileMagenta(magenta, threads) if magenta else None

@@ -24,10 +24,10 @@ READY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "mended-glazes": ("mended-glazes", {}),
     "birch-wood": ("birch-wood", {}),
     "rose-window": ("rose-window", {}),
-    "molten-embers-texture": ("molten-embers", {"purpose": "synthesize"}),
-    "watercolour-blooms-texture": ("watercolour-blooms", {"purpose": "synthesize"}),
+    "molten-embers-texture": ("molten-embers", {"purpose": "synthesize", "learning_rate": 0.008}),
+    "watercolour-blooms-texture": ("watercolour-blooms", {"purpose": "synthesize", "learning_rate": 0.008}),
 }
-STEPS = {"stylize": 2000, "synthesize": 1500}
+STEPS = {"stylize": 1600, "synthesize": 1200}
 START_STEPS, START_RATE = 700, 0.01
 
 
