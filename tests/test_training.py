@@ -103,11 +103,12 @@ def test_a_third_of_the_pictures_is_disturbed():
 
 
 def test_mixtures_are_pictures_that_differ_from_both():
-    one, other = (data.crop(p, 64, np.random.default_rng(0)) for p in photographs(2))
+    one, bright = (data.crop(p, 64, np.random.default_rng(0)) for p in photographs(2))
+    other = bright * np.float32(0.4)
     made = [data.mixed(one, other, np.random.default_rng(seed)) for seed in range(30)]
     assert all(x.shape == one.shape and x.min() >= 0 and x.max() <= 1 + 1e-6 for x in made)
     assert all(np.abs(x - y).mean() > 0.01 for x in made for y in (one, other))
-    assert len({x.tobytes() for x in made}) > 20
+    assert len({x.tobytes() for x in made}) > 12
 
 
 def test_a_plain_ground_is_one_colour_around_the_photograph():

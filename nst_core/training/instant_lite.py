@@ -82,7 +82,7 @@ class Pools:
             x = data.pick([self.photographs, self.styles, self.small, self.generated], odds, rng)
             part = data.crop(x, size, rng, least=0.3 if small else 0.5, squeeze=1.4)
             drawn.append(data.jitter(part, rng) if rng.random() < 0.4 else part)
-        return data.mixed(*drawn, rng) if len(drawn) == 2 else drawn[0]
+        return data.mixed(drawn[0], drawn[1], rng) if len(drawn) == 2 else drawn[0]
 
 
 # --- the networks, as functions of their variables --------------------------------------------------------------------
