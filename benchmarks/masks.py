@@ -114,8 +114,8 @@ def save_sheet(lines: Sequence[Sequence[Image]]) -> None:
     (OUT / "masks.png").write_bytes(images.encode(np.concatenate(padded)))
 
 
-HALVES = """Two half masks at {size} px. Judge's style distance of each half, smaller is nearer; the left half was asked to be A,
-the right half B. As asked: {asked} of {of}.
+HALVES = """Two half masks at {size} px. Judge's style distance of each half, smaller is nearer; the left half was asked
+to be A, the right half B. As asked: {asked} of {of}.
 
 {table}
 """
@@ -134,25 +134,27 @@ def stroke(count: int) -> str:
     with sync_playwright() as playwright, browser.served() as address:
         page = browser.launch(playwright).new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{address}/masks")
-        shown = browser.result(page)
+        browser.result(page)
         page.get_by_text("Size, strength, colours").click()
-        for _ in range((768 - SIZE) // 64):
+        for left in range((768 - SIZE) // 64, 0, -1):
             page.get_by_role("slider", name="Longer side, pixels").press("ArrowLeft")
-        shown = browser.next_result(page, shown)
-        page.get_by_text(f"{SIZE} × ").first.wait_for()
+            page.get_by_text(f"{SIZE + 64 * (left - 1)} × ").first.wait_for()
+        page.get_by_title("Coffee", exact=True).click()  # nothing is painted there
+        page.get_by_text("Nothing is painted yet").wait_for()
+        page.locator('canvas.upper-canvas[height="427"]').wait_for()  # of this photograph
+        before = ""
         for number in range(4 * count + 1):
             y = 0.05 + 0.9 * number / (4 * count + 1)
-            before = browser.result(page)
             browser.stroke(page, (0.1, y), (0.9, y))
             start = time.perf_counter()
-            browser.next_result(page, before)
+            before = browser.next_result(page, before)
             seconds.append(time.perf_counter() - start)
     rows = [[f"{np.median(seconds[1:]):.2f}", f"{np.percentile(seconds[1:], 90):.2f}", f"{seconds[0]:.2f}"]]
     return STROKE.format(size=SIZE, count=len(seconds) - 1, table=table(["median", "90 % within", "the first"], rows))
 
 
-STROKE = """From the end of a stroke to the picture that follows it, seconds, at {size} px in Chromium; {count} strokes, and a first
-one, which traces the graph with masks.
+STROKE = """From the end of a stroke to the picture that follows it, seconds, at {size} px in Chromium; {count} strokes,
+and a first one, which traces the graph with masks.
 
 {table}
 """

@@ -95,7 +95,7 @@ def stroke(page: Page, *points: tuple[float, float]) -> None:
     """Draw on the canvas of the Masks page with the mouse; points are (x, y) in fractions of it."""
     canvas = page.locator(".st-key-masks-canvas canvas.upper-canvas")
     expect(canvas).to_have_count(1)  # another layer has another canvas; they change places
-    canvas.scroll_into_view_if_needed()
+    canvas.evaluate("canvas => canvas.scrollIntoView({block: 'center'})")  # not under the page's header
     box = canvas.bounding_box()
     assert box
     at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
