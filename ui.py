@@ -197,6 +197,9 @@ _layers = _component("layers", '<div class="layers"></div>')
 _fit = _component("fit", "")
 
 
+_drawing = _component("drawing", '<div class="drawing"></div>')
+
+
 class Thumbnail(NamedTuple):
     id: str
     title: str
@@ -247,6 +250,11 @@ def layers(rows: Iterable[LayerRow], on_act: Callable[[str, str], None], *, key:
 def fit_width(block: str, width: int) -> None:
     """Scale the container of that key, made for so many pixels, to the width that the page has."""
     _fit(key=f"{block}.fit", data=[{"key": block, "width": width}])
+
+
+def drawing(svg: str, key: str) -> None:
+    """An SVG of ours; never a stranger's."""
+    _drawing(key=key, data=[svg])
 
 
 # --- pickers --------------------------------------------------------------------------------------------------------
@@ -335,6 +343,11 @@ def _ask_weight(key: str, source: Source) -> float:
     name = f"{key}.weight.{identity(source)}"
     st.session_state.setdefault(name, 0.5)
     return st.slider(f"Weight of {title(source)}", 0.0, 1.0, step=0.05, key=name, persist_state="session")
+
+
+def weight_of(key: str, style: StyleSource) -> float:
+    """What the slider of `pick_styles` says now, or the style's own weight where it has none."""
+    return float(st.session_state.get(f"{key}.weight.{identity(style.source)}", style.weight))
 
 
 def _take_style(key: str) -> None:

@@ -10,7 +10,10 @@ HEIGHT = 26  # of a block
 
 
 def svg(plan: Plan) -> str:
-    """Coarsest scale on top; a block's width shows its channels, its tooltip what it does. Colours are the page's."""
+    """Coarsest scale on top; a block's width shows its channels, its tooltip what it does.
+
+    Its classes are styled by `assets/components/drawing.css`.
+    """
     parts = [_text(LEFT + x, 14, label, "head") for x, label in _heads(plan)]
     for row, stage in enumerate(plan.stages):
         y = TOP + row * ROW
@@ -34,19 +37,12 @@ def svg(plan: Plan) -> str:
     height = TOP + len(plan.stages) * ROW - 12
     summary = f"{len(plan.stages)} scales, {plan.parameters:,} parameters"
     return (
-        f'<svg viewBox="0 0 580 {height}" role="img" aria-label="The network: {summary}" style="width:100%;max-width:680px">'
-        f"<style>{_STYLE}</style>"
+        f'<svg viewBox="0 0 580 {height}" role="img" aria-label="The network: {summary}" '
+        'xmlns="http://www.w3.org/2000/svg">'
         '<defs><marker id="tip" viewBox="0 0 6 6" refX="5" refY="3" markerWidth="6" markerHeight="6" orient="auto">'
         '<path d="M0 0L6 3L0 6z" fill="currentColor"/></marker></defs>'
         f"{''.join(parts)}</svg>"
     )
-
-
-_STYLE = (
-    ".line{fill:none;stroke:currentColor;stroke-width:1.2;opacity:.55}.block{fill:#c8553d}.three{fill:#e8a33d}"
-    "text{font:11px sans-serif;fill:currentColor}.small{font-size:10px;opacity:.75}.head{font-weight:600}"
-    ".grid{fill:none;stroke:currentColor;opacity:.55}.noise{fill:currentColor;opacity:.25}"
-)
 
 
 def _heads(plan: Plan) -> list[tuple[int, str]]:
@@ -63,7 +59,7 @@ def _input(plan: Plan, ratio: int, y: float) -> str:
     channels = f"{3 * plan.picture + NOISE} channels"
     return (
         f'<g><title>Each pixel here is {ratio} × {ratio} of the picture; {channels}</title><rect x="{x}" y="{y}" '
-        f'width="{HEIGHT}" height="{HEIGHT}" class="noise"/><path d="{lines}" class="grid" stroke-width=".7"/></g>'
+        f'width="{HEIGHT}" height="{HEIGHT}" class="noise"/><path d="{lines}" class="grid"/></g>'
         + _text(x + HEIGHT + 8, y + 17, f"1 : {ratio}", "")
     )
 
@@ -73,17 +69,17 @@ def _blocks(parts: list[str], convolutions: Sequence[Convolution], x: float, y: 
     for c in convolutions:
         width = 14 + c.outputs * 0.7
         tip = f"{c.size}×{c.size} convolution, {c.inputs} to {c.outputs} channels, normalisation, ReLU"
-        parts.append(_block(x, y, width, f"{c.size}×{c.size}", tip, "three" if c.size == 3 else "block"))
+        parts.append(_block(x, y, width, f"{c.size}×{c.size}", tip, "three" if c.size == 3 else "one"))
         x += width + 4
     parts.append(_text(x - 2, y - 3, str(convolutions[-1].outputs), "small"))
     return x - 4
 
 
-def _block(x: float, y: float, width: float, label: str, tip: str, kind: str = "block") -> str:
+def _block(x: float, y: float, width: float, label: str, tip: str, kind: str = "one") -> str:
     middle = x + width / 2
     return (
         f'<g><title>{tip}</title><rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{HEIGHT}" rx="3" class="{kind}"/>'
-        f'<text x="{middle:.1f}" y="{y + 17}" text-anchor="middle" style="font-size:9px;fill:#fff">{label}</text></g>'
+        f'<text x="{middle:.1f}" y="{y + 17}" text-anchor="middle" class="label">{label}</text></g>'
     )
 
 

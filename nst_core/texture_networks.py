@@ -8,7 +8,6 @@ TensorFlow lives here; only workers and the command line import this file.
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -171,8 +170,13 @@ class Painter:
         generator = Generator(self.plan)
         values = {name: tf.constant(array) for name, array in network.arrays.items()}
         pictures = tf.TensorSpec([1, None, None, 3])
-        signature = [pictures if self.plan.picture else None, [pictures] * len(self.plan.stages)]
-        self._generate = tf.function(partial(generator, values), input_signature=signature, autograph=False)
+        signature = [[pictures] * (len(self.plan.stages) + self.plan.picture)]
+
+        def generate(inputs: list[tf.Tensor]) -> tf.Tensor:
+            *picture, noises = (*inputs[: self.plan.picture], inputs[self.plan.picture :])
+            return generator(values, picture[0] if picture else None, noises)
+
+        self._generate = tf.function(generate, input_signature=signature, autograph=False)
 
     def stylize(self, content: Image, seed: int = 0) -> Image:
         """(h, w, 3) to a picture of the same shape.
@@ -199,7 +203,7 @@ class Painter:
 
     def _paint(self, picture: Image, seed: int) -> Image:
         noises = draw_noise(self.plan, np.random.default_rng(seed), 1, *picture.shape[:2])
-        return self._generate(picture[None] if self.plan.picture else None, noises)[0].numpy()
+        return self._generate([picture[None], *noises] if self.plan.picture else noises)[0].numpy()
 
 
 def resize_tile(tile: Image, height: int, width: int) -> Image:
@@ -372,7 +376,8 @@ class Perception:
         self._contents: list[Reading] = [(layer, _float) for layer in recipe.content_layers]
         self._styles: list[Reading] = [(layer, _gram) for layer in recipe.style_layers]
         self._targets = self._extract.read(picture, self._styles)
-        self.names = ("content", *(f"style/{layer}" for layer in recipe.style_layers), "tv")
+        self._colors = colors_of(picture)
+        self.names = ("content", *(f"style/{layer}" for layer in recipe.style_layers), "style/colors", "tv")
 
     def __call__(self, made: tf.Tensor, content: tf.Tensor | None) -> tf.Tensor:
         """(n, h, w, 3), and what it was made from, to (len(names),): they add up to the loss."""
@@ -386,8 +391,27 @@ class Perception:
         for G, A in zip(grams, self._targets, strict=True):
             squares = tf.reduce_sum(tf.math.squared_difference(G, A), [1, 2]) / tf.reduce_sum(tf.square(A))
             terms.append(self._recipe.style_weight * tf.reduce_mean(tf.sqrt(squares + ROUNDING)) / len(grams))
+        terms.append(self._recipe.color_weight * self._palette(made))
         variation = losses.total_variation(made, form="squared") / tf.cast(tf.size(made[0]), tf.float32)
         return tf.stack([*terms, self._recipe.tv_weight * variation])
+
+    def _palette(self, made: tf.Tensor) -> tf.Tensor:
+        """How far the colours are: ‖μ − ν‖/√tr D + ‖C − D‖/‖D‖.
+
+        Ours: Gram matrices are mostly brightness, and let the hues fade.
+        """
+        (mean, covariance), (target, spread) = colors_of(made), self._colors
+        shift = tf.reduce_sum((mean - target) ** 2, -1) / (tf.linalg.trace(spread) + ROUNDING)
+        apart = tf.reduce_sum((covariance - spread) ** 2, [1, 2]) / (tf.reduce_sum(spread**2, [1, 2]) + ROUNDING**2)
+        return tf.reduce_mean(tf.sqrt(shift + ROUNDING) + tf.sqrt(apart + ROUNDING))
+
+
+def colors_of(pictures: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean (n, 3) and covariance (n, 3, 3) of the colours of areas of 4 × 4 pixels: thin fringes do not count."""
+    areas = tf.nn.avg_pool2d(pictures, 4, 4, "VALID")
+    mean = tf.reduce_mean(areas, [1, 2])
+    flat = tf.reshape(areas - mean[:, None, None], [areas.shape[0], -1, 3])
+    return mean, tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[1], tf.float32)
 
 
 def _float(F: tf.Tensor) -> tf.Tensor:

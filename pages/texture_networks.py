@@ -18,7 +18,7 @@ from nst_core.recipes import DEFAULT_SIZE, Color, Source, StyleSource, TextureNe
 from nst_core.stylizer import Step
 
 PREFIX = "networks"
-MODES = {"paint": "Paint a photograph", "texture": "Make a texture", "train": "Train a network"}
+MODES = {"paint": "Paint", "texture": "Textures", "train": "Train"}
 ICONS = {"paint": ":material/brush:", "texture": ":material/grid_view:", "train": ":material/model_training:"}
 MINUTES = (2, 10, 30)
 MIN_SIDE, MAX_SIDE = 256, 1536  # pixels; beyond it a picture takes gigabytes
@@ -415,7 +415,7 @@ def show_buttons(job: Job | None) -> None:
     with st.container(horizontal=True):
         st.button(label, icon=icon, type="primary", on_click=act, key=f"{PREFIX}.go")
         stop = job.stop if job else None
-        st.button("Stop and keep it", icon=":material/stop:", on_click=stop, disabled=job is None, key=f"{PREFIX}.stop")
+        st.button("Stop and keep", icon=":material/stop:", on_click=stop, disabled=job is None, key=f"{PREFIX}.stop")
         give_up = job.cancel if job else None
         st.button("Give up", icon=":material/close:", on_click=give_up, disabled=job is None, key=f"{PREFIX}.cancel")
 
@@ -504,7 +504,7 @@ def show_run(run: Run) -> None:
 
 
 def open_page() -> None:
-    """The first run of a session, and a reload in the middle of a training: that is found again by its address."""
+    """The first run of a session; a training is found again by the address of a page that was reloaded in its middle."""
     state = st.session_state
     defaults = {
         "mode": "paint", "content": Source(name="mountain-lake"), "content.kind": "Samples", "size": 768, "luminance": False,
@@ -513,7 +513,7 @@ def open_page() -> None:
     for name, value in defaults.items():
         state.setdefault(f"{PREFIX}.{name}", value)
     found = ui.engine().find(st.query_params.get("job", ""))
-    if found and isinstance(found.note, Note) and state.get(f"{PREFIX}.training") is not found:
+    if found and isinstance(found.note.recipe, TrainingRecipe) and state.get(f"{PREFIX}.training") is not found:
         ui.claim(found)
         state[f"{PREFIX}.training"], state[f"{PREFIX}.mode"] = found, "train"
 
