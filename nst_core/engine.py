@@ -532,6 +532,8 @@ def optimize(
     from nst_core.optimize import Optimization
 
     unpacked = [_unpack(style) for style in styles]
+    if len(recipe.styles) == len(styles):  # its weights may have changed while the run was paused
+        unpacked = [replace(style, weight=source.weight) for style, source in zip(unpacked, recipe.styles, strict=True)]
     first = None if initial is None else images.from_uint8(initial)
     return Optimization(images.from_uint8(content), unpacked, recipe, initial=first, state=state)
 

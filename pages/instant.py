@@ -72,8 +72,8 @@ def ask_settings() -> dict[str, object]:
 
 ui.head(
     "Paint a photograph in any style, in a moment",
-    "**Instant** needs one pass of a small network; **Optimize** takes its time for the finest; **Masks** puts a style into every "
-    "region that you paint; **Texture networks** are trained for a single style.",
+    "**Instant** needs one pass of a small network; **Optimize** takes its time for the finest; **Masks** puts a style into "
+    "every region that you paint; **Texture networks** are trained for a single style.",
 )
 open_link()
 shown, asked = st.columns([7, 5], gap="large")

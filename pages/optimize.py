@@ -222,8 +222,15 @@ def start(recipe: OptimizeRecipe) -> Job:
 
 def resume(job: Job) -> None:
     """Go on with the weights that stand on the page; the rest of the run is what it was."""
-    live = {name: st.session_state[f"optimize.{name}"] for name in LIVE}
-    job.note = job.note._replace(recipe=job.note.recipe.model_copy(update=live))
+    live: dict[str, object] = {name: st.session_state[f"optimize.{name}"] for name in LIVE}
+    recipe = job.note.recipe
+    if len(recipe.styles) > 1:
+        styles = tuple(s.model_copy(update={"weight": ui.weight_of("optimize.styles", s)}) for s in recipe.styles)
+        if not any(style.weight for style in styles):
+            ui.say(BadRecipe("At least one style needs a weight above 0 to go on."))
+            return
+        live["styles"] = styles
+    job.note = job.note._replace(recipe=recipe.model_copy(update=live))
     job.resume(job.note.recipe)
 
 

@@ -15,7 +15,7 @@ from nst_core import engine as engine_module
 from nst_core import images
 from nst_core.engine import CHECKPOINT_EVERY, Engine, State
 from nst_core.errors import BadMask, BadRecipe, Cancelled, Diverged, Failure, WorkerLost
-from nst_core.recipes import Color, InstantRecipe, OptimizeRecipe
+from nst_core.recipes import Color, InstantRecipe, OptimizeRecipe, Source, StyleSource
 from nst_core.stylizer import Style
 from tests import jobs
 
@@ -263,3 +263,15 @@ def test_a_cluster_that_cannot_be_reached_is_a_sentence():
         assert not engine.alive
     finally:
         engine.close()
+
+
+def test_a_resumed_run_takes_the_styles_weights_from_its_recipe():
+    from nst_core.optimize import Optimization
+
+    content, picture = (images.to_uint8(image) for image in pictures())
+    sources = [StyleSource(source=Source(name=name), weight=weight) for name, weight in (("one", 0.25), ("two", 0.75))]
+    recipe = OptimizeRecipe(iterations=1, scales=1, precision="float32", styles=tuple(sources))
+    (resumed,) = engine_module.optimize(content, [Style(picture), Style(255 - picture)], recipe, None)
+    as_floats = [Style(images.from_uint8(image), weight) for image, weight in ((picture, 0.25), (255 - picture, 0.75))]
+    (wanted,) = Optimization(images.from_uint8(content), as_floats, recipe)
+    assert resumed.losses == pytest.approx(wanted.losses, rel=1e-4)
