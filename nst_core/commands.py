@@ -19,7 +19,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from nst_core import generators, images, masks, recipes, timelapse, weights
+from nst_core import generators, images, masks, memory, recipes, timelapse, weights
 from nst_core.engine import PREVIEW_SIDE, Engine, Job, load_state, save_state
 from nst_core.errors import BadNetwork, BadPicture, BadRecipe, Diverged, Failure, NSTError, UserError
 from nst_core.generators import Trained
@@ -259,6 +259,7 @@ def paint_with_network(path: Path | None, data: bytes, recipe: TextureNetworkRec
         recipe = recipe.model_copy(update={"content": source(path)})
     with _silence():
         from nst_core import texture_networks
+    memory.check_pass(*(content.shape[:2] if content is not None else recipe.shape or (recipe.size, recipe.size)))
     (step,) = texture_networks.paint(data, content, recipe)
     _write_picture(step, out, recipe)
 

@@ -75,3 +75,19 @@ def check(recipe: OptimizeRecipe, height: int, width: int) -> None:
         f"{max(height, width)} px with {recipe.features} needs about {needed / 1e9:.1f} GB, and {there / 1e9:.1f} GB are "
         f"there: {way_out}."
     )
+
+
+# --- what a texture network's pass takes ------------------------------------------------------------------------------
+
+_PASS, _PASS_PER_PIXEL = 680e6, 720  # measured at 256, 768 and 1536 px: 48 channels of the picture's size, a few times
+
+
+def check_pass(height: int, width: int) -> None:
+    """Raises: TooLarge, with the largest size that fits."""
+    there, longer, shorter = available(), max(height, width), min(height, width)
+    if _PASS + height * width * _PASS_PER_PIXEL <= there:
+        return
+    fits = int((max(0.0, there - _PASS) / _PASS_PER_PIXEL * longer / shorter) ** 0.5) // 32 * 32
+    way_out = f"choose {fits} px at most" if fits >= MIN_SIZE else "a machine with more is needed"
+    needed = (_PASS + height * width * _PASS_PER_PIXEL) / 1e9
+    raise TooLarge(f"{longer} px need about {needed:.1f} GB in one pass, and {there / 1e9:.1f} GB are there: {way_out}.")

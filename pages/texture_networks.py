@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import ui
-from nst_core import generators, images, network_drawing, recipes, weights
+from nst_core import generators, images, memory, network_drawing, recipes, weights
 from nst_core.engine import Job, Progress, State
 from nst_core.errors import BadRecipe, NSTError
 from nst_core.generators import TextureNetwork, Trained
@@ -158,6 +158,7 @@ def run(id: str, recipe: TextureNetworkRecipe, content: images.Image | None) -> 
     if asked != recipe:
         if job:
             job.cancel()
+        memory.check_pass(*(content.shape[:2] if content is not None else recipe.shape or (recipe.size, recipe.size)))
         job = ui.engine().paint(bytes_of(id), content, recipe)
         st.session_state[f"{PREFIX}.job"] = recipe, job
     said, stand_in = st.empty(), st.empty()

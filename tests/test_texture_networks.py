@@ -18,9 +18,9 @@ import pytest
 import tensorflow as tf
 
 from nst_core import __main__ as command_line
-from nst_core import features, generators, images, network_drawing, recipes, texture_networks, weights
+from nst_core import features, generators, images, memory, network_drawing, recipes, texture_networks, weights
 from nst_core.engine import Engine, State
-from nst_core.errors import BadNetwork, BadPicture, BadRecipe, Diverged
+from nst_core.errors import BadNetwork, BadPicture, BadRecipe, Diverged, TooLarge
 from nst_core.generators import TextureNetwork, Trained
 from nst_core.texture_networks import Generator, Painter, Perception, Training, batch_norm, draw_noise, instance_norm
 
@@ -417,6 +417,17 @@ def test_a_ready_network_brings_pictures_closer_to_its_style(name):
     grams = [[_gram(F) for F in extract(tf.constant(p[None])).values()] for p in (images.fit(style, 512), content, made)]
     apart = lambda other: np.mean([np.linalg.norm(G - A) / np.linalg.norm(A) for A, G in zip(grams[0], other, strict=True)])  # noqa: E731
     assert apart(grams[2]) < 0.6 * apart(grams[1])
+
+
+def test_a_pass_that_needs_more_memory_than_there_is_names_a_size(monkeypatch):
+    monkeypatch.setenv("NST_MEMORY_LIMIT", str(2 * 10**9))
+    memory.check_pass(768, 1024)
+    with pytest.raises(TooLarge, match=r"2048 px need about 3.7 GB .* choose \d+ px at most") as caught:
+        memory.check_pass(2048, 2048)
+    largest = int(str(caught.value).split("choose ")[1].split()[0])
+    memory.check_pass(largest, largest)
+    with pytest.raises(TooLarge):
+        memory.check_pass(largest + 64, largest + 64)
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
