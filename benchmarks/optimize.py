@@ -336,7 +336,8 @@ def report(parts: Sequence[str], *, quick: bool) -> None:
     from benchmarks import judge
 
     judge.shared()  # fails now rather than in a quarter of an hour
-    found: dict[str, Any] = {}
+    report_file = OUT / "optimize.json"
+    found: dict[str, Any] = json.loads(report_file.read_text()) if report_file.exists() and not quick else {}
     if "cost" in parts:
         found["cost"] = report_cost(128 if quick else 512, 2 if quick else 5)
     if "fast" in parts:
@@ -344,8 +345,9 @@ def report(parts: Sequence[str], *, quick: bool) -> None:
         found["fast"] = report_fast(128 if quick else 512, 20 if quick else PLAIN_ITERATIONS, price)
     if "growth" in parts:
         found["growth"] = report_growth([64, 128] if quick else [256, 512, 768, 1024], 2 if quick else 3)
-    OUT.mkdir(exist_ok=True)
-    (OUT / "optimize.json").write_text(json.dumps(found, indent=1))
+    if not quick:
+        OUT.mkdir(exist_ok=True)
+        report_file.write_text(json.dumps(found, indent=1))
     if "sheet" in parts:
         report_sheet(96 if quick else 512, 5 if quick else None)
 

@@ -66,7 +66,7 @@ def open_page() -> None:
     """The first run of a session: the job in the address if it is still there, else what Instant sent, else our opening."""
     state = st.session_state
     found = ui.engine().find(st.query_params.get("job", ""))
-    if found and state.get("optimize.job") is not found:
+    if found and isinstance(found.note.recipe, OptimizeRecipe) and state.get("optimize.job") is not found:
         ui.claim(found)
         state["optimize.job"] = found
         adopt(found.note.recipe)

@@ -10,8 +10,11 @@ from nst_core.recipes import MAX_SIZE, PRESETS, OptimizeRecipe
 MEASURED = [
     (OptimizeRecipe(features="vgg19"), 256, 0.890),
     (OptimizeRecipe(features="vgg19"), 768, 1.366),
+    (OptimizeRecipe(features="vgg19", form="mean"), 768, 1.525),
+    (OptimizeRecipe(features="vgg19", form="mean"), 1024, 1.877),
     (OptimizeRecipe(features="vgg16"), 768, 1.322),
     (OptimizeRecipe(), 768, 0.976),
+    (OptimizeRecipe(form="mean"), 1024, 1.256),
     (OptimizeRecipe(), 1536, 1.730),
     (OptimizeRecipe(features="vgg19", optimizer="lbfgs"), 768, 1.892),
     (PRESETS["improved-2016"], 768, 2.432),

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from nst_core import recipes
 from nst_core.recipes import OptimizeRecipe, Source
-from tests.browser import PATIENCE, caption, download, result, served
+from tests.browser import PATIENCE, caption, download, next_result, result, served
 
 
 @pytest.fixture
@@ -101,6 +101,29 @@ def test_a_reloaded_tab_finds_its_job_again(page):
     expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
     assert iteration(page) >= before
     cancel(page)
+
+
+def test_two_users_optimising_leave_the_page_to_a_third(page, chromium, address):
+    details(page)
+    set_number(page, "Iterations", 3000)
+    start(page)
+    expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
+    second, third = (chromium.new_context(viewport={"width": 1280, "height": 900}) for _ in range(2))
+    waiting = second.new_page()
+    waiting.goto(f"{address}/optimize")
+    start(waiting)
+    expect(waiting.get_by_text("Waiting: 1 ahead of you.")).to_be_visible()
+
+    instant = third.new_page()
+    instant.goto(address)
+    first = result(instant)
+    instant.get_by_title("Coffee", exact=True).click()
+    next_result(instant, first)
+    expect(waiting.get_by_text("Waiting: 1 ahead of you.")).to_be_visible()  # the first run is still under way
+    cancel(waiting)
+    cancel(page)
+    second.close()
+    third.close()
 
 
 def test_refine_from_instant(page, address):
