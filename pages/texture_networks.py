@@ -26,7 +26,7 @@ TEXTURE_SIDES = (64, 1536)
 KEPT = 6  # networks of a session's own
 SHOWN_SIDE = 384  # pixels of the photograph that a training paints on its way
 POLL = 0.4  # seconds between looks at a job
-SMOOTHED = 60  # points of a loss curve
+SMOOTHED = 20  # steps that a point of the loss curve is about
 
 
 class Own(NamedTuple):
@@ -425,7 +425,7 @@ def watch(job: Job) -> None:
     """Show the training until it ends or pauses; every look is a point where Streamlit drops this run for the next click."""
     paused = job.state is State.PAUSED
     line, bar = st.empty(), st.empty()
-    left, right = st.columns([3, 2])
+    left, right = st.columns(2)
     picture, chart = left.empty(), right.empty()
     before = images.thumbnail(job.note.shown, SHOWN_SIDE)
     while not job.wait(POLL) and job.state is not State.PAUSED:
@@ -451,16 +451,13 @@ def draw(
 
 
 def smoothed(progress: list[Progress]) -> list[Progress]:
-    """Content and style over the training, means over stretches: single steps learn from easy and hard pictures by turns."""
-    stretch = max(1, len(progress) // SMOOTHED)
-    points = []
-    for begin in range(0, len(progress), stretch):
-        part = progress[begin : begin + stretch]
-        losses = {
-            "content": float(np.mean([p.losses.get("content", 0.0) for p in part])),
-            "style": float(np.mean([sum(v for name, v in p.losses.items() if name.startswith("style/")) for p in part])),
-        }
-        points.append(Progress(part[-1].iteration, part[-1].total, losses, part[-1].seconds, None))
+    """Content and style over the training, a mean of late: single steps learn from easy and hard pictures by turns."""
+    points, content, style = [], 0.0, 0.0
+    for number, p in enumerate(progress):
+        share = max(1 / (number + 1), 1 / SMOOTHED)
+        content += share * (p.losses.get("content", 0.0) - content)
+        style += share * (sum(value for name, value in p.losses.items() if name.startswith("style/")) - style)
+        points.append(Progress(p.iteration, p.total, {"content": content, "style": style}, p.seconds, None))
     return points
 
 
@@ -509,7 +506,7 @@ def open_page() -> None:
     state = st.session_state
     defaults = {
         "mode": "paint", "content": Source(name="mountain-lake"), "content.kind": "Samples", "size": 768, "luminance": False,
-        "purpose": "stylize", "minutes": 2, "style": Source(name="starlit-oils"),
+        "purpose": "stylize", "minutes": 2, "style": Source(name="starlit-oils"), "paint.network": "starlit-oils",
     }  # fmt: skip
     for name, value in defaults.items():
         state.setdefault(f"{PREFIX}.{name}", value)
