@@ -294,15 +294,16 @@ def report_robust(contenders: Mapping[str, Contender], extent: Extent) -> str:
 
 
 def _sheet(rows: Sequence[Mapping[str, Image]], cell: int) -> Pillow.Image:
-    """A contact sheet: a row a mapping, each picture under its name."""
-    sheet = Pillow.new("RGB", (cell * max(map(len, rows)), (cell + 14) * len(rows)), "white")
-    draw = ImageDraw.Draw(sheet)
-    for y, row in enumerate(rows):
-        for x, (name, picture) in enumerate(row.items()):
-            small = min(1.0, (cell - 6) / max(picture.shape[:2]))
-            fitted = picture if small == 1 else images.fit(picture, cell - 6)
-            sheet.paste(Pillow.fromarray(images.to_uint8(fitted)), (cell * x + 3, (cell + 14) * y + 14))
-            draw.text((cell * x + 3, (cell + 14) * y + 1), name, "black")
+    """A contact sheet: a row a mapping, as high as its pictures, each under its name; the larger ones shrunk to the cell."""
+    fitted = [{name: x if max(x.shape) < cell else images.fit(x, cell - 6) for name, x in row.items()} for row in rows]
+    heights = [max(x.shape[0] for x in row.values()) + 20 for row in fitted]
+    sheet = Pillow.new("RGB", (cell * max(map(len, rows)), sum(heights)), "white")
+    draw, top = ImageDraw.Draw(sheet), 0
+    for row, height in zip(fitted, heights, strict=True):
+        for column, (name, picture) in enumerate(row.items()):
+            sheet.paste(Pillow.fromarray(images.to_uint8(picture)), (cell * column + 3, top + 14))
+            draw.text((cell * column + 3, top + 1), name, "black")
+        top += height
     return sheet
 
 

@@ -8,7 +8,7 @@ growth  time and memory from 256² to 1024²
 sheet   benchmarks/out/optimize.png: six pairs, every preset. VGG's weights are a download; where they are missing,
         a stand-in is used: vgg19-lite with its layers scaled to VGG's mean activations, and the sheet says so
 
-Needs NST_SHARED (see judge.py). Writes benchmarks/out/optimize.json beside the table that it prints.
+Needs NST_SHARED (see judge.py). Writes benchmarks/out/optimize.md, from the figures kept in optimize.json beside it.
 """
 
 import argparse
@@ -319,6 +319,76 @@ def _sheet(header: list[str], rows: list[list[Image]], cell: int) -> Pillow.Imag
     return sheet
 
 
+# --- the report -------------------------------------------------------------------------------------------------------
+
+
+def as_markdown(found: dict[str, Any]) -> str:
+    """What was measured last, each part when it ran."""
+    from benchmarks.instant import machine
+
+    parts = {"cost": _cost_table, "fast": _fast_table, "growth": _growth_table}
+    sections = [write(found) for name, write in parts.items() if name in found]
+    return "\n\n".join(["# Optimize", machine(), *sections]) + "\n"
+
+
+def _cost_table(found: dict[str, Any]) -> str:
+    from benchmarks.instant import table
+
+    plain = found["cost"]["textbook"]
+    rows = [
+        [kind, f"{c['seconds']:.2f}", f"{c['megabytes']:.0f}"]
+        + [f"{c[field] / plain[field]:.2f}" for field in ("seconds", "megabytes")]
+        for kind, c in found["cost"].items()
+    ]
+    title = "## An iteration on VGG-19 at 512×512, random weights, five style layers"
+    return f"{title}\n\n{table(['loop', 'seconds', 'peak MB', 'time ×', 'memory ×'], rows)}"
+
+
+def _fast_table(found: dict[str, Any]) -> str:
+    from benchmarks.instant import table
+
+    price = found["cost"]["textbook"]["seconds"] if "cost" in found else None
+
+    def sooner(row: dict[str, Any], key: str) -> str:
+        if not row[key]:
+            return f"not in {PLAIN_ITERATIONS}"
+        seconds = f", {row[key] * price / row['fast seconds']:.0f} × as long" if price else ""
+        return f"{row[key]}{seconds}"
+
+    rows = [
+        [
+            row["pair"],
+            _three(row["plain"]),
+            _three(row["fast"]),
+            f"{row['fast seconds']:.1f}",
+            str(row["reached at"] or "never"),
+        ]
+        + [sooner(row, key) for key in ("plain overtakes at", "plain is as good by the check at")]
+        for row in found["fast"]["rows"]
+    ]
+    header = ["pair", "plain", "`fast`", "its seconds", "reaches plain"]
+    header += ["plain is as good after iteration", "by the check after"]
+    return f"{FAST}\n\n{table(header, rows)}"
+
+
+FAST = f"""## `fast` beside {PLAIN_ITERATIONS} plain Adam iterations at 512 px
+
+Style, check and content distance by the judge; smaller is better. The plain loop optimises the judge's own network, so it is
+judged by what it optimises; neither optimises the check's. “As good”: style and content distance no larger than those of
+`fast` at its end (by the check: its style distance). “As long”: at VGG-19's price an iteration, as above."""
+
+
+def _growth_table(found: dict[str, Any]) -> str:
+    from benchmarks.instant import table
+
+    rows = [[kind, f"{c['seconds']:.3f}", f"{c['megabytes']:.0f}"] for kind, c in found["growth"].items()]
+    return f"## Growth\n\n{table(['features, side', 'seconds an iteration', 'peak MB of the process'], rows)}"
+
+
+def _three(distances: Sequence[float]) -> str:
+    return " / ".join(f"{distance:.3f}" for distance in distances)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small pictures and few iterations: whether it runs")
@@ -348,8 +418,9 @@ def report(parts: Sequence[str], *, quick: bool) -> None:
     if not quick:
         OUT.mkdir(exist_ok=True)
         report_file.write_text(json.dumps(found, indent=1))
+        (OUT / "optimize.md").write_text(as_markdown(found), encoding="utf-8")
     if "sheet" in parts:
-        report_sheet(96 if quick else 512, 5 if quick else None)
+        report_sheet(96 if quick else 384, 5 if quick else None)  # a cell shows 320 px
 
 
 if __name__ == "__main__":
