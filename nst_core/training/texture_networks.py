@@ -1,7 +1,8 @@
-"""How the ready texture networks were made: `python -m nst_core.training.texture_networks PHOTOGRAPHS [NAME…]`.
+"""How the ready texture networks were made: `python -m nst_core.training.texture_networks PHOTOGRAPHS [NAME…] | --samples`.
 
 PHOTOGRAPHS: a folder. NAME: of `READY`, or `_photograph`, the network that every other begins as; without one, those that are
 not there yet. Each takes 10 to 20 minutes on two cores; a killed run goes on where it was when it is started again.
+--samples: what each makes of our own photographs, as a sheet beside the files, and their logs as a table for MODELS.md.
 """
 
 import sys
@@ -9,10 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nst_core import commands, images, recipes, texture_networks, weights
+import numpy as np
+
+from nst_core import commands, generators, images, recipes, texture_networks, weights
 from nst_core.generators import Trained
 from nst_core.recipes import Source
-from nst_core.texture_networks import Likeness, Training
+from nst_core.texture_networks import Likeness, Painter, Training
 
 STYLES = Path(__file__).parents[2] / "assets" / "styles"
 FOLDER = weights.NETWORK_START.parent
@@ -27,7 +30,7 @@ READY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "molten-embers-texture": ("molten-embers", {"purpose": "synthesize", "learning_rate": 0.008}),
     "watercolour-blooms-texture": ("watercolour-blooms", {"purpose": "synthesize", "learning_rate": 0.008}),
 }
-STEPS = {"stylize": 1600, "synthesize": 1200}
+STEPS = {"stylize": 1200, "synthesize": 1000}
 START_STEPS, START_RATE = 700, 0.01
 
 
@@ -52,7 +55,42 @@ def _start(photographs: Path) -> bytes:
     return last.network
 
 
+def write_samples() -> None:
+    """A row a network: its style, two photographs, or a texture laid as 2 × 2 tiles."""
+    rows = []
+    print("| network | style | steps | minutes | style loss, first to last | content loss, last |\n|---|---|---|---|---|---|")
+    for name, file in weights.NETWORKS.items():
+        network = generators.read(file.read_bytes())
+        painter, style = Painter(network), network.recipe.style
+        assert style
+        row = [images.fit(images.decode((STYLES / f"{style.name}.jpg").read_bytes()), CELL)]
+        if network.plan.picture:
+            contents = [images.decode(path.read_bytes()) for path in sorted(texture_networks.PHOTOGRAPHS.glob("*.jpg"))]
+            row += [_square(painter.stylize(images.fit(content, 768))) for content in contents]
+        else:
+            texture = painter.synthesize(256, 256)
+            row += [images.fit(np.tile(texture, (2, 2, 1)), CELL), images.fit(painter.synthesize(512, 512, 1), CELL)]
+        rows.append(np.concatenate(row, 1))
+        first, last = network.log[:5].mean(0), network.log[-10:].mean(0)
+        steps, minutes = network.log[-1][0], network.log[-1][1] / 60
+        content = f"{last[2]:.2f}" if network.plan.picture else "—"
+        print(f"| `{name}` | {style.name} | {steps:,.0f} | {minutes:.0f} | {first[3]:.2f} → {last[3]:.2f} | {content} |")
+    (FOLDER / "samples.jpg").write_bytes(images.encode(np.concatenate(rows), "jpeg", quality=85))
+
+
+CELL = 256
+
+
+def _square(picture: images.Image) -> images.Image:
+    side = min(picture.shape[:2])
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    return images.fit(picture[top : top + side, left : left + side], CELL)
+
+
 def main() -> None:
+    if sys.argv[1:] == ["--samples"]:
+        write_samples()
+        return
     folder, *names = sys.argv[1:]
     there = {file.stem.replace("_", "-") for file in FOLDER.glob("[a-z]*.npz")}
     for name in names or [name for name in READY if name not in there]:
