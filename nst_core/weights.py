@@ -108,6 +108,11 @@ def _embedded(name: str, title: str) -> Model:
     return Model(name, title, file.stat().st_size / 1e6, "trained by this project", "this project's", lambda: file)
 
 
+def _network(name: str, file: Path) -> Model:
+    megabytes = file.stat().st_size / 1e6
+    return Model(name, f"The texture network {name}", megabytes, "trained by this project", "this project's", lambda: file)
+
+
 NETWORKS = {file.stem.replace("_", "-"): file for file in sorted((EMBEDDED / "texture_networks").glob("[a-z]*.npz"))}
 NETWORK_START = EMBEDDED / "texture_networks" / "_photograph.npz"  # what every training of a painting network begins with
 
@@ -274,5 +279,6 @@ MODELS = {
         ),
         _keras("vgg19", "253f8cb515780f3b799900260a226db6", 80.1),
         _keras("vgg16", "6d6bbae143d832006294945121d1f1fc", 58.9),
+        *(_network(name, file) for name, file in NETWORKS.items()),
     )
 }
