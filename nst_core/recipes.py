@@ -180,8 +180,9 @@ class OptimizeRecipe(Recipe):
 
 
 # `fast` and `vgg19-rms` are ours: means. The other three quote papers and programs: their layers, switches, sums and
-# constant rate. Gatys' and Novak's ratio of weights belongs to a VGG scaled to a mean activation of one; that of Keras' is
-# 16 to 370 at the style layers and about 130 at block4_conv2, so the ratio here is the one with the same effect.
+# constant rate. Two weights were chosen by eye (`benchmarks/optimize.py`, sheet), on features scaled like Keras' VGG-19:
+# gatys-2015 takes the paper's ratio of 10⁻³, since with a hundredth of that nothing of the content comes out of the noise; and
+# stylenet-vgg16 a hundredth of its program's total variation of 0.01, whose sum over the pixels blurs everything.
 _QUOTED: dict[str, Any] = {
     "content_layers": CONTENT_LAYERS,
     "tv_weight": 0,
@@ -193,14 +194,14 @@ _QUOTED: dict[str, Any] = {
 PRESETS: Mapping[str, OptimizeRecipe] = {
     "fast": OptimizeRecipe(),
     "gatys-2015": OptimizeRecipe(
-        **_QUOTED, features="vgg19", form="paper", content_weight=1, style_weight=1e5, optimizer="lbfgs", init="noise",
+        **_QUOTED, features="vgg19", form="paper", content_weight=1, style_weight=1e3, optimizer="lbfgs", init="noise",
     ),
     "improved-2016": OptimizeRecipe(
         **_QUOTED, features="vgg19", form="paper", content_weight=1, style_weight=1e5, optimizer="lbfgs",
         all_layers=True, geometric_weights=True, activation_shift=True, correlation_chain=True,
     ),
     "stylenet-vgg16": OptimizeRecipe(
-        **_QUOTED | {"tv_weight": 0.01}, features="vgg16", form="normalised", content_weight=0.1, style_weight=5,
+        **_QUOTED | {"tv_weight": 1e-4}, features="vgg16", form="normalised", content_weight=0.1, style_weight=5,
         all_layers=True, learning_rate=0.01,
     ),
     "vgg19-rms": OptimizeRecipe(
