@@ -91,10 +91,15 @@ def download(page: Page, label: str) -> bytes:
     return promise.value.path().read_bytes()
 
 
+def settled(page: Page) -> None:
+    """Once the script has run to its end: what was clicked before has arrived everywhere on the page."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def stroke(page: Page, *points: tuple[float, float]) -> None:
     """Draw on the canvas of the Masks page with the mouse; points are (x, y) in fractions of it."""
     canvas = page.locator(".st-key-masks-canvas canvas.upper-canvas")
-    expect(canvas).to_have_count(1)  # another layer has another canvas; they change places
+    settled(page)
     canvas.evaluate("canvas => canvas.scrollIntoView({block: 'center'})")  # not under the page's header
     box = canvas.bounding_box()
     assert box

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from nst_core import recipes
 from nst_core.recipes import OptimizeRecipe
-from tests.browser import PATIENCE, caption, download, next_result, pixels, result, stroke
+from tests.browser import PATIENCE, caption, download, next_result, pixels, result, settled, stroke
 
 TOOLS = ("brush", "eraser", "polygon", "rectangle", "ellipse", "wand")
 LEFT, RIGHT = (slice(None), slice(0, 60)), (slice(None), slice(-60, None))
@@ -204,7 +204,10 @@ def upload_mask(page, name, data):
 
 
 def test_a_mask_can_be_uploaded_and_comes_back_as_a_download(page):
+    opening = result(page)
     upload_mask(page, "half.png", mask_file())
+    next_result(page, opening)
+    settled(page)
     expect_coverage(page, 0, 49, 51)
     page.keyboard.press("Escape")
     press(page, "Masks")
@@ -223,6 +226,7 @@ def test_a_bad_mask_gets_a_sentence_and_changes_nothing(page, name, data, senten
 
 
 def test_the_recipe_in_the_result_brings_the_layers_back(page):
+    settled(page)
     png = download(page, "PNG")
     recipe = recipes.of_png(png)
     assert [style.source.name for style in recipe.styles] == ["starlit-oils", "woodcut-waves"]
@@ -244,7 +248,7 @@ def test_make_it_fine_optimises_the_same_regions(page):
     expect(page.get_by_text("Each style keeps to its painted region.")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("Everything else", exact=True).click()
-    for label, value in (("Iterations", "20"),):
+    for label, value in (("Iterations", "20"), ("Scales, coarse to fine", "1")):
         page.get_by_label(label, exact=True).fill(value)
         page.get_by_label(label, exact=True).press("Enter")
     page.get_by_role("button", name="Start").click()

@@ -41,15 +41,20 @@ def upload(page, name, data):
     page.locator('input[type="file"]').last.set_input_files({"name": name, "mimeType": "application/zip", "buffer": data})
 
 
+def networks(page):
+    """The gallery in the right column; the history's is in the left one."""
+    return page.locator(".stColumn").last.locator(".gallery").first.locator("button")
+
+
 def networks_shown(page):
-    return page.locator(".gallery").first.locator("button span").all_inner_texts()
+    return networks(page).locator("span").all_inner_texts()
 
 
 def test_a_photograph_is_painted_by_each_network_and_saved_with_its_recipe(page):
     first = result(page)
     assert caption(page).startswith("Mountain lake in ")
     assert len(networks_shown(page)) >= 4
-    page.locator(".gallery").first.locator("button").nth(1).click()
+    networks(page).first.click()  # not the one that is shown
     second = next_result(page, first)
     png = download(page, "PNG")
     recipe = recipes.of_png(png)
@@ -97,6 +102,7 @@ def test_a_texture_is_made_laid_as_tiles_and_saved(page):
 
 
 def test_twenty_seconds_of_training_watched_stopped_used_and_saved(page):
+    ready = result(page)
     mode(page, "Train")
     expect(page.get_by_text("A small network will learn")).to_be_visible()
     page.get_by_role("button", name="Train", exact=True).click()
@@ -121,13 +127,14 @@ def test_twenty_seconds_of_training_watched_stopped_used_and_saved(page):
 
     page.get_by_role("button", name="Use this network").click()
     expect(page.get_by_text("Upload a network")).to_be_visible()
-    result(page)
-    networks = networks_shown(page)
-    assert re.match(r"Starlit oils, \d+ steps", networks[0])
-    expect(page.locator(".gallery").first.locator("button").first).to_have_attribute("aria-pressed", "true")
-    before = result(page)
-    page.locator(".gallery").first.locator("button").nth(1).click()
-    next_result(page, before)
+    expect(networks(page)).to_have_count(
+        1 + sum(generators.read(f.read_bytes()).plan.picture for f in weights.NETWORKS.values())
+    )
+    assert re.match(r"Starlit oils, \d+ steps", networks_shown(page)[0])
+    expect(networks(page).first).to_have_attribute("aria-pressed", "true")
+    own = next_result(page, ready)
+    networks(page).nth(1).click()  # back to a ready one
+    next_result(page, own)
 
 
 def test_a_training_can_be_paused_resumed_and_found_again(page):
@@ -149,10 +156,7 @@ def test_uploads(page):
     expect(page.get_by_test_id("stAlert").filter(has_text="gift.npz is no texture network made here")).to_be_visible()
     page.reload()
     first = result(page)
-    painting = next(
-        file for file in reversed(weights.NETWORKS.values()) if generators.read(file.read_bytes()).recipe.purpose == "stylize"
-    )
-    upload(page, "mine.npz", painting.read_bytes())
+    upload(page, "mine.npz", weights.NETWORKS["birch-wood"].read_bytes())  # not the one that is shown
     next_result(page, first)
     assert "mine" in networks_shown(page)
 
