@@ -585,8 +585,8 @@ class Training:
 
     def _picture(self) -> Image | None:
         """The photograph as it is painted now, every few seconds; it costs time but changes no number."""
-        pace = max(SHOW_EVERY, self._seconds() / max(1, self._iteration) * self._total / SHOWN)
-        if time.perf_counter() - self._drawn < pace and self._iteration > 1:
+        expected = self._recipe.seconds or self._seconds() / self._iteration * self._total
+        if time.perf_counter() - self._drawn < max(SHOW_EVERY, expected / SHOWN) and self._iteration > 1:
             return None
         self._drawn = time.perf_counter()
         return self._paint()

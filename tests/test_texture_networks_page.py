@@ -132,6 +132,7 @@ def test_twenty_seconds_of_training_watched_stopped_used_and_saved(page):
     )
     assert re.match(r"Starlit oils, \d+ steps", networks_shown(page)[0])
     expect(networks(page).first).to_have_attribute("aria-pressed", "true")
+    expect(page.locator('.compare img.after[alt*=" steps"]')).to_have_count(0)  # the training's own, until this page is done
     own = next_result(page, ready)
     networks(page).nth(1).click()  # back to a ready one
     next_result(page, own)

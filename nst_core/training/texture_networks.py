@@ -22,15 +22,13 @@ FOLDER = weights.NETWORK_START.parent
 
 # name -> (style, settings beside the defaults)
 READY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "marbled-paper": ("marbled-paper", {}),
-    "starlit-oils": ("starlit-oils", {}),
-    "mended-glazes": ("mended-glazes", {}),
     "birch-wood": ("birch-wood", {}),
-    "rose-window": ("rose-window", {}),
+    "marbled-paper": ("marbled-paper", {"style_weight": 6, "color_weight": 0, "steps": 2000}),
+    "mended-glazes": ("mended-glazes", {"style_weight": 6, "color_weight": 1}),
     "molten-embers-texture": ("molten-embers", {"purpose": "synthesize", "learning_rate": 0.008}),
-    "watercolour-blooms-texture": ("watercolour-blooms", {"purpose": "synthesize", "learning_rate": 0.008}),
+    "starlit-oils": ("starlit-oils", {"style_weight": 6, "color_weight": 1}),
 }
-STEPS = {"stylize": 1200, "synthesize": 1000}
+STEPS = {"stylize": 1600, "synthesize": 1000}
 START_STEPS, START_RATE = 700, 0.01
 
 
@@ -75,7 +73,7 @@ def write_samples() -> None:
         steps, minutes = network.log[-1][0], network.log[-1][1] / 60
         content = f"{last[2]:.2f}" if network.plan.picture else "—"
         print(f"| `{name}` | {style.name} | {steps:,.0f} | {minutes:.0f} | {first[3]:.2f} → {last[3]:.2f} | {content} |")
-    (FOLDER / "samples.jpg").write_bytes(images.encode(np.concatenate(rows), "jpeg", quality=85))
+    (FOLDER / "samples.jpg").write_bytes(images.encode(np.concatenate(rows), "jpeg", quality=72))
 
 
 CELL = 256
