@@ -170,6 +170,21 @@ def test_new_weights_have_the_shapes_of_the_embedded_ones():
     assert {k: a.shape for k, a in new.items()} == {k: a.shape for k, a in weights.load("instant-lite").items()}
 
 
+def test_a_grown_predictor_sees_what_the_narrower_one_saw_and_can_learn_more(monkeypatch):
+    wide = instant_lite.random_weights(np.random.default_rng(0))
+    monkeypatch.setattr(instant_lite, "PREDICTOR_WIDTHS", (16, 24, 96, 100, 128))
+    monkeypatch.setattr(instant_lite, "HIDDEN", 256)
+    narrow = instant_lite.random_weights(np.random.default_rng(1))
+    monkeypatch.undo()
+    result = instant_lite.grown(narrow, wide)
+    assert {k: a.shape for k, a in result.items()} == {k: a.shape for k, a in wide.items()}
+    style = images.from_uint8(photographs(1)[0])
+    np.testing.assert_allclose(InstantLite(result).predict(style), InstantLite(narrow).predict(style), atol=1e-4)
+    assert np.abs(result["predictor/16"]).any((0, 1, 3)).all()  # what was added is heard by what was added, hence has gradients
+    with pytest.raises(BadNetwork, match="cannot grow from"):
+        instant_lite.grown(wide, narrow)
+
+
 @pytest.mark.parametrize(
     ("odds", "loss"), [((1, 0, 0), "predict/unexplained"), ((0, 1, 0), "imitate/pixel"), ((0, 0, 1), "paint/style")]
 )

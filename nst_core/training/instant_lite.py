@@ -23,7 +23,7 @@ import tensorflow as tf
 import typer
 
 from nst_core import features, images
-from nst_core.errors import BadRecipe
+from nst_core.errors import BadNetwork, BadRecipe
 from nst_core.features import Extractor, Network
 from nst_core.images import Image
 from nst_core.instant import STYLE_SIDE, InstantLite
@@ -31,7 +31,7 @@ from nst_core.training import data, teachers, textures, trainer
 from nst_core.training.data import Bytes
 from nst_core.training.trainer import Log, Trainer
 
-PREDICTOR_WIDTHS, HIDDEN, NUMBERS = (16, 32, 64, 96, 128), 256, 100
+PREDICTOR_WIDTHS, HIDDEN, NUMBERS = (16, 32, 96, 128, 192), 384, 100
 WIDTH, BLOCKS = 64, 4
 PAINT_LAYERS = (*teachers.STYLE_LAYERS, "block2_conv2", "block3_conv4")
 IMITATE_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv4", "block4_conv1")
@@ -105,6 +105,31 @@ def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
     transformer += [he(3, 3, 32, 12), zeros(12)]
     parts = {"predictor": predictor, "transformer": transformer}
     return {f"{part}/{i}": array for part, arrays in parts.items() for i, array in enumerate(arrays)}
+
+
+def grown(arrays: Mapping[str, np.ndarray], new: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Weights of a narrower predictor in the shapes of `new`, with the same results: what is added is not yet listened to.
+
+    Raises: BadNetwork when they have other layers, or are wider.
+    """
+    widths = [arrays[f"predictor/{i}"].shape[-1] for i in range(0, 4 * len(PREDICTOR_WIDTHS), 4)]
+    starts = 2 * np.cumsum([0, *PREDICTOR_WIDTHS[:-1]])  # of a stage's means among the pooled; its deviations follow
+    means = [np.arange(width) + start for width, start in zip(widths, starts, strict=True)]
+    pooled = [rows + shift for rows, full in zip(means, PREDICTOR_WIDTHS, strict=True) for shift in (0, full)]
+    joint = f"predictor/{4 * len(PREDICTOR_WIDTHS)}"
+    result = {}
+    for name, wide in new.items():
+        narrow = arrays[name]
+        if narrow.ndim != wide.ndim or any(a > b for a, b in zip(narrow.shape, wide.shape, strict=True)):
+            raise BadNetwork(f"{name} cannot grow from {narrow.shape} to {wide.shape}; start from `embedded` or `random`.")
+        *inputs, outputs = narrow.shape
+        places = [np.arange(count) for count in inputs]
+        if name == joint:
+            places[0] = np.concatenate(pooled)
+        result[name] = wide.copy()
+        result[name][..., :outputs] = 0
+        result[name][np.ix_(*places, np.arange(outputs))] = narrow
+    return result
 
 
 def predict(parameters: Sequence[tf.Tensor], x: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
@@ -333,7 +358,9 @@ def main(
     pools = Pools(painted, data.load(styles, 512), data.load(small_styles or [], 128), generated(textures_, painted, seed))
     network = teachers.eyes(eyes)
     teacher = teachers.MobileMagenta(magenta, threads) if magenta else None
-    training = Training(settings, pools, network, teacher, trainer.starting(start, "instant-lite", new), features.fast_type())
+    training = Training(
+        settings, pools, network, teacher, trainer.starting(start, "instant-lite", new, grown), features.fast_type()
+    )
     state, pairs = out.with_suffix(".state.npz"), []
     if resume:
         training.trainer.restore(state)

@@ -232,8 +232,89 @@ def poster(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
     return np.where((slope > np.quantile(slope, 0.88))[..., None], np.float32(0.05), flat)
 
 
+def dots(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
+    """The photograph in round touches of pure colour on a ground, scattered or in rows."""
+    source = crop(photograph, side, rng)
+    palette = _palette(rng, photograph, int(rng.integers(5, 16)))
+    picture, draw = _canvas(rng.choice([palette.mean(0), np.full(3, 0.95), np.full(3, 0.08)]), side)
+    radius, rows = 2 ** rng.uniform(0.6, 3.2), bool(rng.random() < 0.4)
+    grid = np.moveaxis(np.mgrid[0 : side : 2.2 * radius, 0 : side : 2.2 * radius], 0, -1).reshape(-1, 2)
+    count = int(min(12_000, 1.2 * (side / radius) ** 2))
+    places = grid if rows else rng.random((count, 2)) * side
+    turned = (places - side / 2) @ _turn(rng.uniform(0, np.pi)) * 1.42 + side / 2 if rows else places
+    for y, x in turned[((turned >= 0) & (turned < side)).all(-1)]:
+        wanted = source[int(y), int(x)] + rng.normal(0, 0.12, 3)
+        color = palette[np.argmin(((palette - wanted) ** 2).sum(-1))]
+        r = radius * (max(0.1, 1.5 * (1 - wanted.mean())) if rows else rng.uniform(0.6, 1.3))
+        draw.ellipse((x - r, y - r, x + r, y + r), _ink(color))
+    return _array(picture)
+
+
+def tesserae(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
+    """The photograph in small square stones that follow its shapes, grout between them."""
+    source = crop(photograph, side, rng)
+    height = gaussian_filter(source.mean(-1), side / rng.uniform(15, 40))
+    angles = np.arctan2(*np.gradient(height)) if rng.random() < 0.6 else _angles(rng, side)
+    pitch = 2 ** rng.uniform(2.3, 4.5)
+    picture, draw = _canvas(np.full(3, rng.choice([0.08, 0.3, 0.85])), side)
+    grid = np.moveaxis(np.mgrid[0 : side + pitch : pitch, 0 : side + pitch : pitch], 0, -1).reshape(-1, 2)
+    boost, spread = rng.uniform(1, 2), rng.uniform(0.02, 0.12)
+    for y, x in grid + rng.normal(0, 0.1 * pitch, grid.shape):
+        row, column = (int(np.clip(v, 0, side - 1)) for v in (y, x))
+        tone = source[row, column]
+        color = np.clip(tone.mean() * (1 - boost) + tone * boost + rng.normal(0, spread, 3), 0, 1)
+        corners = pitch * rng.uniform(0.36, 0.5) * np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]]) @ _turn(angles[row, column])
+        draw.polygon([(x + dx, y + dy) for dy, dx in corners], _ink(color))
+    return _array(picture)
+
+
+def hatching(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
+    """The photograph in parallel lines, the thicker the darker, in one direction or crosswise."""
+    tone = gaussian_filter(crop(photograph, side, rng).mean(-1), 1)
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    bend = (gaussian_filter(tone, side / 30) - 0.5) * side * rng.choice([0.0, 0.2, 0.6])
+    period, angle, paper = 2 ** rng.uniform(1.6, 3.6), rng.uniform(0, np.pi), np.ones_like(tone)
+    for turn, floor in ((0.0, 0.0), (rng.uniform(0.7, 1.6), 0.35))[: int(rng.integers(1, 3))]:
+        wave = np.cos((x * np.cos(angle + turn) + y * np.sin(angle + turn) + bend) * 2 * np.pi / period) * 0.5 + 0.5
+        dark = np.clip(1 - tone - floor, 0, 1) * rng.uniform(0.8, 1.3)
+        paper = paper * (1 - np.clip((dark - wave) * period, 0, 1))
+    inks = _palette(rng, photograph, 2)
+    return _colored(paper, np.stack([inks[0] * 0.4, inks[1] * 0.3 + 0.7]), hard=False)
+
+
+def repeats(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
+    """A small motif, mirrored and laid as tiles: stepped like a weave, or drawn."""
+    palette, tile = _palette(rng, photograph, int(rng.integers(2, 7))), int(2 ** rng.uniform(4.5, 7.3))
+    if rng.random() < 0.5:
+        cells = int(rng.integers(4, 14))
+        y, x = np.mgrid[:cells, :cells]
+        steps = (x * rng.integers(1, 3) + y * rng.integers(1, 3)) // int(rng.integers(1, 4)) + rng.integers(
+            2, size=(cells, cells)
+        )
+        motif = Pillow.fromarray(images.to_uint8(palette[steps % len(palette)])).resize((tile, tile), Pillow.Resampling.NEAREST)
+    else:
+        motif, draw = _canvas(palette[0], tile)
+        for _ in range(int(rng.integers(3, 9))):
+            (x, y), r = rng.random(2) * tile, tile * rng.uniform(0.1, 0.5)
+            box, width = (x - r, y - r, x + r, y + r), int(rng.integers(1, 5))
+            draw.ellipse(box, _ink(palette[rng.integers(len(palette))]), _ink(palette[rng.integers(len(palette))]), width)
+    one = _array(motif)
+    both = np.concatenate([one, one[:, ::-1]], 1)
+    block = np.concatenate([both, both[::-1]], 0)
+    times = -(-side // block.shape[0])
+    return _warped(np.tile(block, (times, times, 1))[:side, :side], rng, rng.choice([0.0, 0.0, 0.04]))
+
+
+def _turn(angle: float) -> np.ndarray:
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
 MOTIFS: Mapping[str, Motif] = {
-    motif.__name__: motif for motif in (cells, bands, plaid, clouds, spots, scribble, strokes, shards, discs, letters, poster)
+    motif.__name__: motif
+    for motif in (
+        *(cells, bands, plaid, clouds, spots, scribble, strokes, shards),
+        *(discs, letters, poster, dots, tesserae, hatching, repeats),
+    )
 }
 
 

@@ -73,17 +73,29 @@ def rate(peak: float, step: int, steps: int) -> float:
     return float(peak * min(1.0, (step + 1) / WARM_UP) * falling)
 
 
-def starting(name: str, model: str, new: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+Arrays = Mapping[str, np.ndarray]
+
+
+def starting(
+    name: str,
+    model: str,
+    new: Callable[[], dict[str, np.ndarray]],
+    grown: Callable[[Arrays, Arrays], dict[str, np.ndarray]] | None = None,
+) -> dict[str, np.ndarray]:
     """Weights to start from: `embedded` those of the model, `random` new ones, else a file of ours, float32.
 
+    grown(narrower, new): what is made of weights that have other shapes than new ones.
     Raises: ModelUnavailable, BadNetwork.
     """
+    fresh = new()
     if name == "random":
-        return new()
+        return fresh
     arrays = weights.load(model) if name == "embedded" else read_arrays(Path(name))
-    if {key: a.shape for key, a in arrays.items()} != {key: a.shape for key, a in new().items()}:
+    if {key: a.shape for key, a in arrays.items()} == {key: a.shape for key, a in fresh.items()}:
+        return arrays
+    if set(arrays) != set(fresh) or grown is None:
         raise BadNetwork(f"{name} holds no weights of {model}; start from `embedded` or `random`.")
-    return arrays
+    return grown(arrays, fresh)
 
 
 def read_arrays(file: Path) -> dict[str, np.ndarray]:
