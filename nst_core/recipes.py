@@ -234,8 +234,8 @@ class TrainingRecipe(Frozen):
     content_layers: tuple[str, ...] = ("block3_conv2", "block4_conv2")
     style_layers: tuple[str, ...] = FIRST_LAYERS[:4]
     content_weight: float = Field(default=1.0, ge=0, le=1e6)
-    style_weight: float = Field(default=4.0, gt=0, le=1e6)
-    color_weight: float = Field(default=0.7, ge=0, le=1e6)  # of the style's palette; 0: the papers' loss
+    style_weight: float = Field(default=3.0, gt=0, le=1e6)
+    color_weight: float = Field(default=1.0, ge=0, le=1e6)  # of the style's palette; 0: the papers' loss
     tv_weight: float = Field(default=0.0, ge=0, le=1e6)
 
     style_size: int = Field(default=512, ge=64, le=2048)  # the style's longer side, pixels: how large its strokes are

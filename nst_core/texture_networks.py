@@ -28,6 +28,7 @@ State = dict[str, np.ndarray]
 
 EPSILON = 1e-5  # of the normalisations
 AMPLITUDE = 0.3  # of the noise, beside a picture in [−1, 1]
+LIMIT = 2.5  # deviations of what comes from a coarser scale
 MOMENTUM = 0.95  # of batch normalisation's running statistics
 PHOTOGRAPHS = Path(__file__).parent.parent / "assets" / "photographs"
 MAX_PHOTOGRAPHS, PHOTOGRAPH_SIDE = 1000, 640  # read from a folder, and their longer side: 0.8 GB at most
@@ -65,7 +66,9 @@ class Generator:
                 x = branch
                 continue
             # normalising before the copy: each pixel four times has the same mean and variance, at a quarter of the work
-            x = enlarge(self._norm(x, values, f"join{stage.ratio}/coarser", statistics))
+            name = f"join{stage.ratio}/coarser"
+            x = self._norm(x, values, name, statistics)
+            x = enlarge(limit(x, values[f"{name}/scale"], values[f"{name}/shift"]))
             branch = self._norm(branch, values, f"join{stage.ratio}/branch", statistics)
             x = self._chain(tf.concat([x, branch], -1), values, stage.join, statistics)
         x = self._convolve(x, values["rgb/kernel"])
@@ -115,6 +118,15 @@ def batch_norm(
     return tf.compat.v1.nn.fused_batch_norm(
         x, scale, shift, mean=mean, variance=variance, epsilon=EPSILON, is_training=mean is None
     )
+
+
+def limit(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+    """What a normalisation with this scale and shift made, cut where it is more than LIMIT deviations out.
+
+    Ours: a network learns to shift a whole map's statistics by a few coarse pixels far outside, and they end as white blots.
+    """
+    reach = LIMIT * tf.abs(scale)
+    return tf.clip_by_value(x, shift - reach, shift + reach)
 
 
 def pool(picture: tf.Tensor, ratio: int) -> tf.Tensor:
@@ -376,7 +388,10 @@ class Perception:
         self._contents: list[Reading] = [(layer, _float) for layer in recipe.content_layers]
         self._styles: list[Reading] = [(layer, _gram) for layer in recipe.style_layers]
         self._targets = self._extract.read(picture, self._styles)
-        self._colors = colors_of(picture)
+        colors = colors_of(picture)[0].numpy()
+        shares = (np.arange((recipe.crop // 4) ** 2) + 0.5) / (recipe.crop // 4) ** 2
+        self._colors = np.quantile(colors, shares, 1, method="hazen").T.astype(np.float32)[None]  # as many as a crop has
+        self._spread = float(colors.std(1).mean()) + ROUNDING
         self.names = ("content", *(f"style/{layer}" for layer in recipe.style_layers), "style/colors", "tv")
 
     def __call__(self, made: tf.Tensor, content: tf.Tensor | None) -> tf.Tensor:
@@ -396,22 +411,24 @@ class Perception:
         return tf.stack([*terms, self._recipe.tv_weight * variation])
 
     def _palette(self, made: tf.Tensor) -> tf.Tensor:
-        """How far the colours are: ‖μ − ν‖/√tr D + ‖C − D‖/‖D‖.
+        """How far the colours are: mean difference of their quantiles along a few directions, in the style's deviations.
 
-        Ours: Gram matrices are mostly brightness, and let the hues fade.
+        Ours: Gram matrices are mostly brightness, and let the hues fade. Quantiles, the sliced Wasserstein distance (Rabin et
+        al. 2011), since means and covariances can be had for a few white blots.
         """
-        (mean, covariance), (target, spread) = colors_of(made), self._colors
-        shift = tf.reduce_sum((mean - target) ** 2, -1) / (tf.linalg.trace(spread) + ROUNDING)
-        apart = tf.reduce_sum((covariance - spread) ** 2, [1, 2]) / (tf.reduce_sum(spread**2, [1, 2]) + ROUNDING**2)
-        return tf.reduce_mean(tf.sqrt(shift + ROUNDING) + tf.sqrt(apart + ROUNDING))
+        return tf.reduce_mean(tf.abs(colors_of(made) - self._colors)) / self._spread
 
 
-def colors_of(pictures: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Mean (n, 3) and covariance (n, 3, 3) of the colours of areas of 4 × 4 pixels: thin fringes do not count."""
+_ROOTS = 3**-0.5, 2**-0.5, 6**-0.5
+DIRECTIONS = np.stack(  # red, green and blue; light; and what is left without light
+    [*np.eye(3), np.full(3, _ROOTS[0]), np.array([1, -1, 0]) * _ROOTS[1], np.array([1, 1, -2]) * _ROOTS[2]], 1
+).astype(np.float32)
+
+
+def colors_of(pictures: tf.Tensor) -> tf.Tensor:
+    """The colours of areas of 4 × 4 pixels, so that thin fringes do not count, along each direction by size: (n, 6, areas)."""
     areas = tf.nn.avg_pool2d(pictures, 4, 4, "VALID")
-    mean = tf.reduce_mean(areas, [1, 2])
-    flat = tf.reshape(areas - mean[:, None, None], [areas.shape[0], -1, 3])
-    return mean, tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[1], tf.float32)
+    return tf.sort(tf.matmul(tf.constant(DIRECTIONS), tf.reshape(areas, [areas.shape[0], -1, 3]), True, True))
 
 
 def _float(F: tf.Tensor) -> tf.Tensor:

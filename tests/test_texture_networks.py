@@ -108,6 +108,19 @@ def test_instance_norm_is_its_definition(n):
     assert instance_norm(tf.constant(x), scale, shift).numpy() == pytest.approx(expected, abs=1e-4)
 
 
+def test_a_spike_is_cut_and_nothing_else():
+    x = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 2)).astype(np.float32)
+    x[0, 3, 3] = 50
+    scale, shift = np.array([0.5, -2], np.float32), np.array([1, 3], np.float32)
+    normal = instance_norm(tf.constant(x), scale, shift).numpy()
+    cut = texture_networks.limit(tf.constant(normal), scale, shift).numpy()
+    reach = texture_networks.LIMIT * np.abs(scale)
+    np.testing.assert_allclose(cut[0, 3, 3], shift + reach * np.sign(scale), rtol=1e-5)
+    assert (np.abs(normal[0, 3, 3] - shift) > 4 * reach).all()
+    cut[0, 3, 3] = normal[0, 3, 3]
+    np.testing.assert_array_equal(cut, normal)
+
+
 def test_contrast_changes_batch_norm_and_not_instance_norm():
     rng = np.random.default_rng(0)
     x, one, zero = rng.normal(size=(2, 8, 8, 3)).astype(np.float32), np.ones(3, np.float32), np.zeros(3, np.float32)
@@ -186,6 +199,22 @@ def test_training_lowers_the_loss_and_ends_with_its_network():
     assert trained.log[-1][0] == 60
     assert steps[-1].image.shape == (48, 40, 3)
     assert len(steps[-1].network) < 200_000
+
+
+def test_the_palette_is_that_of_the_style_wherever_its_colours_are():
+    rng = np.random.default_rng(0)
+    areas = rng.random((16 * 16, 3), np.float32) * 0.5
+    lay = lambda colors: colors.reshape(16, 16, 3).repeat(4, 0).repeat(4, 1)  # noqa: E731
+    objective = Perception(recipes.training(**QUICK, color_weight=1), features.network("vgg19-lite"), lay(areas))
+    term = lambda colors: float(objective(tf.constant(lay(colors)[None]), None)[objective.names.index("style/colors")])  # noqa: E731
+    assert term(rng.permutation(areas)) == pytest.approx(0, abs=1e-4)
+    directions = texture_networks.DIRECTIONS
+    expected = 0.1 * np.abs(directions.sum(0)).mean() / (areas @ directions).std(0).mean()
+    assert term(areas + 0.1) == pytest.approx(expected, rel=0.01)
+    dull = 0.25 + (areas - 0.25) * 0.8
+    spotted = np.where(np.arange(256)[:, None] < 6, np.float32(1), dull)  # white blots bring the variance back
+    assert spotted.var(0).mean() > areas.var(0).mean() > dull.var(0).mean()
+    assert term(spotted) > 0.9 * term(dull) > 0.05
 
 
 @pytest.mark.parametrize("settings", [{}, {"normalisation": "batch", "batch": 2}, {"purpose": "synthesize"}])

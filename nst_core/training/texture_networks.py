@@ -23,12 +23,13 @@ FOLDER = weights.NETWORK_START.parent
 # name -> (style, settings beside the defaults)
 READY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "birch-wood": ("birch-wood", {}),
-    "marbled-paper": ("marbled-paper", {"style_weight": 6, "color_weight": 0, "steps": 2000}),
-    "mended-glazes": ("mended-glazes", {"style_weight": 6, "color_weight": 1}),
+    "cubist-guitar": ("cubist-guitar", {}),
     "molten-embers-texture": ("molten-embers", {"purpose": "synthesize", "learning_rate": 0.008}),
-    "starlit-oils": ("starlit-oils", {"style_weight": 6, "color_weight": 1}),
+    "pointillist-harbour": ("pointillist-harbour", {}),
+    "starlit-oils": ("starlit-oils", {}),
+    "woodcut-waves": ("woodcut-waves", {}),
 }
-STEPS = {"stylize": 1600, "synthesize": 1000}
+STEPS = {"stylize": 3000, "synthesize": 1000}
 START_STEPS, START_RATE = 700, 0.01
 
 
