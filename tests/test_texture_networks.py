@@ -499,10 +499,10 @@ MISTAKES = {
     "apply nowhere.npz cat.png -o out.png": "nowhere.npz cannot be read",
     "apply bad.npz cat.png -o out.png": "bad.npz is no texture network made here",
     "apply letter.txt cat.png -o out.png": "letter.txt is no texture network",
-    "apply marbled-paper letter.txt -o out.png": "letter.txt is not a picture",
-    "apply marbled-paper cat.png -o out.pdf": "pictures are written as",
-    "apply marbled-paper cat.png -o out.png --color histogram": "color is style or luminance",
-    "synthesize marbled-paper -o out.png": "paints photographs",
+    "apply starlit-oils letter.txt -o out.png": "letter.txt is not a picture",
+    "apply starlit-oils cat.png -o out.pdf": "pictures are written as",
+    "apply starlit-oils cat.png -o out.png --color histogram": "color is style or luminance",
+    "synthesize starlit-oils -o out.png": "paints photographs",
     "synthesize molten-embers-texture -o out.png --width 9": "shape",
     "train letter.txt -o net.npz": "letter.txt is not a picture",
     "train waves.jpg -o net.pt": "networks are written as .npz",
@@ -551,7 +551,7 @@ def test_a_killed_command_goes_on_where_it_was(tmp_path):
 
 
 def test_recipes_are_frozen_and_told_apart():
-    recipe = recipes.texture_network(network=recipes.Source(name="marbled-paper"), shape=(64, 128))
+    recipe = recipes.texture_network(network=recipes.Source(name="starlit-oils"), shape=(64, 128))
     assert recipes.parse(recipe.model_dump_json()) == recipe
     with pytest.raises(BadRecipe, match="scales"):
         recipes.training(scales=7)

@@ -22,14 +22,13 @@ FOLDER = weights.NETWORK_START.parent
 
 # name -> (style, settings beside the defaults)
 READY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "birch-wood": ("birch-wood", {}),
-    "cubist-guitar": ("cubist-guitar", {}),
+    "birch-wood": ("birch-wood", {"style_weight": 2}),
+    "cubist-guitar": ("cubist-guitar", {"style_weight": 2}),
     "molten-embers-texture": ("molten-embers", {"purpose": "synthesize", "learning_rate": 0.008}),
-    "pointillist-harbour": ("pointillist-harbour", {}),
     "starlit-oils": ("starlit-oils", {}),
     "woodcut-waves": ("woodcut-waves", {}),
 }
-STEPS = {"stylize": 3000, "synthesize": 1000}
+STEPS = {"stylize": 4000, "synthesize": 1000}
 START_STEPS, START_RATE = 700, 0.01
 
 
