@@ -214,6 +214,8 @@ _UNREADABLE = (
 
 
 def _read(archive: zipfile.ZipFile) -> TextureNetwork:
+    if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in archive.infolist()):
+        raise BadNetwork("it is packed in another way")  # bzip2 unpacks gigabytes before a length can be checked
     entries = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     if len(entries) != len(archive.infolist()) or "recipe" not in entries or "log" not in entries:
         raise BadNetwork("it has no recipe in it")

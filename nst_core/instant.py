@@ -16,10 +16,11 @@ import tensorflow as tf
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 from tensorflow.types.experimental import ConcreteFunction
 
-from nst_core import masks, weights
+from nst_core import features, masks, weights
 from nst_core.errors import BadRecipe
+from nst_core.features import Extractor
 from nst_core.images import Image, digest, fit
-from nst_core.recipes import InstantRecipe
+from nst_core.recipes import LAYERS, InstantRecipe
 from nst_core.regions import Regions
 from nst_core.stylizer import Step, Style
 
@@ -116,13 +117,42 @@ def with_weight(styles: Sequence[Style]) -> list[Style]:
     return active
 
 
+MEASURED = LAYERS["vgg19-lite"]
+GRAMS = MEASURED[:5]  # block1_conv1 … block3_conv1: beyond them there would be more numbers than pictures to learn from
+
+
+def style_statistics(eyes: Extractor, pictures: tf.Tensor) -> tf.Tensor:
+    """(n, h, w, 3) -> (n, 5008): roots of each channel's mean and deviation in MEASURED, and of the Gram matrices of GRAMS.
+
+    Roots, since products of activations have long tails. Of a Gram matrix, which is symmetric, one half.
+    """
+    maps, found = {layer: tf.cast(x, tf.float32) for layer, x in eyes(pictures).items()}, []
+    for layer in MEASURED:
+        mean, variance = tf.nn.moments(maps[layer], [1, 2])
+        found += [mean, tf.sqrt(variance + 1e-6)]
+    for layer in GRAMS:
+        x = maps[layer]
+        flat = tf.reshape(x, [tf.shape(x)[0], -1, x.shape[-1]])
+        gram = tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[1], tf.float32)
+        half = np.ravel_multi_index(np.triu_indices(x.shape[-1]), (x.shape[-1], x.shape[-1]))
+        found.append(tf.gather(tf.reshape(gram, [-1, x.shape[-1] ** 2]), half, axis=1))
+    return tf.sqrt(tf.concat(found, 1))
+
+
+def style_vector(predictor: Sequence[tf.Tensor], statistics: tf.Tensor) -> tf.Tensor:
+    """(n, 5008) -> (n, 100). predictor: mean and deviation of the statistics, kernel, bias."""
+    mean, deviation, kernel, bias = predictor
+    return ((statistics - mean) / deviation) @ kernel + bias
+
+
 # --- instant-lite ---------------------------------------------------------------------------------------------------
 
 
 class InstantLite(VectorStylizer):
-    """Ours, embedded: 0.45 M parameters of transformer, 0.69 M of predictor, a style vector of 100 numbers.
+    """Ours, embedded: 0.45 M parameters of transformer, 0.5 M of predictor, a style vector of 100 numbers.
 
-    Trained to imitate the published mobile Magenta (`nst_core/models/MODELS.md`).
+    The predictor is a linear map of what `vgg19-lite` sees: to a good tenth, a style vector is linear in the roots of means,
+    deviations and Gram matrices. Trained to imitate the published mobile Magenta (`nst_core/models/MODELS.md`).
     """
 
     name = "instant-lite"
@@ -132,6 +162,7 @@ class InstantLite(VectorStylizer):
         arrays = arrays or weights.load("instant-lite")
         count = lambda part: sum(key.startswith(part) for key in arrays)  # noqa: E731
         self._predictor = [tf.constant(arrays[f"predictor/{i}"]) for i in range(count("predictor/"))]
+        self._eyes = Extractor(features.network("vgg19-lite"), MEASURED)
         *layers, out_kernel, out_bias = (arrays[f"transformer/{i}"] for i in range(count("transformer/")))
         layers[-3] = upsampling_kernel(layers[-3])
         self._layers = [tuple(map(tf.constant, layers[i : i + 3])) for i in range(0, len(layers), 3)]
@@ -162,16 +193,8 @@ class InstantLite(VectorStylizer):
         return self._paint(x, np.stack(vectors).astype(np.float32), by_pixel)[0, :h, :w].numpy()
 
     def _predict_graph(self, x: tf.Tensor) -> tf.Tensor:
-        """(n, 256, 256, 3) to (n, 100): five pairs of convolutions, mean and deviation after each, two dense layers."""
-        *convolutions, w1, b1, w2, b2 = self._predictor
-        x, pooled = x * 2 - 1, []
-        for i in range(0, len(convolutions), 4):
-            first, bias1, second, bias2 = convolutions[i : i + 4]
-            x = tf.nn.relu(tf.nn.conv2d(x, first, 2, "SAME") + bias1)
-            x = tf.nn.relu(tf.nn.conv2d(x, second, 1, "SAME") + bias2)
-            mean, variance = tf.nn.moments(x, [1, 2])
-            pooled += [mean, tf.sqrt(variance + 1e-5)]
-        return tf.nn.relu(tf.concat(pooled, -1) @ w1 + b1) @ w2 + b2
+        """(n, 256, 256, 3) to (n, 100)."""
+        return style_vector(self._predictor, style_statistics(self._eyes, x))
 
     def _transform_graph(self, x: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
         """(1, h, w, 3), (100,) to (1, h, w, 3); h and w are multiples of 4."""

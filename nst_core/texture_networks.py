@@ -496,6 +496,9 @@ class Training:
         self._iteration = int(state.get("iteration", 0))
         self._planned = int(state.get("planned", steps))  # what the learning rate falls over
         self._total = int(state.get("total", steps))  # where it ends; earlier if stopped
+        self._paced = bool(state.get("paced", recipe.seconds is None))  # whether a budget of seconds is steps already
+        if not self._paced:
+            self._total = max(self._total, self._iteration + 2 * UNTIMED + 1)
         self._log = [tuple(row) for row in state.get("log", ())]
         self._unlogged = [tuple(row) for row in state.get("unlogged", ())]
         self._before = float(state.get("seconds", 0.0))  # that earlier runs took
@@ -524,8 +527,8 @@ class Training:
         self._note(terms)
         if self._iteration - self._began == UNTIMED:
             self._clock = self._iteration, time.perf_counter()
-        if self._recipe.seconds is not None and self._iteration == WARM_UP:
-            self._plan_steps(self._recipe.seconds)
+        if not self._paced and self._iteration >= max(WARM_UP, self._began + 2 * UNTIMED):
+            self._plan_steps()
         seen = {name: value for name, value in terms.items() if value}
         if self._iteration == self._total:
             step = self._iteration, self._total, seen, self._paint(), self._seconds()
@@ -534,7 +537,7 @@ class Training:
 
     def stop(self) -> None:
         """The next Step is the last, with the network as it is then."""
-        self._total = min(self._total, self._iteration + 1)
+        self._paced, self._total = True, min(self._total, self._iteration + 1)
 
     def network(self) -> TextureNetwork:
         """As it is now."""
@@ -546,7 +549,8 @@ class Training:
         """Everything that the rest of the training depends on, as arrays; `numpy.savez` takes them."""
         vectors = {"flat": self._flat, "average": self._average, "first": self._first, "second": self._second}
         arrays = {name: variable.numpy() for name, variable in (vectors | self._running).items()}
-        numbers = {"iteration": self._iteration, "planned": self._planned, "total": self._total, "seconds": self._seconds()}
+        numbers: dict[str, float] = {"iteration": self._iteration, "planned": self._planned, "total": self._total}
+        numbers |= {"paced": self._paced, "seconds": self._seconds()}
         rows = {"log": np.reshape(self._log, (-1, len(LOG))), "unlogged": np.reshape(self._unlogged, (-1, 2))}
         return arrays | {name: np.array(number) for name, number in numbers.items()} | rows
 
@@ -627,11 +631,13 @@ class Training:
             self._log.append((self._iteration, self._seconds(), *np.mean(self._unlogged, 0)))
             self._unlogged = []
 
-    def _plan_steps(self, seconds: float) -> None:
-        """A budget of seconds as steps, at the pace of the last ones."""
+    def _plan_steps(self) -> None:
+        """The budget of seconds as steps, at the pace of the last ones."""
+        seconds = self._recipe.seconds or 0.0
         then, clock = self._clock
         taken = (time.perf_counter() - clock) / max(1, self._iteration - then)
-        self._planned = self._total = max(WARM_UP + 1, WARM_UP + int((seconds - self._seconds()) / taken))
+        self._planned = self._total = self._iteration + max(1, int((seconds - self._seconds()) / taken))
+        self._paced = True
 
     def _seconds(self) -> float:
         return self._before + time.perf_counter() - self._start

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 import ui
 from nst_core import generators, images, memory, network_drawing, recipes, weights
 from nst_core.engine import Job, Progress, State
-from nst_core.errors import BadRecipe, NSTError
+from nst_core.errors import BadRecipe, Cancelled, NSTError
 from nst_core.generators import TextureNetwork, Trained
 from nst_core.recipes import DEFAULT_SIZE, Color, Source, StyleSource, TextureNetworkRecipe, TrainingRecipe
 from nst_core.stylizer import Step
@@ -76,7 +77,7 @@ def ready(name: str) -> bytes:
     return weights.NETWORKS[name].read_bytes()
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
+@st.cache_resource(show_spinner=False, max_entries=32)
 def described(data: bytes) -> TextureNetwork:
     return generators.read(data)
 
@@ -139,7 +140,13 @@ def pick_network(mode: Literal["paint", "texture"]) -> str:
     st.caption("Networks, each trained for one style")
     ui.gallery(items, [st.session_state[key]], lambda id: st.session_state.update({key: id}), key=f"{key}.gallery")
     with st.popover("Upload a network", icon=":material/upload:", width="stretch"):
-        st.file_uploader("A .npz file that was saved on this page", ["npz"], key=f"{PREFIX}.file", on_change=take_network)
+        st.file_uploader(
+            "A .npz file that was saved on this page",
+            ["npz"],
+            key=f"{PREFIX}.file",
+            on_change=take_network,
+            max_upload_size=generators.MAX_BYTES // 1024**2,
+        )
     return st.session_state[key]
 
 
@@ -158,6 +165,7 @@ def run(id: str, recipe: TextureNetworkRecipe, content: images.Image | None) -> 
     if asked != recipe:
         if job:
             job.cancel()
+            del st.session_state[f"{PREFIX}.job"]
         memory.check_pass(*(content.shape[:2] if content is not None else recipe.shape or (recipe.size, recipe.size)))
         job = ui.engine().paint(bytes_of(id), content, recipe)
         st.session_state[f"{PREFIX}.job"] = recipe, job
@@ -194,7 +202,7 @@ def show_paint(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerat
     """A photograph painted by a network in one pass."""
     with asked:
         id = pick_network("paint")
-        content = ui.pick_content(f"{PREFIX}.content")
+        content = ui.pick_content(f"{PREFIX}.content", on_upload=take_file)
     with below, st.container(border=True):
         left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
         with left:
@@ -202,7 +210,7 @@ def show_paint(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerat
         with middle:
             seed = ask_seed("paint")
         with right:
-            own = st.toggle("Keep its colours", key=f"{PREFIX}.luminance", persist_state="session")
+            own = st.toggle("Keep the photograph's colours", key=f"{PREFIX}.luminance", persist_state="session")
     with stage:
         result = None
         try:
@@ -229,6 +237,16 @@ def adopt(recipe: TextureNetworkRecipe) -> None:
         state[f"{PREFIX}.paint.network"] = id
     state[f"{PREFIX}.content"], state[f"{PREFIX}.size"] = recipe.content, recipe.size
     state[f"{PREFIX}.paint.seed"], state[f"{PREFIX}.luminance"] = recipe.seed, recipe.color is Color.LUMINANCE
+
+
+def take_file(name: str, data: bytes) -> bool:
+    """Restore the recipe of a picture that was painted here; False for any other file."""
+    recipe = recipes.of_png(data)
+    if not isinstance(recipe, TextureNetworkRecipe) or recipe.content is None:
+        return False
+    adopt(recipe)
+    st.toast(f"Settings restored from {name}.", icon=":material/history:")
+    return True
 
 
 def show_texture(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerator) -> None:
@@ -288,15 +306,16 @@ def explain(id: str) -> None:
     with st.expander("The network behind it", icon=":material/account_tree:"):
         plan, recipe = network.plan, network.recipe
         ui.drawing(network_drawing.svg(plan), f"{PREFIX}.drawing")
+        seen = "a smaller copy of the picture and some noise" if plan.picture else "noise"
         st.caption(
-            f"{plan.parameters:,} numbers, {len(data) / 1000:.0f} kB. Every scale looks at a smaller copy of the picture and "
-            "some noise; the coarse ones decide where things go, the fine ones draw the strokes. Width: channels."
+            f"{plan.parameters:,} numbers, {len(data) / 1000:.0f} kB. Every scale looks at {seen}; "
+            "the coarse ones decide where things go, the fine ones draw the strokes. Width: channels."
         )
         if len(network.log) > 1:
-            last = network.log[-1]
+            last, closer = network.log[-1], " and to the photograph's content" if plan.picture else ""
             st.markdown(
                 f"**Trained** for {last[0]:,.0f} of {recipe.steps:,} steps in {last[1] / 60:.0f} minutes, judged by "
-                f"`{recipe.features}`. Lower is closer to the photograph's content and to the style:"
+                f"`{recipe.features}`. Lower is closer to the style{closer}:"
             )
             total = int(last[0])
             rows = [Progress(int(r["iteration"]), total, curve(r), r["seconds"], None) for r in generators.rows(network)]
@@ -333,12 +352,13 @@ def show_train(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerat
         )  # fmt: skip
         style = pick_style()
         if purpose == "stylize":
-            content = ui.pick_content(f"{PREFIX}.content")
+            content = ui.pick_content(f"{PREFIX}.content", on_upload=take_file)
     purpose, minutes = purpose or "stylize", minutes or MINUTES[0]
     with stage:
         if st.session_state.pop(f"{PREFIX}.wanted", False) and job is None:
             with ui.sentences():
-                job = start(style, content if purpose == "stylize" else None, purpose, minutes)
+                start(style, content if purpose == "stylize" else None, purpose, minutes)
+                st.rerun()  # what is asked above is fixed from now on
         show_buttons(job)
         ui.show_sentences()
         if job:
@@ -355,10 +375,12 @@ def invite(style: Source, purpose: str) -> None:
     with left:
         st.image(ui.thumbnails([style])[0].src, width="stretch")
     with right:
-        what = "a photograph in this style" if purpose == "stylize" else "textures like this"
+        what, start, aim = "textures like this", "random numbers", "the style"
+        if purpose == "stylize":
+            what, start, aim = "a photograph in this style", "one that copies what it sees", "the style and from the photograph"
         st.markdown(
-            f"A small network will learn to paint {what}. It starts from one that copies what it sees, tries, is told by a "
-            "second network how far it is from the style and from the photograph, and tries again, a few times a second. "
+            f"A small network will learn to paint {what}. It starts from {start}, tries, is told by a "
+            f"second network how far it is from {aim}, and tries again, a few times a second. "
             "Two minutes show the idea, ten are good, thirty are better. **Stop whenever it pleases you**: the network is kept."
         )
     ui.drawing(network_drawing.svg(generators.plan(recipes.training(purpose=purpose))), f"{PREFIX}.drawing.{purpose}")
@@ -440,14 +462,24 @@ def watch(job: Job) -> None:
 def draw(
     job: Job, line: DeltaGenerator, bar: DeltaGenerator, picture: DeltaGenerator, chart: DeltaGenerator, before: bytes
 ) -> None:
-    line.markdown("**Paused.** Resume it, or stop and keep the network." if job.state is State.PAUSED else ui.describe(job))
-    progress = list(job.progress)
+    progress, budget = list(job.progress), job.note.recipe.seconds
     latest = progress[-1] if progress else None
-    bar.progress(min(1.0, latest.iteration / latest.total) if latest else 0.0)
+    line.markdown(pace(job, latest, budget))
+    bar.progress(min(1.0, latest.seconds / budget) if latest else 0.0)
     picture.image(next((p.preview for p in reversed(progress) if p.preview), before), width="stretch")
     if latest:
         with chart:
             ui.loss_chart(smoothed(progress))
+
+
+def pace(job: Job, latest: Progress | None, budget: float) -> str:
+    """Where a training stands, in a line: by its time, since its steps are only known when it has found its pace."""
+    if job.state is State.PAUSED:
+        return "**Paused.** Resume it, or stop and keep the network."
+    if latest is None:
+        return ui.describe(job)
+    left = max(0, budget - latest.seconds)
+    return f"{ui.title(job.note.style)} · step **{latest.iteration}** · {left:.0f} s left"
 
 
 def smoothed(progress: list[Progress]) -> list[Progress]:
@@ -466,11 +498,14 @@ def collect(job: Job) -> None:
     del st.session_state[f"{PREFIX}.training"]
     st.query_params.pop("job", None)
     with ui.sentences():
-        step: Step = job.result()
+        try:
+            step: Step = job.result()
+        except Cancelled:
+            return  # as was asked
         assert isinstance(step, Trained)
         assert step.image is not None
         note: Note = job.note
-        title = f"{ui.title(note.style)}, {step.iteration} steps"
+        title = f"{Path(ui.title(note.style)).stem}, {step.iteration} steps"
         picture, before = (ui.data_uri(images.thumbnail(image, ui.PREVIEW)) for image in (step.image, note.shown))
         small = ui.data_uri(images.thumbnail(step.image, ui.THUMBNAIL))
         own = Own(Source.of_upload(f"{title}.npz", step.network), step.network, title, small)
@@ -539,5 +574,5 @@ if mode != "train":
         ui.show_sentences()
 try:
     views[mode or "paint"](stage, asked, below)
-except BadRecipe as error:
+except NSTError as error:
     stage.error(str(error), icon=":material/error:")

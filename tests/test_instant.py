@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from numpy.lib.stride_tricks import sliding_window_view
 
-from nst_core import images, instant, masks, weights
+from nst_core import features, images, instant, masks, weights
 from nst_core.errors import BadMask, BadRecipe, ModelUnavailable
 from nst_core.instant import InstantLite, Magenta
 from nst_core.recipes import Color, InstantRecipe
@@ -212,14 +212,16 @@ def reference_transform(x, vector, arrays):
 
 
 def reference_predict(x, arrays):
-    """(256, 256, 3) to (100,): stride 2 with SAME padding puts the odd row below and to the right."""
-    v = [arrays[f"predictor/{i}"] for i in range(sum(key.startswith("predictor/") for key in arrays))]
-    x, pooled = x * 2.0 - 1, []
-    for i in range(0, len(v) - 4, 4):
-        x = relu(conv(x, v[i], 2, ((0, 1), (0, 1))) + v[i + 1])
-        x = relu(conv(x, v[i + 2], 1, ((1, 1), (1, 1))) + v[i + 3])
-        pooled += [x.mean((0, 1)), np.sqrt(x.var((0, 1)) + 1e-5)]
-    return relu(np.concatenate(pooled) @ v[-4] + v[-3]) @ v[-2] + v[-1]
+    """(256, 256, 3) to (100,): linear in roots of means, deviations and half Gram matrices of vgg19-lite's maps."""
+    mean, deviation, kernel, bias = (arrays[f"predictor/{i}"].astype(np.float64) for i in range(4))
+    network = features.network("vgg19-lite")
+    maps = features.Extractor(network, network.convolutions)(tf.constant(x[None]))
+    flat = {layer: y.numpy().reshape(-1, y.shape[-1]).astype(np.float64) for layer, y in maps.items()}
+    found = [part for y in flat.values() for part in (y.mean(0), np.sqrt(y.var(0) + 1e-6))]
+    for layer in list(flat)[:5]:
+        gram = flat[layer].T @ flat[layer] / len(flat[layer])
+        found.append([gram[i, j] for i in range(len(gram)) for j in range(i, len(gram))])
+    return (np.sqrt(np.concatenate(found)) - mean) / deviation @ kernel + bias
 
 
 @pytest.mark.parametrize(("height", "width"), [(24, 36), (32, 20)])

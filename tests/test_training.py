@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nst_core import features, images, weights
+from nst_core import features, images, instant, weights
 from nst_core.errors import BadNetwork, BadPicture, BadRecipe, ModelUnavailable
 from nst_core.instant import InstantLite
 from nst_core.training import data, instant_lite, teachers, textures, trainer, vgg19_lite
@@ -49,7 +49,7 @@ def tiny_eyes(names=LAYERS, width=4):
 
 def painter(steps=40, start=None, **settings):
     """A tiny run of instant-lite."""
-    tiny = {"steps": steps, "sizes": (32,), "pixels": 2 * 32 * 32, "predicted": 2, "imitated": (2, 32), **settings}
+    tiny = {"steps": steps, "sizes": (32,), "pixels": 2 * 32 * 32, "solved": 64, "imitated": (2, 32), **settings}
     new = start or instant_lite.random_weights(np.random.default_rng(0))
     pools = instant_lite.Pools(photographs(), some_textures(), (), some_textures(2))
     return instant_lite.Training(instant_lite.Settings(**tiny), pools, tiny_eyes(), FakeMagenta(), new)
@@ -159,8 +159,7 @@ def test_the_trained_functions_are_the_runtimes():
     part = lambda name: [tf.constant(a) for key, a in arrays.items() if key.startswith(name)]  # noqa: E731
     content, style = (images.from_uint8(x)[:64, :96] for x in photographs(2))
     seen, model = images.resize(style, 256, 256), InstantLite(arrays)
-    vector = instant_lite.predict(part("predictor/"), tf.constant(seen[None])).numpy()
-    np.testing.assert_allclose(vector[0], model.predict(seen), atol=2e-4)
+    vector = model.predict(seen)[None]
     painted = instant_lite.transform(part("transformer/"), tf.constant(content[None]), vector).numpy()
     np.testing.assert_allclose(painted[0], model.transform(content, vector[0]), atol=2e-3)
 
@@ -170,24 +169,37 @@ def test_new_weights_have_the_shapes_of_the_embedded_ones():
     assert {k: a.shape for k, a in new.items()} == {k: a.shape for k, a in weights.load("instant-lite").items()}
 
 
-def test_a_grown_predictor_sees_what_the_narrower_one_saw_and_can_learn_more(monkeypatch):
-    wide = instant_lite.random_weights(np.random.default_rng(0))
-    monkeypatch.setattr(instant_lite, "PREDICTOR_WIDTHS", (16, 24, 96, 100, 128))
-    monkeypatch.setattr(instant_lite, "HIDDEN", 256)
-    narrow = instant_lite.random_weights(np.random.default_rng(1))
-    monkeypatch.undo()
-    result = instant_lite.grown(narrow, wide)
-    assert {k: a.shape for k, a in result.items()} == {k: a.shape for k, a in wide.items()}
-    style = images.from_uint8(photographs(1)[0])
-    np.testing.assert_allclose(InstantLite(result).predict(style), InstantLite(narrow).predict(style), atol=1e-4)
-    assert np.abs(result["predictor/16"]).any((0, 1, 3)).all()  # what was added is heard by what was added, hence has gradients
-    with pytest.raises(BadNetwork, match="cannot grow from"):
-        instant_lite.grown(wide, narrow)
+def test_ridge_regression_finds_the_linear_map_that_there_is():
+    rng = np.random.default_rng(0)
+    true = rng.standard_normal((6, 3)).astype(np.float32)
+    draw = lambda n: rng.standard_normal((n, 6)).astype(np.float32) * [1, 2, 3, 4, 5, 6] + 10  # noqa: E731
+    predictor = instant_lite.solved((x, x @ true + [1, 2, 3]) for x in (draw(400), draw(300), draw(500)))
+    np.testing.assert_allclose(predictor[0], 10, atol=0.7)
+    np.testing.assert_allclose(predictor[1], [1, 2, 3, 4, 5, 6], rtol=0.1)
+    unseen = draw(50)
+    found = instant.style_vector([tf.constant(a) for a in predictor], tf.constant(unseen, tf.float32))
+    np.testing.assert_allclose(found, unseen @ true + [1, 2, 3], atol=1.5)
+    assert np.corrcoef(found.numpy().ravel(), (unseen @ true + [1, 2, 3]).ravel())[0, 1] > 0.999
 
 
-@pytest.mark.parametrize(
-    ("odds", "loss"), [((1, 0, 0), "predict/unexplained"), ((0, 1, 0), "imitate/pixel"), ((0, 0, 1), "paint/style")]
-)
+def test_the_solved_predictor_knows_its_teacher():
+    training = painter(solved=2 * instant_lite.SOLVED_BATCH)
+    training.solve()
+    x = np.stack([training.pools.style(256, np.random.default_rng((5, i)), small=True) for i in range(12)])
+    wanted, model = training.magenta.predict(x), InstantLite(training.trainer.averaged())
+    guess = np.stack([model.predict(style) for style in x])
+    assert ((guess - wanted) ** 2).mean() < 0.3 * wanted.var(0).mean()
+
+
+def test_the_statistics_mean_and_deviation_are_never_trained():
+    training = painter(odds=(0, 1))
+    before = training.trainer.averaged()
+    run(training, 3)
+    after = training.trainer.averaged()
+    assert [i for i in range(4) if not np.array_equal(before[f"predictor/{i}"], after[f"predictor/{i}"])] == [2, 3]
+
+
+@pytest.mark.parametrize(("odds", "loss"), [((1, 0), "imitate/pixel"), ((0, 1), "paint/style")])
 def test_each_kind_of_step_lowers_its_loss(odds, loss):
     losses = run(painter(odds=odds, steps=80, peak_rate=2e-3), 60)
     assert {name.split("/")[0] for step in losses for name in step} == {loss.split("/")[0]}
@@ -207,7 +219,7 @@ def test_the_same_seed_resumes_to_the_same_numbers(tmp_path):
 
 
 def test_another_seed_gives_other_numbers():
-    one, other = painter(odds=(0, 0, 1)), painter(odds=(0, 0, 1), seed=1)
+    one, other = painter(odds=(0, 1)), painter(odds=(0, 1), seed=1)
     run(one, 2), run(other, 2)
     assert not np.array_equal(one.trainer.averaged()["transformer/0"], other.trainer.averaged()["transformer/0"])
 

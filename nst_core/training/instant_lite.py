@@ -1,20 +1,22 @@
 """Train `instant-lite`: predictor and transformer. `python -m nst_core.training.instant_lite --help`
 
-Three kinds of steps in turn, drawn by the step's number:
-- predict: the predictor learns the teacher's style vectors, on style pictures, photographs and generated textures;
+First the predictor is solved: it is linear in statistics of what `vgg19-lite` sees, so ridge regression finds it from the
+teacher's style vectors of style pictures, photographs and generated textures, without a step. Then two kinds of steps in
+turn, drawn by the step's number:
 - imitate: the transformer learns the teacher's pictures of vectors and blends of vectors: pixels, maps, Gram matrices;
 - paint: both at once are pulled towards the style itself (relative distance of Gram matrices), the content (maps at
   block4_conv2) and smoothness (total variation), as by Ghiasi et al. (1705.06830), at several sizes; the predictor stays
   near its teacher. A few of them show the photograph itself as its style, so that strength 0 stays near the photograph.
 
-Without a Magenta teacher all steps paint. Weights are written as `nst_core.instant.InstantLite` reads them: the moving
-average, float16, and a manifest beside them.
+Without a Magenta teacher nothing is solved and all steps paint. Weights are written as `nst_core.instant.InstantLite` reads
+them: the moving average, float16, and a manifest beside them.
 """
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,15 +25,15 @@ import tensorflow as tf
 import typer
 
 from nst_core import features, images
-from nst_core.errors import BadNetwork, BadRecipe
+from nst_core.errors import BadRecipe
 from nst_core.features import Extractor, Network
 from nst_core.images import Image
-from nst_core.instant import STYLE_SIDE, InstantLite
+from nst_core.instant import MEASURED, STYLE_SIDE, InstantLite, style_statistics, style_vector
 from nst_core.training import data, teachers, textures, trainer
 from nst_core.training.data import Bytes
 from nst_core.training.trainer import Log, Trainer
 
-PREDICTOR_WIDTHS, HIDDEN, NUMBERS = (16, 32, 96, 128, 192), 384, 100
+NUMBERS = 100  # of a style vector
 WIDTH, BLOCKS = 64, 4
 PAINT_LAYERS = (*teachers.STYLE_LAYERS, "block2_conv2", "block3_conv4")
 IMITATE_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv4", "block4_conv1")
@@ -44,14 +46,15 @@ class Settings:
     steps: int = 10_000
     peak_rate: float = 1e-3
     seed: int = 0
-    odds: tuple[float, float, float] = (0.25, 0.2, 0.55)  # predict, imitate, paint
+    solved: int = 12_000  # style pictures that the predictor is solved from, before the first step
+    predictor_rate: float = 0.01  # times the transformer's: it adds up thousands of numbers, and each moves by the rate
+    odds: tuple[float, float] = (0.1, 0.9)  # imitate, paint
     sizes: tuple[int, ...] = (192, 256, 384)  # of painted pictures
     pixels: int = 4 * 256 * 256  # a painted batch, at most
-    predicted: int = 16  # styles a predict step
     imitated: tuple[int, int] = (4, 192)  # pictures an imitate step, and their size
     content_weight: float = 0.3
     variation_weight: float = 0.1
-    vector_weight: float = 0.1
+    vector_weight: float = 0.05
     own_style: float = 0.06  # share of painted pictures whose style is the photograph itself
     average: float = 0.998
 
@@ -92,11 +95,8 @@ def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
     """New weights (He et al. 2015), by the names and in the shapes that `InstantLite` reads."""
     he = lambda *shape: (rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))).astype(np.float32)  # noqa: E731
     zeros = lambda n: np.zeros(n, np.float32)  # noqa: E731
-    predictor, below = [], 3
-    for width in PREDICTOR_WIDTHS:
-        predictor += [he(3, 3, below, width), zeros(width), he(3, 3, width, width), zeros(width)]
-        below = width
-    predictor += [he(2 * sum(PREDICTOR_WIDTHS), HIDDEN), zeros(HIDDEN), he(HIDDEN, NUMBERS), zeros(NUMBERS)]
+    count = len(style_statistics(_eyes(), tf.zeros([1, 32, 32, 3]))[0])
+    predictor = [zeros(count), np.ones(count, np.float32), he(count, NUMBERS) * 0.1, zeros(NUMBERS)]
     kernels = [he(5, 5, 3, 32), he(3, 3, 32, WIDTH), *(he(3, 3, WIDTH, WIDTH) for _ in range(2 * BLOCKS)), he(3, 3, WIDTH, 32)]
     transformer: list[np.ndarray] = []
     for kernel in kernels:
@@ -107,42 +107,32 @@ def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {f"{part}/{i}": array for part, arrays in parts.items() for i, array in enumerate(arrays)}
 
 
-def grown(arrays: Mapping[str, np.ndarray], new: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Weights of a narrower predictor in the shapes of `new`, with the same results: what is added is not yet listened to.
+RIDGE = 0.01  # of a statistic's variance
 
-    Raises: BadNetwork when they have other layers, or are wider.
+
+def solved(batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+    """The predictor's arrays by ridge regression. batches: statistics (n, k) and vectors (n, 100).
+
+    Sums in float64, batch by batch: all statistics at once would fill the memory.
     """
-    widths = [arrays[f"predictor/{i}"].shape[-1] for i in range(0, 4 * len(PREDICTOR_WIDTHS), 4)]
-    starts = 2 * np.cumsum([0, *PREDICTOR_WIDTHS[:-1]])  # of a stage's means among the pooled; its deviations follow
-    means = [np.arange(width) + start for width, start in zip(widths, starts, strict=True)]
-    pooled = [rows + shift for rows, full in zip(means, PREDICTOR_WIDTHS, strict=True) for shift in (0, full)]
-    joint = f"predictor/{4 * len(PREDICTOR_WIDTHS)}"
-    result = {}
-    for name, wide in new.items():
-        narrow = arrays[name]
-        if narrow.ndim != wide.ndim or any(a > b for a, b in zip(narrow.shape, wide.shape, strict=True)):
-            raise BadNetwork(f"{name} cannot grow from {narrow.shape} to {wide.shape}; start from `embedded` or `random`.")
-        *inputs, outputs = narrow.shape
-        places = [np.arange(count) for count in inputs]
-        if name == joint:
-            places[0] = np.concatenate(pooled)
-        result[name] = wide.copy()
-        result[name][..., :outputs] = 0
-        result[name][np.ix_(*places, np.arange(outputs))] = narrow
-    return result
+    number = 0
+    first, vectors, products, crossed = (np.zeros(()) for _ in range(4))
+    for some_statistics, some_vectors in batches:
+        x, v = some_statistics.astype(np.float64), some_vectors.astype(np.float64)
+        number, first, vectors = number + len(x), first + x.sum(0), vectors + v.sum(0)
+        products, crossed = products + x.T @ x, crossed + x.T @ v
+    mean, bias = first / number, vectors / number
+    covariance = products / number - np.outer(mean, mean)
+    deviation = np.sqrt(np.maximum(np.diag(covariance), 0)) + 1e-3
+    covariance /= np.outer(deviation, deviation)
+    covariance[np.diag_indices_from(covariance)] += RIDGE
+    kernel = np.linalg.solve(covariance, (crossed / number - np.outer(mean, bias)) / deviation[:, None])
+    return [array.astype(np.float32) for array in (mean, deviation, kernel, bias)]
 
 
-def predict(parameters: Sequence[tf.Tensor], x: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
-    """(n, 256, 256, 3) in [0, 1] to (n, 100). Convolutions in `dtype`, the rest in float32."""
-    *convolutions, w1, b1, w2, b2 = parameters
-    x, pooled = tf.cast(x * 2 - 1, dtype), []
-    for i in range(0, len(convolutions), 4):
-        first, bias1, second, bias2 = (tf.cast(v, dtype) for v in convolutions[i : i + 4])
-        x = tf.nn.relu(tf.nn.conv2d(x, first, 2, "SAME") + bias1)
-        x = tf.nn.relu(tf.nn.conv2d(x, second, 1, "SAME") + bias2)
-        mean, variance = tf.nn.moments(tf.cast(x, tf.float32), [1, 2])
-        pooled += [mean, tf.sqrt(variance + 1e-5)]
-    return tf.nn.relu(tf.concat(pooled, -1) @ w1 + b1) @ w2 + b2
+def _eyes() -> Extractor:
+    """What the predictor sees with, as the runtime has it."""
+    return Extractor(features.network("vgg19-lite"), MEASURED)
 
 
 def transform(parameters: Sequence[tf.Tensor], x: tf.Tensor, vectors: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
@@ -186,7 +176,7 @@ Painter = teachers.MobileMagenta | Any  # whatever predicts and transforms as it
 
 @dataclass(slots=True)
 class Training:
-    """A run: `step` makes the next one and names its losses."""
+    """A run: `solve` the predictor, then `step` makes the next step and names its losses."""
 
     settings: Settings
     pools: Pools
@@ -197,6 +187,7 @@ class Training:
     trainer: Trainer = field(init=False)
     _graphs: dict[str, Callable[..., Any]] = field(init=False)
     _extractor: Extractor = field(init=False)
+    _predictors: Extractor = field(init=False, default_factory=_eyes)
 
     def __post_init__(self) -> None:
         if not self.pools.photographs or not (self.pools.styles or self.pools.generated):
@@ -207,37 +198,44 @@ class Training:
         known = set(self.eyes.convolutions)
         layers = [name for name in {*PAINT_LAYERS, *IMITATE_LAYERS, teachers.CONTENT_LAYER} if name in known]
         self._extractor = Extractor(self.eyes, layers, dtype=self.dtype)
-        kinds = {"predict": self._predict_graph, "imitate": self._imitate_graph, "paint": self._paint_graph}
+        kinds = {"imitate": self._imitate_graph, "paint": self._paint_graph}
         self._graphs = {kind: tf.function(graph, reduce_retracing=False) for kind, graph in kinds.items()}
 
     def step(self) -> Losses:
         """The next step: its pictures and its kind follow from the seed and its number."""
         settings, began = self.settings, time.process_time()
         rng = np.random.default_rng((settings.seed, self.trainer.step))
-        kinds = {"predict": self._predict_batch, "imitate": self._imitate_batch, "paint": self._paint_batch}
-        odds = np.array(settings.odds) if self.magenta else np.array([0, 0, 1.0])
-        kind = list(kinds)[rng.choice(3, p=odds / odds.sum())]
+        kinds = {"imitate": self._imitate_batch, "paint": self._paint_batch}
+        odds = np.array(settings.odds) if self.magenta else np.array([0, 1.0])
+        kind = list(kinds)[rng.choice(2, p=odds / odds.sum())]
         rate = trainer.rate(settings.peak_rate, self.trainer.step, settings.steps)
         losses = self._graphs[kind](*map(tf.constant, kinds[kind](rng)), tf.constant(rate, tf.float32))
         self.trainer.step += 1
         self.trainer.seconds += time.process_time() - began
         return {f"{kind}/{name}": float(value) for name, value in losses.items()}
 
+    def solve(self) -> None:
+        """The predictor anew, from its teacher's vectors of `settings.solved` pictures."""
+        if not self.magenta:
+            return
+        began = time.process_time()
+        measure = tf.function(lambda x: style_statistics(self._predictors, x))
+
+        def batches(magenta: Painter) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for start in range(0, self.settings.solved, SOLVED_BATCH):
+                draw = partial(self.pools.style, STYLE_SIDE, np.random.default_rng((self.settings.seed, 2, start)), small=True)
+                x = data.batch(SOLVED_BATCH, draw)
+                yield measure(tf.constant(x)).numpy(), magenta.predict(x)
+
+        for i, array in enumerate(solved(batches(self.magenta))):
+            self.trainer.set(f"predictor/{i}", array)
+        self.trainer.seconds += time.process_time() - began
+
     def _of(self, part: str) -> tuple[list[str], list[tf.Variable]]:
-        names = [name for name in self.trainer.variables if name.startswith(part)]
+        """What steps change: all but the statistics' mean and deviation."""
+        fixed = {"predictor/0", "predictor/1"}
+        names = [name for name in self.trainer.variables if name.startswith(part) and name not in fixed]
         return names, [self.trainer.variables[name] for name in names]
-
-    def _predict_batch(self, rng: np.random.Generator) -> tuple[Image, np.ndarray]:
-        x = data.batch(self.settings.predicted, lambda: self.pools.style(STYLE_SIDE, rng, small=True))
-        assert self.magenta
-        return x, self.magenta.predict(x)
-
-    def _predict_graph(self, x: tf.Tensor, wanted: tf.Tensor, rate: tf.Tensor) -> dict[str, tf.Tensor]:
-        names, variables = self._of("predictor/")
-        with tf.GradientTape() as tape:
-            loss = unexplained(predict(variables, x, self.dtype), wanted)
-        self.trainer.apply(names, tape.gradient(loss, variables), rate)
-        return {"unexplained": loss}
 
     def _imitate_batch(self, rng: np.random.Generator) -> tuple[Image, np.ndarray, Image]:
         """Vectors, four in ten of them blends of two, one in ten beyond the first."""
@@ -280,12 +278,15 @@ class Training:
     def _paint_graph(
         self, contents: tf.Tensor, styles: tf.Tensor, seen: tf.Tensor, vectors: tf.Tensor, rate: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        (names, variables), settings = self._of(""), self.settings
+        settings = self.settings
+        (heard, hearing), (drawn, drawing) = self._of("predictor/"), self._of("transformer/")
         layers = tuple(name for name in PAINT_LAYERS if name in self._extractor.layers)
+        measured = tf.stop_gradient(style_statistics(self._predictors, seen))
+        predictor = [self.trainer.variables[f"predictor/{i}"] for i in range(4)]
         wanted_style, wanted_content = self._extractor(styles), self._extractor(contents)[teachers.CONTENT_LAYER]
         with tf.GradientTape() as tape:
-            guess = predict(self._of("predictor/")[1], seen, self.dtype)
-            y = transform(self._of("transformer/")[1], contents, guess, self.dtype)
+            guess = style_vector(predictor, measured)
+            y = transform(drawing, contents, guess, self.dtype)
             maps = self._extractor(y)
             style = tf.reduce_mean(teachers.style_distance(maps, wanted_style, layers))
             content = tf.reduce_mean(teachers.relative(maps[teachers.CONTENT_LAYER], wanted_content))
@@ -293,7 +294,9 @@ class Training:
             vector = unexplained(guess, vectors) if self.magenta else tf.constant(0.0)
             loss = style + settings.content_weight * content + settings.variation_weight * variation
             loss += settings.vector_weight * vector
-        self.trainer.apply(names, tape.gradient(loss, variables), rate)
+        gradients = tape.gradient(loss, [*hearing, *drawing])
+        self.trainer.apply(heard, gradients[: len(heard)], rate * settings.predictor_rate)
+        self.trainer.apply(drawn, gradients[len(heard) :], rate)
         return {"style": style, "content": content, "variation": variation, "vector": vector}
 
 
@@ -302,7 +305,8 @@ def unexplained(guess: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean((guess - wanted) ** 2) / VARIANCE
 
 
-VARIANCE = 0.7  # of mobile Magenta's vectors over styles, photographs and generated textures
+SOLVED_BATCH = 64
+VARIANCE = 0.15  # of mobile Magenta's vectors about their mean, over styles, photographs and generated textures
 
 
 # --- evaluation -------------------------------------------------------------------------------------------------------
@@ -340,7 +344,8 @@ def main(
     rate: Annotated[float, typer.Option(help="The learning rate at its highest.")] = DEFAULTS.peak_rate,
     content_weight: Annotated[float, typer.Option(help="Of the content; the style's is 1.")] = DEFAULTS.content_weight,
     variation_weight: Annotated[float, typer.Option(help="Of the total variation.")] = DEFAULTS.variation_weight,
-    odds: Annotated[str, typer.Option(help="Shares of the steps that predict, imitate and paint.")] = "0.25,0.2,0.55",
+    solve: Annotated[int, typer.Option(help="How many styles to solve the predictor from; 0 keeps it.")] = DEFAULTS.solved,
+    odds: Annotated[str, typer.Option(help="Shares of the steps that imitate and that paint.")] = "0.1,0.9",
     seed: Annotated[int, typer.Option(help="Of weights and pictures.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint beside OUT.")] = False,
     checkpoint_every: Annotated[int, typer.Option(help="Steps.")] = 200,
@@ -353,17 +358,19 @@ def main(
     """Train instant-lite."""
     trainer.use_threads(threads)
     new = lambda: random_weights(np.random.default_rng(seed))  # noqa: E731
-    settings = Settings(steps, rate, seed, _shares(odds), content_weight=content_weight, variation_weight=variation_weight)
+    settings = Settings(
+        steps, rate, seed, solve, odds=_shares(odds), content_weight=content_weight, variation_weight=variation_weight
+    )
     painted = data.load(photographs, 352)
     pools = Pools(painted, data.load(styles, 512), data.load(small_styles or [], 128), generated(textures_, painted, seed))
     network = teachers.eyes(eyes)
     teacher = teachers.MobileMagenta(magenta, threads) if magenta else None
-    training = Training(
-        settings, pools, network, teacher, trainer.starting(start, "instant-lite", new, grown), features.fast_type()
-    )
+    training = Training(settings, pools, network, teacher, trainer.starting(start, "instant-lite", new), features.fast_type())
     state, pairs = out.with_suffix(".state.npz"), []
     if resume:
         training.trainer.restore(state)
+    elif solve:
+        training.solve()
     if held_out_contents and held_out_styles:
         pairs = held_out(data.load([held_out_contents], 640), data.load([held_out_styles], 640), 8, 384)
     about = {
@@ -389,11 +396,7 @@ def run(
 ) -> None:
     """To the last step, with checkpoints, evaluations, and the best weights so far beside the last."""
     one, best_file = training.trainer, out.with_suffix(".best.npz")
-    best = (
-        sum(json.loads(best_file.with_suffix(".json").read_text())["result"].values())
-        if one.step and best_file.exists()
-        else np.inf
-    )
+    best = _merit_of(best_file) if one.step else np.inf
     while one.step < training.settings.steps:
         log.add(one.step + 1, training.step())
         last = one.step == training.settings.steps
@@ -420,13 +423,13 @@ def _merit_of(weights_file: Path) -> float:
     return _merit(json.loads(manifest.read_text())["result"]) if manifest.is_file() else np.inf
 
 
-def _shares(text: str) -> tuple[float, float, float]:
+def _shares(text: str) -> tuple[float, float]:
     """Raises: BadRecipe."""
     try:
-        predict, imitate, paint = (float(share) for share in text.split(","))
+        imitate, paint = (float(share) for share in text.split(","))
     except ValueError:
-        raise BadRecipe(f"--odds takes three numbers such as 0.25,0.2,0.55, not {text!r}.") from None
-    return predict, imitate, paint
+        raise BadRecipe(f"--odds takes two numbers such as 0.1,0.9, not {text!r}.") from None
+    return imitate, paint
 
 
 def generated(count: int, photographs: Sequence[Bytes], seed: int) -> list[Bytes]:

@@ -1,7 +1,8 @@
 """How the ready texture networks were made: `python -m nst_core.training.texture_networks PHOTOGRAPHS [NAME…] | --samples`.
 
 PHOTOGRAPHS: a folder. NAME: of `READY`, or `_photograph`, the network that every other begins as; without one, those that are
-not there yet. Each takes 10 to 20 minutes on two cores; a killed run goes on where it was when it is started again.
+not there yet. Each takes 4 to 10 minutes on two cores; a killed run goes on where it was when it is started again, but for
+`_photograph`, which begins anew.
 --samples: what each makes of our own photographs, as a sheet beside the files, and their logs as a table for MODELS.md.
 """
 
@@ -25,7 +26,7 @@ READY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "birch-wood": ("birch-wood", {"style_weight": 2}),
     "cubist-guitar": ("cubist-guitar", {"style_weight": 2}),
     "molten-embers-texture": ("molten-embers", {"purpose": "synthesize", "learning_rate": 0.008}),
-    "starlit-oils": ("starlit-oils", {}),
+    "starlit-oils": ("starlit-oils", {"steps": 3000}),
     "woodcut-waves": ("woodcut-waves", {}),
 }
 STEPS = {"stylize": 4000, "synthesize": 1000}
@@ -46,7 +47,7 @@ def make(name: str, photographs: Path) -> None:
 
 def _start(photographs: Path) -> bytes:
     """A network that paints the photograph as it is."""
-    recipe = recipes.training(steps=START_STEPS, learning_rate=START_RATE, crop=256)
+    recipe = recipes.training(steps=START_STEPS, learning_rate=START_RATE, crop=256, start="random")
     shown = images.fit(texture_networks.first_photograph(), commands.SHOWN_SIDE)
     *_, last = Training(Likeness(), recipe, texture_networks.photographs_in(photographs), shown)
     assert isinstance(last, Trained)
@@ -89,7 +90,9 @@ def main() -> None:
     if sys.argv[1:] == ["--samples"]:
         write_samples()
         return
-    folder, *names = sys.argv[1:]
+    folder, *names = sys.argv[1:] or [""]
+    if not Path(folder).is_dir() or not {*names} <= {*READY, "_photograph"}:
+        sys.exit(f"Name a folder of photographs, then any of {', '.join(READY)}, _photograph.")
     there = {file.stem.replace("_", "-") for file in FOLDER.glob("[a-z]*.npz")}
     for name in names or [name for name in READY if name not in there]:
         make(name, Path(folder))

@@ -45,6 +45,11 @@ class Trainer:
             variable.assign_sub(rate * mean / (tf.sqrt(square) + 1e-8))
             average.assign(self._decay * average + (1 - self._decay) * variable)
 
+    def set(self, name: str, value: np.ndarray) -> None:
+        """A variable and its average, whatever they were."""
+        self.variables[name].assign(value)
+        self._average[name].assign(value)
+
     def averaged(self) -> dict[str, np.ndarray]:
         return {name: variable.numpy() for name, variable in self._average.items()}
 
@@ -73,29 +78,17 @@ def rate(peak: float, step: int, steps: int) -> float:
     return float(peak * min(1.0, (step + 1) / WARM_UP) * falling)
 
 
-Arrays = Mapping[str, np.ndarray]
-
-
-def starting(
-    name: str,
-    model: str,
-    new: Callable[[], dict[str, np.ndarray]],
-    grown: Callable[[Arrays, Arrays], dict[str, np.ndarray]] | None = None,
-) -> dict[str, np.ndarray]:
+def starting(name: str, model: str, new: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Weights to start from: `embedded` those of the model, `random` new ones, else a file of ours, float32.
 
-    grown(narrower, new): what is made of weights that have other shapes than new ones.
     Raises: ModelUnavailable, BadNetwork.
     """
-    fresh = new()
     if name == "random":
-        return fresh
+        return new()
     arrays = weights.load(model) if name == "embedded" else read_arrays(Path(name))
-    if {key: a.shape for key, a in arrays.items()} == {key: a.shape for key, a in fresh.items()}:
-        return arrays
-    if set(arrays) != set(fresh) or grown is None:
+    if {key: a.shape for key, a in arrays.items()} != {key: a.shape for key, a in new().items()}:
         raise BadNetwork(f"{name} holds no weights of {model}; start from `embedded` or `random`.")
-    return grown(arrays, fresh)
+    return arrays
 
 
 def read_arrays(file: Path) -> dict[str, np.ndarray]:
