@@ -151,8 +151,8 @@ def style_vector(predictor: Sequence[tf.Tensor], statistics: tf.Tensor) -> tf.Te
 class InstantLite(VectorStylizer):
     """Ours, embedded: 0.45 M parameters of transformer, 0.5 M of predictor, a style vector of 100 numbers.
 
-    The predictor is a linear map of what `vgg19-lite` sees: to a good tenth, a style vector is linear in the roots of means,
-    deviations and Gram matrices. Trained to imitate the published mobile Magenta (`nst_core/models/MODELS.md`).
+    The predictor is a linear map of what `vgg19-lite` sees: nine tenths of what style vectors differ by are linear in the roots
+    of means, deviations and Gram matrices. Trained to imitate the published mobile Magenta (`nst_core/models/MODELS.md`).
     """
 
     name = "instant-lite"

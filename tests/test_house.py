@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "features": {"weights", "errors", "images", "memory", "recipes"},
     "losses": {"errors", "images", "recipes"},
     "regions": {"colors", "errors", "images", "masks", "recipes", "stylizer"},
-    "instant": {"errors", "images", "masks", "recipes", "regions", "stylizer", "weights"},
+    "instant": {"errors", "features", "images", "masks", "recipes", "regions", "stylizer", "weights"},
     "optimize": {
         "errors",
         "features",
