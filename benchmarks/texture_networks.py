@@ -178,7 +178,8 @@ def main() -> None:
         "# Texture networks",
         "",
         "`python -m benchmarks.texture_networks`, on the machine's own cores; the judge is in `benchmarks/judge.py`. Smaller "
-        "is better; in the first two tables the photograph's own style distance is 1. The contact sheet lies beside this file after a run.",
+        "is better; in the first two tables the photograph's own style distance is 1. The contact sheet lies beside this file "
+        "after a run.",
     )
     if "ready" in arguments.only:
         report_ready(report, size, count)
