@@ -100,6 +100,7 @@ def stroke(page: Page, *points: tuple[float, float]) -> None:
     """Draw on the canvas of the Masks page with the mouse; points are (x, y) in fractions of it."""
     canvas = page.locator(".st-key-masks-canvas canvas.upper-canvas")
     settled(page)
+    expect(canvas).to_have_count(1)  # the browser keeps the one before beside it until a script ends
     canvas.evaluate("canvas => canvas.scrollIntoView({block: 'center'})")  # not under the page's header
     box = canvas.bounding_box()
     assert box
