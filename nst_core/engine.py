@@ -290,7 +290,7 @@ class Engine:
             self._connected.result(timeout)
             assert self._warm is not None
             self._warm.result(timeout)
-        except Exception as error:  # whatever Dask met on the way, it is this to the person
+        except Exception as error:  # Dask raises here what the worker raised there, of any type
             raise Failure(f"The engine did not start within {timeout:.0f} seconds: {error or type(error).__name__}.") from error
 
     def stylize(self, content: Image, styles: Sequence[Style], recipe: AnyRecipe, *, initial: Image | None = None) -> Job:

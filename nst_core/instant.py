@@ -117,8 +117,16 @@ def with_weight(styles: Sequence[Style]) -> list[Style]:
     return active
 
 
+# --- instant-lite ---------------------------------------------------------------------------------------------------
+
+
 MEASURED = LAYERS["vgg19-lite"]
 GRAMS = MEASURED[:5]  # block1_conv1 … block3_conv1: beyond them there would be more numbers than pictures to learn from
+
+
+def predictors_eyes() -> Extractor:
+    """What the predictor looks through."""
+    return Extractor(features.network("vgg19-lite"), MEASURED)
 
 
 def style_statistics(eyes: Extractor, pictures: tf.Tensor) -> tf.Tensor:
@@ -145,9 +153,6 @@ def style_vector(predictor: Sequence[tf.Tensor], statistics: tf.Tensor) -> tf.Te
     return ((statistics - mean) / deviation) @ kernel + bias
 
 
-# --- instant-lite ---------------------------------------------------------------------------------------------------
-
-
 class InstantLite(VectorStylizer):
     """Ours, embedded: 0.45 M parameters of transformer, 0.5 M of predictor, a style vector of 100 numbers.
 
@@ -162,7 +167,7 @@ class InstantLite(VectorStylizer):
         arrays = arrays or weights.load("instant-lite")
         count = lambda part: sum(key.startswith(part) for key in arrays)  # noqa: E731
         self._predictor = [tf.constant(arrays[f"predictor/{i}"]) for i in range(count("predictor/"))]
-        self._eyes = Extractor(features.network("vgg19-lite"), MEASURED)
+        self._eyes = predictors_eyes()
         *layers, out_kernel, out_bias = (arrays[f"transformer/{i}"] for i in range(count("transformer/")))
         layers[-3] = upsampling_kernel(layers[-3])
         self._layers = [tuple(map(tf.constant, layers[i : i + 3])) for i in range(0, len(layers), 3)]

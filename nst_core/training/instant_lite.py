@@ -28,7 +28,7 @@ from nst_core import features, images
 from nst_core.errors import BadRecipe
 from nst_core.features import Extractor, Network
 from nst_core.images import Image
-from nst_core.instant import MEASURED, STYLE_SIDE, InstantLite, style_statistics, style_vector
+from nst_core.instant import STYLE_SIDE, InstantLite, predictors_eyes, style_statistics, style_vector
 from nst_core.training import data, teachers, textures, trainer
 from nst_core.training.data import Bytes
 from nst_core.training.trainer import Log, Trainer
@@ -95,7 +95,7 @@ def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
     """New weights (He et al. 2015), by the names and in the shapes that `InstantLite` reads."""
     he = lambda *shape: (rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))).astype(np.float32)  # noqa: E731
     zeros = lambda n: np.zeros(n, np.float32)  # noqa: E731
-    count = len(style_statistics(_eyes(), tf.zeros([1, 32, 32, 3]))[0])
+    count = len(style_statistics(predictors_eyes(), tf.zeros([1, 32, 32, 3]))[0])
     predictor = [zeros(count), np.ones(count, np.float32), he(count, NUMBERS) * 0.1, zeros(NUMBERS)]
     kernels = [he(5, 5, 3, 32), he(3, 3, 32, WIDTH), *(he(3, 3, WIDTH, WIDTH) for _ in range(2 * BLOCKS)), he(3, 3, WIDTH, 32)]
     transformer: list[np.ndarray] = []
@@ -128,11 +128,6 @@ def solved(batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]
     covariance[np.diag_indices_from(covariance)] += RIDGE
     kernel = np.linalg.solve(covariance, (crossed / number - np.outer(mean, bias)) / deviation[:, None])
     return [array.astype(np.float32) for array in (mean, deviation, kernel, bias)]
-
-
-def _eyes() -> Extractor:
-    """What the predictor sees with, as the runtime has it."""
-    return Extractor(features.network("vgg19-lite"), MEASURED)
 
 
 def transform(parameters: Sequence[tf.Tensor], x: tf.Tensor, vectors: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
@@ -187,7 +182,7 @@ class Training:
     trainer: Trainer = field(init=False)
     _graphs: dict[str, Callable[..., Any]] = field(init=False)
     _extractor: Extractor = field(init=False)
-    _predictors: Extractor = field(init=False, default_factory=_eyes)
+    _predictors: Extractor = field(init=False, default_factory=predictors_eyes)
 
     def __post_init__(self) -> None:
         if not self.pools.photographs or not (self.pools.styles or self.pools.generated):

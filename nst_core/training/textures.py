@@ -241,7 +241,7 @@ def dots(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
     grid = np.moveaxis(np.mgrid[0 : side : 2.2 * radius, 0 : side : 2.2 * radius], 0, -1).reshape(-1, 2)
     count = int(min(12_000, 1.2 * (side / radius) ** 2))
     places = grid if rows else rng.random((count, 2)) * side
-    turned = (places - side / 2) @ _turn(rng.uniform(0, np.pi)) * 1.42 + side / 2 if rows else places
+    turned = (places - side / 2) @ _turn(rng.uniform(0, np.pi)) * 2**0.5 + side / 2 if rows else places
     for y, x in turned[((turned >= 0) & (turned < side)).all(-1)]:
         wanted = source[int(y), int(x)] + rng.normal(0, 0.12, 3)
         color = palette[np.argmin(((palette - wanted) ** 2).sum(-1))]
@@ -286,11 +286,10 @@ def repeats(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
     """A small motif, mirrored and laid as tiles: stepped like a weave, or drawn."""
     palette, tile = _palette(rng, photograph, int(rng.integers(2, 7))), int(2 ** rng.uniform(4.5, 7.3))
     if rng.random() < 0.5:
-        cells = int(rng.integers(4, 14))
-        y, x = np.mgrid[:cells, :cells]
-        steps = (x * rng.integers(1, 3) + y * rng.integers(1, 3)) // int(rng.integers(1, 4)) + rng.integers(
-            2, size=(cells, cells)
-        )
+        across = int(rng.integers(4, 14))
+        y, x = np.mgrid[:across, :across]
+        steps = (x * rng.integers(1, 3) + y * rng.integers(1, 3)) // int(rng.integers(1, 4))
+        steps += rng.integers(2, size=steps.shape)
         motif = Pillow.fromarray(images.to_uint8(palette[steps % len(palette)])).resize((tile, tile), Pillow.Resampling.NEAREST)
     else:
         motif, draw = _canvas(palette[0], tile)
