@@ -92,7 +92,7 @@ def _mobile(shared: Path, hub: Path) -> Contender:
 
 
 def _hub(shared: Path, hub: Path) -> Contender:
-    from nst_core.instant import Magenta
+    from nst_core.instant.magenta import Magenta
 
     return Magenta(hub)
 

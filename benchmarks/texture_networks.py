@@ -28,7 +28,7 @@ from nst_core.generators import Trained
 from nst_core.images import Image
 from nst_core.recipes import PRESETS
 from nst_core.stylizer import Style
-from nst_core.texture_networks import Painter
+from nst_core.texture_painter import Painter
 
 OUT = Path(__file__).parent / "out"
 STYLES = Path(__file__).parents[1] / "assets" / "styles"

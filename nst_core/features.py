@@ -14,19 +14,17 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import tensorflow as tf
 
-from nst_core import memory, weights
+from nst_core import eyes, memory, weights
+from nst_core.eyes import Convolution
+from nst_core.lean import tf
 from nst_core.recipes import LAYERS
 
 Maps = dict[str, tf.Tensor]
-Convolution = tuple[np.ndarray, np.ndarray]  # kernel (3, 3, in, out), bias (out,)
 Pooling = Literal["max", "average"]
 Reading = tuple[str, Callable[[tf.Tensor], tf.Tensor]]  # a layer, and what to make of its map
 
 _CAFFE_MEANS = np.array([103.939, 116.779, 123.68], np.float32)  # of ImageNet, blue, green, red, in 0…255
-_IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # the same, red first, in [0, 1]
-_IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,10 +141,7 @@ def vgg(name: Literal["vgg19", "vgg16"], *, seed: int | None = None) -> Network:
 
 def vgg19_lite() -> Network:
     """Ours: eleven layers that predict VGG-19's (`nst_core/models/MODELS.md`), a mean activation of one everywhere."""
-    arrays = weights.load("vgg19-lite")
-    keys = {layer: f"conv{layer[5]}{layer[-1]}" for layer in LAYERS["vgg19-lite"]}  # block1_conv2: conv12
-    convolutions = {layer: (arrays[f"{key}.weight"], arrays[f"{key}.bias"]) for layer, key in keys.items()}
-    return Network(convolutions, lambda rgb: (rgb - _IMAGENET_MEAN) / _IMAGENET_STD, "REFLECT")
+    return Network(eyes.convolutions(), lambda rgb: (rgb - eyes.MEAN) / eyes.DEVIATION, "REFLECT")
 
 
 class Lazy(Mapping[str, Convolution]):

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
-import tensorflow as tf
+
+from nst_core.lean import tf
 
 # Added to the diagonal of a covariance. Lite's channels have a mean of one, VGG's of tens: small to both, and the gradient
 # of a flat picture's distance stays finite.

@@ -2,13 +2,13 @@
 
 Style distance, by layer: ‖G_x − G_s‖_F / ‖G_s‖_F, Gram matrices averaged over positions. Content distance: ‖F_x − F_c‖ / ‖F_c‖
 at block4_conv2. Both on vgg19-lite, whatever network the run used. SSIM: Wang et al. 2004, of the luminance. Each alone can
-be gamed, so show them together. Importing this file brings no TensorFlow; `assess` does.
+be gamed, so show them together.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -17,10 +17,6 @@ from nst_core.images import Image
 from nst_core.recipes import CONTENT_LAYERS, FIRST_LAYERS
 from nst_core.stylizer import Style
 
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-NETWORK = "vgg19-lite"
 SIDE = 512  # pixels: larger pictures are compared at this size
 
 
@@ -50,15 +46,15 @@ def assess(result: Image, content: Image, styles: Sequence[Style]) -> Quality:
 
     result: (h, w, 3), resized to the content's shape if it has another. styles: one weight above 0 at least.
     """
-    from nst_core import features
+    from nst_core import instant  # pages import this file, and ONNX Runtime is for workers
 
+    eyes = instant.eyes()
     side = min(SIDE, max(content.shape[:2]))
     content = images.fit(content, side)
     result = images.resize(result, *content.shape[:2])
-    extract = features.Extractor(features.network(NETWORK), (*FIRST_LAYERS, *CONTENT_LAYERS))
-    targets = [(_look(extract, images.fit(style.image, side))[0], style.weight) for style in styles if style.weight]
-    content_grams, content_maps = _look(extract, content)
-    result_grams, result_maps = _look(extract, result)
+    targets = [(_look(eyes, images.fit(style.image, side))[0], style.weight) for style in styles if style.weight]
+    content_grams, content_maps = _look(eyes, content)
+    result_grams, result_maps = _look(eyes, result)
     return Quality(
         Measures(
             _style_distances(result_grams, targets),
@@ -72,17 +68,22 @@ def assess(result: Image, content: Image, styles: Sequence[Style]) -> Quality:
 Arrays = Mapping[str, np.ndarray]
 
 
-def _look(extract: Callable[[np.ndarray], Mapping[str, "tf.Tensor"]], picture: Image) -> tuple[Arrays, Arrays]:
+class Eyes(Protocol):
+    """What makes maps of a picture: vgg19-lite."""
+
+    def maps(self, picture: Image, layers: Sequence[str]) -> Arrays: ...
+
+
+def _look(eyes: Eyes, picture: Image) -> tuple[Arrays, Arrays]:
     """(Gram matrices of the style layers, maps of the content layers)."""
-    maps = extract(picture[None])
-    return {layer: _gram(maps[layer]) for layer in FIRST_LAYERS}, {layer: maps[layer].numpy() for layer in CONTENT_LAYERS}
+    maps = eyes.maps(picture, (*FIRST_LAYERS, *CONTENT_LAYERS))
+    return {layer: _gram(maps[layer]) for layer in FIRST_LAYERS}, {layer: maps[layer] for layer in CONTENT_LAYERS}
 
 
-def _gram(F: "tf.Tensor") -> np.ndarray:
-    """The mean over positions, so that pictures of different shapes compare."""
-    from nst_core import losses
-
-    return losses.gram_matrix(F).numpy() / (F.shape[1] * F.shape[2])
+def _gram(F: np.ndarray) -> np.ndarray:
+    """(h, w, c) -> (c, c): the mean over positions, so that pictures of different shapes compare."""
+    flat = F.reshape(-1, F.shape[-1])
+    return flat.T @ flat / len(flat)
 
 
 def _style_distances(grams: Arrays, targets: Sequence[tuple[Arrays, float]]) -> dict[str, float]:

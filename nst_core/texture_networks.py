@@ -1,34 +1,31 @@
-"""Texture networks: one small network a style, trained here, then one pass a picture.
+"""Texture networks: one small network a style, trained here; `texture_painter.py` paints with what came of it.
 
 Ulyanov et al. 2016, 1603.03417, and 1607.08022 for instance normalisation; perceptual loss as there. A `Generator` is the
-plan of `generators.py` as tensors; a `Training` an iterator of Steps; `stylize` and `synthesize` use what came of it.
-TensorFlow lives here; only workers and the command line import this file.
+plan of `generators.py` as tensors; a `Training` an iterator of Steps. TensorFlow lives here; only workers and the command line
+import this file.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image as Pillow
 
-from nst_core import colors, features, generators, images, losses, weights
-from nst_core.errors import BadPicture, BadRecipe, Diverged
+from nst_core import features, generators, images, losses, weights
+from nst_core.errors import BadPicture, Diverged
 from nst_core.features import Extractor, Network, Reading
-from nst_core.generators import LOG, MAX_LOG, NOISE, Convolution, Plan, TextureNetwork, Trained
+from nst_core.generators import LOG, MAX_LOG, Convolution, Plan, TextureNetwork, Trained
 from nst_core.images import Image
-from nst_core.recipes import TextureNetworkRecipe, TrainingRecipe
+from nst_core.lean import tf
+from nst_core.recipes import TrainingRecipe
 from nst_core.stylizer import Step
+from nst_core.texture_painter import EPSILON, LIMIT, draw_noise
 
 Values = Mapping[str, tf.Tensor]
 State = dict[str, np.ndarray]
 
-EPSILON = 1e-5  # of the normalisations
-AMPLITUDE = 0.3  # of the noise, beside a picture in [−1, 1]
-LIMIT = 2.5  # deviations of what comes from a coarser scale
 MOMENTUM = 0.95  # of batch normalisation's running statistics
 PHOTOGRAPHS = Path(__file__).parent.parent / "assets" / "photographs"
 MAX_PHOTOGRAPHS, PHOTOGRAPH_SIDE = 1000, 640  # read from a folder, and their longer side: 0.8 GB at most
@@ -154,12 +151,6 @@ def wrap(x: tf.Tensor) -> tf.Tensor:
     return tf.concat([tall[:, :, -1:], tall, tall[:, :, :1]], 2)
 
 
-def draw_noise(plan: Plan, rng: np.random.Generator, n: int, height: int, width: int) -> list[np.ndarray]:
-    """Uniform around 0, one array a stage, coarsest first: (n, h / ratio, w / ratio, 3)."""
-    sides = [(height // stage.ratio, width // stage.ratio) for stage in plan.stages]
-    return [(rng.random((n, h, w, NOISE), np.float32) * 2 - 1) * AMPLITUDE for h, w in sides]
-
-
 def first_values(plan: Plan, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Where a training begins: kernels as He et al. 2015, scales and variances one, the rest zero."""
     values = {}
@@ -169,100 +160,6 @@ def first_values(plan: Plan, rng: np.random.Generator) -> dict[str, np.ndarray]:
         else:
             values[name] = np.full(shape, float(name.endswith(("/scale", "/variance"))), np.float32)
     return values
-
-
-# --- use --------------------------------------------------------------------------------------------------------------
-
-
-class Painter:
-    """A network ready for use; traced once, for all sizes."""
-
-    def __init__(self, network: TextureNetwork) -> None:
-        self.plan = network.plan
-        generator = Generator(self.plan)
-        values = {name: tf.constant(array) for name, array in network.arrays.items()}
-        pictures = tf.TensorSpec([1, None, None, 3])
-        signature = [[pictures] * (len(self.plan.stages) + self.plan.picture)]
-
-        def generate(inputs: list[tf.Tensor]) -> tf.Tensor:
-            *picture, noises = (*inputs[: self.plan.picture], inputs[self.plan.picture :])
-            return generator(values, picture[0] if picture else None, noises)
-
-        self._generate = tf.function(generate, input_signature=signature, autograph=False)
-
-    def stylize(self, content: Image, seed: int = 0) -> Image:
-        """(h, w, 3) to a picture of the same shape.
-
-        Raises: BadRecipe when the network makes textures.
-        """
-        if not self.plan.picture:
-            raise BadRecipe("This network makes textures from nothing; choose one for photographs.")
-        h, w, _ = content.shape
-        below, right = -h % self.plan.multiple, -w % self.plan.multiple
-        padded = np.pad(content, ((0, below), (0, right), (0, 0)), "symmetric")
-        return self._paint(padded, seed)[:h, :w]
-
-    def synthesize(self, height: int, width: int, seed: int = 0) -> Image:
-        """A texture of that size, (h, w, 3); laid side by side, its copies show no seams.
-
-        Raises: BadRecipe when the network paints photographs.
-        """
-        if self.plan.picture:
-            raise BadRecipe("This network paints photographs; choose one for textures.")
-        multiple = self.plan.multiple
-        grey = np.empty((height + -height % multiple, width + -width % multiple, 3), np.float32)
-        return resize_tile(self._paint(grey, seed), height, width)
-
-    def _paint(self, picture: Image, seed: int) -> Image:
-        noises = draw_noise(self.plan, np.random.default_rng(seed), 1, *picture.shape[:2])
-        return self._generate([picture[None], *noises] if self.plan.picture else noises)[0].numpy()
-
-
-def resize_tile(tile: Image, height: int, width: int) -> Image:
-    """To a size that is no multiple of the coarsest pixel: shrunk by a few pixels, seamless still."""
-    h, w, _ = tile.shape
-    if (h, w) == (height, width):
-        return tile
-    border = 8  # wider than the filter
-    wide = np.pad(tile, ((border, border), (border, border), (0, 0)), "wrap")
-    box = (border, border, border + w, border + h)
-    planes = [
-        Pillow.fromarray(np.ascontiguousarray(wide[..., channel])).resize((width, height), Pillow.Resampling.LANCZOS, box)
-        for channel in range(3)
-    ]
-    return np.clip(np.stack([np.asarray(plane) for plane in planes], -1), 0, 1)
-
-
-_lock = threading.Lock()
-_painters: dict[bytes, Painter] = {}
-REMEMBERED = 12  # painters a process
-
-
-def painter(data: bytes) -> Painter:
-    """Of a network's file, read once a process.
-
-    Raises: BadNetwork.
-    """
-    with _lock:
-        if data not in _painters:
-            while len(_painters) >= REMEMBERED:
-                _painters.pop(next(iter(_painters)))
-            _painters[data] = Painter(generators.read(data))
-        return _painters[data]
-
-
-def paint(data: bytes, content: Image | None, recipe: TextureNetworkRecipe) -> Iterator[Step]:
-    """One Step: the content painted by the network in the file, or, without a content, a texture.
-
-    Raises: BadNetwork, BadRecipe.
-    """
-    start = time.perf_counter()
-    network = painter(data)
-    if content is not None:
-        image = colors.finish(network.stylize(content, recipe.seed), content, recipe.color)
-    else:
-        image = network.synthesize(*(recipe.shape or (recipe.size, recipe.size)), recipe.seed)
-    yield Step(1, 1, {}, image, time.perf_counter() - start)
 
 
 def train(

@@ -26,6 +26,7 @@ import platformdirs
 from nst_core.errors import DownloadFailed, ModelUnavailable
 
 EMBEDDED = Path(__file__).parent / "models"
+LITE = EMBEDDED / "lite.onnx"  # `instant-lite` and the eyes of its predictor, as ONNX Runtime reads them: `training/export.py`
 MAGENTA_HANDLE = "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2"
 MAGENTA_ON_KAGGLE = "google/arbitrary-image-stylization-v1/tensorFlow1/256"
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"

@@ -5,9 +5,10 @@ import pytest
 import tensorflow as tf
 from numpy.lib.stride_tricks import sliding_window_view
 
-from nst_core import features, images, instant, masks, weights
+from nst_core import eyes, features, images, instant, masks, weights
 from nst_core.errors import BadMask, BadRecipe, ModelUnavailable
-from nst_core.instant import InstantLite, Magenta
+from nst_core.instant import InstantLite, graph, network, vectors
+from nst_core.instant.magenta import Magenta
 from nst_core.recipes import Color, InstantRecipe
 from nst_core.stylizer import Style
 
@@ -238,34 +239,61 @@ def test_predictor_is_the_trained_architecture(lite):
     assert lite.predict(style) == pytest.approx(expected, abs=1e-4 * np.abs(expected).max())
 
 
-def test_upsampling_kernel_is_nearest_times_two_then_convolution():
-    random = np.random.default_rng(10)
-    x, kernel = random.normal(size=(5, 7, 4)), random.normal(size=(3, 3, 4, 6)).astype(np.float32)
-    expected = reflected(x.repeat(2, 0).repeat(2, 1), kernel)  # (10, 14, 6)
-    small = tf.constant(x[None], tf.float32)
-    phases = instant.convolve(small, tf.constant(instant.upsampling_kernel(kernel)), mode="SYMMETRIC")
-    assert tf.nn.depth_to_space(phases, 2)[0].numpy() == pytest.approx(expected, abs=1e-4)
+# --- the exported model against the network that is trained -----------------------------------------------------------
 
 
-def test_upsampling_kernel_by_hand():
-    """One channel, kernel 1…9. The upper left phase sees the small map's row above once and its own row twice."""
-    kernel = np.arange(1, 10, dtype=np.float32).reshape(3, 3, 1, 1)  # rows 1 2 3, 4 5 6, 7 8 9
-    phases = instant.upsampling_kernel(kernel)[:, :, 0]  # (3, 3, 4)
-    assert phases[..., 0].tolist() == [[1, 5, 0], [11, 28, 0], [0, 0, 0]]  # 2+3, 4+7, 5+6+8+9
-    assert phases[..., 3].tolist() == [[0, 0, 0], [0, 12, 9], [0, 15, 9]]  # 1+2+4+5, 3+6, 7+8, 9
-    assert phases.sum((0, 1)).tolist() == [45] * 4
+def tensors(part):
+    return [tf.constant(a) for key, a in weights.load("instant-lite").items() if key.startswith(part)]
+
+
+def test_the_file_is_made_of_the_embedded_arrays_and_small_enough_for_a_browser():
+    made = graph.lite(weights.load("instant-lite"), eyes.convolutions())
+    assert weights.LITE.read_bytes() == made, "run python -m nst_core.training.export"
+    assert len(made) <= 4e6
+
+
+def test_the_exported_predictor_is_the_trained_one(lite):
+    style = picture(9, 256, 256)
+    expected = network.style_vector(tensors("predictor/"), network.style_statistics(network.predictors_eyes(), style[None]))
+    assert np.abs(lite.predict(style) - expected[0]).max() < 1e-4
+
+
+def test_the_exported_transformer_is_the_trained_one(lite):
+    content, vector = picture(8, 96, 128), lite.vector(A)
+    expected = network.transform(tensors("transformer/"), tf.constant(content[None]), vector[None])
+    assert np.abs(lite.transform(content, vector) - expected[0]).max() < 1e-5
+
+
+def test_the_exported_transformer_by_region_is_the_trained_one(lite):
+    content = picture(8, 96, 128)
+    shares = np.random.default_rng(0).random((3, 96, 128), np.float32)
+    shares[1, :, :60] = 0
+    shares /= shares.sum(0)
+    own = np.stack([lite.vector(A), lite.vector(B), lite.vector(content)])
+    by_pixel = np.moveaxis(shares, 0, -1)[None]
+    expected = network.transform_by_region(tensors("transformer/"), tf.constant(content[None]), own, by_pixel)
+    found = lite.paint(content, [A, B, content], shares, 1.0)
+    assert np.abs(found - expected[0]).max() < 1e-5
+
+
+def test_the_exported_eyes_see_what_tensorflows_see(lite):
+    content, layers = picture(8, 64, 96), network.MEASURED
+    expected = network.predictors_eyes()(content[None])
+    found = lite.maps(content, layers)
+    for layer in layers:
+        assert found[layer] == pytest.approx(expected[layer][0].numpy(), abs=1e-4), layer
 
 
 def test_style_norm_by_hand():
     """One channel of 0, 2: mean 1, deviation 1. Scale 1 + 1, shift 3: ±1 becomes 1 and 5."""
     x = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1))
-    assert instant.style_norm(x, tf.constant([1.0, 3.0])).numpy().ravel() == pytest.approx([1, 5], abs=1e-4)
+    assert network.style_norm(x, tf.constant([[1.0, 3.0]])).numpy().ravel() == pytest.approx([1, 5], abs=1e-4)
 
 
 def test_pad_to_multiple_by_hand():
     row = np.arange(5, dtype=np.float32).reshape(1, 5, 1).repeat(4, 0).repeat(3, 2)
-    assert instant.pad_to_multiple(row, 4)[0, :, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
-    assert instant.pad_to_multiple(row, 4).shape == (4, 8, 3)
+    assert vectors.pad_to_multiple(row, 4)[0, :, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
+    assert vectors.pad_to_multiple(row, 4).shape == (4, 8, 3)
 
 
 # --- what the predictor sees of a style -------------------------------------------------------------------------------
@@ -275,7 +303,7 @@ def test_pad_to_multiple_by_hand():
 @pytest.mark.parametrize("turned", [False, True])
 def test_squares_cover_the_picture(height, width, count, turned):
     ramp = np.linspace(0, 1, width, dtype=np.float32)[None, :, None] * np.ones((height, 1, 3), np.float32)
-    pieces = instant.squares(ramp.swapaxes(0, 1) if turned else ramp, 64)
+    pieces = vectors.squares(ramp.swapaxes(0, 1) if turned else ramp, 64)
     assert pieces.shape == (count, 64, 64, 3)
     along = pieces[:, :, 0, 0] if turned else pieces[:, 0, :, 0]  # (n, 64), rising
     step = 2 / (64 * max(height, width) / min(height, width))
@@ -285,7 +313,7 @@ def test_squares_cover_the_picture(height, width, count, turned):
 
 def test_a_wide_style_is_the_mean_of_its_squares(lite):
     wide = picture(11, 64, 128)
-    left, right = instant.squares(wide, instant.STYLE_SIDE)
+    left, right = vectors.squares(wide, vectors.STYLE_SIDE)
     assert lite.predict(wide) == pytest.approx((lite.predict(left) + lite.predict(right)) / 2, abs=1e-4)
 
 
@@ -436,13 +464,13 @@ def test_instance_normalisation_by_region_by_hand():
     first = lambda n: 3 + 2 * (n + 0.3125) / np.sqrt(1 - 0.3125**2)  # noqa: E731
     second = (1 - 5 / 6) / np.sqrt(1 - (5 / 6) ** 2)
     expected = [first(-1), 0.5 * first(1) + 0.5 * second]
-    assert instant.regional_norm(x, styles, shares).numpy().ravel() == pytest.approx(expected, abs=1e-4)
+    assert network.regional_norm(x, styles, shares).numpy().ravel() == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_region_that_the_layer_does_not_see_leaves_numbers():
     x, styles = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1)), tf.ones([2, 2])
     shares = tf.constant([[[[1.0, 0.0], [1.0, 0.0]]]])
-    assert instant.regional_norm(x, styles, shares).numpy().ravel() == pytest.approx([-1, 3], abs=1e-4)
+    assert network.regional_norm(x, styles, shares).numpy().ravel() == pytest.approx([-1, 3], abs=1e-4)
 
 
 def test_colours_by_region(lite):
@@ -456,12 +484,12 @@ def test_colours_by_region(lite):
     assert np.array_equal(result[:, 48:], plain[:, 48:]) and not np.array_equal(result[:, :48], plain[:, :48])
 
 
-def test_no_mask_asks_for_no_content_vector_and_no_second_graph():
+def test_no_mask_asks_for_no_content_vector():
     fresh = InstantLite()
     stylized(fresh, CONTENT, A, B)
-    assert fresh.predictions == 2 and fresh._paint.experimental_get_tracing_count() == 0
+    assert fresh.predictions == 2
     masked(fresh, CONTENT, Style(A, mask=half()), Style(B, mask=1 - half()))
-    assert fresh.predictions == 2 and fresh._paint.experimental_get_tracing_count() == 1
+    assert fresh.predictions == 2
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ turn, drawn by the step's number:
   block4_conv2) and smoothness (total variation), as by Ghiasi et al. (1705.06830), at several sizes; the predictor stays
   near its teacher. A few of them show the photograph itself as its style, so that strength 0 stays near the photograph.
 
-Without a Magenta teacher nothing is solved and all steps paint. Weights are written as `nst_core.instant.InstantLite` reads
-them: the moving average, float16, and a manifest beside them.
+Without a Magenta teacher nothing is solved and all steps paint. Weights are written as `nst_core.instant` reads them: the
+moving average, float16, and a manifest beside them. `nst_core.training.export` then makes of them what the app runs.
 """
 
 import json
@@ -21,19 +21,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import tensorflow as tf
 import typer
 
 from nst_core import features, images
 from nst_core.errors import BadRecipe
 from nst_core.features import Extractor, Network
 from nst_core.images import Image
-from nst_core.instant import STYLE_SIDE, InstantLite, predictors_eyes, style_statistics, style_vector
+from nst_core.instant.graph import NUMBERS
+from nst_core.instant.lite import InstantLite
+from nst_core.instant.network import predictors_eyes, style_statistics, style_vector, transform
+from nst_core.instant.vectors import STYLE_SIDE
+from nst_core.lean import tf
 from nst_core.training import data, teachers, textures, trainer
 from nst_core.training.data import Bytes
 from nst_core.training.trainer import Log, Trainer
 
-NUMBERS = 100  # of a style vector
 WIDTH, BLOCKS = 64, 4
 PAINT_LAYERS = (*teachers.STYLE_LAYERS, "block2_conv2", "block3_conv4")
 IMITATE_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv4", "block4_conv1")
@@ -128,39 +130,6 @@ def solved(batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]
     covariance[np.diag_indices_from(covariance)] += RIDGE
     kernel = np.linalg.solve(covariance, (crossed / number - np.outer(mean, bias)) / deviation[:, None])
     return [array.astype(np.float32) for array in (mean, deviation, kernel, bias)]
-
-
-def transform(parameters: Sequence[tf.Tensor], x: tf.Tensor, vectors: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
-    """(n, h, w, 3), (n, 100) to (n, h, w, 3); h and w multiples of 4. Convolutions in `dtype`, statistics in float32."""
-    *layers, out_kernel, out_bias = parameters
-    (down1, down2, *blocks, up) = [layers[i : i + 3] for i in range(0, len(layers), 3)]
-
-    def layer(x: tf.Tensor, parameters: Sequence[tf.Tensor], stride: int = 1) -> tf.Tensor:
-        kernel, dense, bias = parameters
-        return _style_norm(_convolve(x, kernel, stride), vectors @ dense + bias)
-
-    x = tf.cast(x, dtype)
-    for down in (down1, down2):
-        x = tf.nn.relu(layer(x, down, 2))
-    for first, second in zip(blocks[::2], blocks[1::2], strict=True):
-        x += layer(tf.nn.relu(layer(x, first)), second)
-    x = tf.repeat(tf.repeat(x, 2, 1), 2, 2)
-    x = tf.nn.relu(layer(x, up))
-    logits = tf.cast(_convolve(x, out_kernel), tf.float32) + out_bias
-    return tf.sigmoid(tf.nn.depth_to_space(logits, 2))
-
-
-def _convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
-    p = kernel.shape[0] // 2
-    return tf.nn.conv2d(tf.pad(x, [[0, 0], [p, p], [p, p], [0, 0]], "REFLECT"), tf.cast(kernel, x.dtype), stride, "VALID")
-
-
-def _style_norm(x: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
-    """Conditional instance normalisation; style holds scale − 1 and shift, (n, 2c)."""
-    mean, variance = tf.nn.moments(tf.cast(x, tf.float32), [1, 2], keepdims=True)
-    scale, shift = tf.split(style[:, None, None], 2, -1)
-    gain = (1 + scale) * tf.math.rsqrt(variance + 1e-5)
-    return x * tf.cast(gain, x.dtype) + tf.cast(shift - mean * gain, x.dtype)
 
 
 # --- the three kinds of steps -----------------------------------------------------------------------------------------

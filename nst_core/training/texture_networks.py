@@ -16,7 +16,8 @@ import numpy as np
 from nst_core import commands, generators, images, recipes, texture_networks, weights
 from nst_core.generators import Trained
 from nst_core.recipes import Source
-from nst_core.texture_networks import Likeness, Painter, Training
+from nst_core.texture_networks import Likeness, Training
+from nst_core.texture_painter import Painter
 
 STYLES = Path(__file__).parents[2] / "assets" / "styles"
 FOLDER = weights.NETWORK_START.parent

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 import typer
 
 from nst_core import weights
 from nst_core.errors import BadNetwork, ModelUnavailable, UserError
+from nst_core.lean import tf
 
 WARM_UP = 100  # steps
 

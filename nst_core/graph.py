@@ -1,0 +1,127 @@
+"""Networks as ONNX: arrays and operations in, the bytes of a model out; and a model run on arrays, without TensorFlow.
+
+A `Graph` is written down op by op, tensors by their names; maps are (n, c, h, w), as ONNX has them. Kernels come as TensorFlow
+has them, (h, w, in, out).
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnxruntime
+
+Padding = Literal["reflect", "edge", "wrap"]
+Shape = Sequence[int | str]  # a name stands for a length that may vary, the same one wherever it stands; pixels end in _h, _w
+
+OPSET, IR_VERSION = 20, 9  # what ONNX Runtime reads since 1.17, in browsers too
+
+
+class Graph:
+    """A model in the making. Equal weights are stored once."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Any] = []
+        self._weights: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._halves: dict[str, str] = {}
+        self._inputs: list[Any] = []
+        self._outputs: list[Any] = []
+
+    def input(self, name: str, shape: Shape) -> str:
+        self._inputs.append(_value(name, shape))
+        return name
+
+    def output(self, name: str, tensor: str, shape: Shape) -> None:
+        self._node("Identity", [tensor], [name])
+        self._outputs.append(_value(name, shape))
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """One of ONNX's operators; the name of its result."""
+        return self.ops(kind, *inputs, results=1, **attributes)[0]
+
+    def ops(self, kind: str, *inputs: str, results: int, **attributes: Any) -> list[str]:
+        """The same for operators with several results."""
+        names = [f"{kind}_{len(self._nodes)}_{i}" for i in range(results)]
+        self._node(kind, inputs, names, **attributes)
+        return names
+
+    def constant(self, values: Any, dtype: type = np.float32) -> str:
+        array = np.ascontiguousarray(values, dtype).reshape(np.shape(values))
+        key = array.dtype.str, array.shape, array.tobytes()
+        return self._weights.setdefault(key, f"weight_{len(self._weights)}")
+
+    def half(self, values: np.ndarray) -> str:
+        """A constant kept as float16 in the file, and computed with as float32."""
+        name = self.constant(values, np.float16)
+        if name not in self._halves:
+            self._halves[name] = self.op("Cast", name, to=1)
+        return self._halves[name]
+
+    def convolve(
+        self, x: str, kernel: np.ndarray, bias: np.ndarray | None = None, *, stride: int = 1, padding: Padding = "reflect"
+    ) -> str:
+        """Convolution over a picture padded by half a kernel, so that no dark border creeps in."""
+        side = kernel.shape[0] // 2
+        if side:
+            x = self.op("Pad", x, self.constant([0, 0, side, side] * 2, np.int64), mode=padding)
+        weights = [self.half(kernel.transpose(3, 2, 0, 1)), *([] if bias is None else [self.half(bias)])]
+        return self.op("Conv", x, *weights, strides=[stride] * 2)
+
+    def enlarge(self, x: str) -> str:
+        """Every pixel four times."""
+        twice = self.constant([1, 1, 2, 2])
+        return self.op(
+            "Resize", x, "", twice, mode="nearest", nearest_mode="floor", coordinate_transformation_mode="asymmetric"
+        )
+
+    def model(self) -> bytes:
+        """The finished model, checked."""
+        import onnx  # a tenth of a second, and most processes only run what is there
+        from onnx import helper, numpy_helper
+
+        weights = [
+            numpy_helper.from_array(np.frombuffer(data, dtype).reshape(shape), name)
+            for (dtype, shape, data), name in self._weights.items()
+        ]
+        nodes = [helper.make_node(kind, *ends, **attributes) for kind, ends, attributes in self._nodes]
+        describe = lambda name, shape: helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)  # noqa: E731
+        inputs, outputs = ([describe(*value) for value in values] for values in (self._inputs, self._outputs))
+        graph = helper.make_graph(nodes, "nst_core", inputs, outputs, weights)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="nst_core")
+        model.ir_version = IR_VERSION
+        onnx.checker.check_model(model, full_check=True)
+        return model.SerializeToString()
+
+    def _node(self, kind: str, inputs: Iterable[str], outputs: Iterable[str], **attributes: Any) -> None:
+        self._nodes.append((kind, (list(inputs), list(outputs)), attributes))
+
+
+def _value(name: str, shape: Shape) -> tuple[str, list[int | str]]:
+    return name, list(shape)
+
+
+IDLE = 32  # pixels of what is fed where nothing is asked: every layer still has something to work on
+
+
+class Session:
+    """A model ready to run; several threads may run it at once.
+
+    Without ONNX Runtime's arena: it keeps the most that it ever took, 1 GB after one picture of 2048 px. Without spinning: its
+    threads would burn a core that others want.
+    """
+
+    def __init__(self, model: bytes | Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.enable_cpu_mem_arena = False
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        source = str(model) if isinstance(model, Path) else model
+        self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        self._idle = {entry.name: np.zeros(_least(entry.shape), np.float32) for entry in self._session.get_inputs()}
+
+    def run(self, *outputs: str, **inputs: np.ndarray) -> list[np.ndarray]:
+        """The outputs, of the inputs that they depend on; the others are fed next to nothing."""
+        return self._session.run(list(outputs), self._idle | inputs)
+
+
+def _least(shape: Shape) -> list[int]:
+    return [length if isinstance(length, int) else IDLE if length.endswith(("_h", "_w")) else 1 for length in shape]

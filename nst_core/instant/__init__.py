@@ -1,0 +1,49 @@
+"""Stylizers that need one pass, by name: `instant-lite`, ours, and `magenta`, TF-Hub's, with which TensorFlow comes."""
+
+import threading
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from nst_core import weights
+from nst_core.instant.lite import InstantLite
+from nst_core.instant.vectors import VectorStylizer
+from nst_core.recipes import InstantRecipe
+from nst_core.stylizer import Style
+
+
+def _magenta() -> VectorStylizer:
+    from nst_core.instant.magenta import Magenta
+
+    return Magenta()
+
+
+STYLIZERS: Mapping[str, Callable[[], VectorStylizer]] = {"instant-lite": InstantLite, "magenta": _magenta}
+_lock = threading.Lock()
+_loaded: dict[str, VectorStylizer] = {}
+
+
+def stylizer(engine: str = "auto") -> VectorStylizer:
+    """The stylizer of that name, loaded once a process; `auto` is magenta where it is cached, else instant-lite.
+
+    Raises: ModelUnavailable.
+    """
+    name = weights.best_instant() if engine == "auto" else engine
+    with _lock:
+        if name not in _loaded:
+            _loaded[name] = STYLIZERS[name]()
+        return _loaded[name]
+
+
+def eyes() -> InstantLite:
+    """instant-lite, for those who want what its predictor looks through."""
+    lite = stylizer("instant-lite")
+    assert isinstance(lite, InstantLite)
+    return lite
+
+
+def warm_up() -> None:
+    """Load instant-lite and paint once, so that the first picture waits for nothing."""
+    grey = np.full((64, 64, 3), 0.5, np.float32)
+    for _ in stylizer("instant-lite").stylize(grey, [Style(grey)], InstantRecipe(engine="instant-lite")):
+        pass

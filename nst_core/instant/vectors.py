@@ -1,0 +1,125 @@
+"""What the one-pass stylizers share: content and styles in, one Step out. NumPy only.
+
+Both follow Dumoulin et al. (1610.07629) and Ghiasi et al. (1705.06830): a predictor turns a style picture into a vector, a
+transformer turns content and vector into the result. Hence strength s is (1 − s)·vector(content) + s·vector(style) and a
+blend of N styles Σ wᵢ·vectorᵢ, and neither needs the predictor again.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from nst_core import masks
+from nst_core.errors import BadRecipe
+from nst_core.images import Image, digest, fit
+from nst_core.recipes import InstantRecipe
+from nst_core.regions import Regions
+from nst_core.stylizer import Step, Style
+
+Vector = np.ndarray  # (n,) float32
+STYLE_SIDE = 256  # both predictors were trained on styles of this size
+SEAM = 64  # the content's longer side over the radius of a seam between two pictures
+
+
+class VectorStylizer:
+    """What both stylizers share: vectors, remembered by picture; strength and blends; colour; one Step.
+
+    A subclass says how a vector is predicted and how a content is transformed.
+    """
+
+    name: str
+    remembered = 256  # vectors, 3 kB at most each
+
+    def __init__(self) -> None:
+        self._vectors: dict[str, Vector] = {}
+        self.predictions = 0  # how often the predictor ran
+
+    def predict(self, style: Image) -> Vector:
+        """(h, w, 3) to its style vector."""
+        raise NotImplementedError
+
+    def transform(self, content: Image, vector: Vector) -> Image:
+        """(h, w, 3) and a style vector to a picture of the same shape."""
+        raise NotImplementedError
+
+    def vector(self, style: Image) -> Vector:
+        """`predict`, once a picture."""
+        key = digest(style)
+        if key not in self._vectors:
+            if len(self._vectors) >= self.remembered:
+                self._vectors.pop(next(iter(self._vectors)))
+            self._vectors[key] = self.predict(style)
+            self.predictions += 1
+        return self._vectors[key]
+
+    def blend(self, content: Image, styles: Sequence[Style], strength: float) -> Vector:
+        """(1 − strength)·vector(content) + strength·Σ wᵢ·vectorᵢ, the wᵢ normalised to sum 1."""
+        shares = np.array([style.weight for style in styles], np.float32)
+        shares /= shares.sum()
+        blended = sum(share * self.vector(style.image) for share, style in zip(shares, styles, strict=True))
+        if strength == 1:
+            return np.asarray(blended)
+        return (1 - strength) * self.vector(content) + strength * np.asarray(blended)
+
+    def stylize(self, content: Image, styles: Sequence[Style], recipe: InstantRecipe) -> Iterator[Step]:
+        """One Step with the result, of exactly the content's shape.
+
+        Raises: BadRecipe without a style that has weight; BadMask.
+        """
+        start = time.perf_counter()
+        active = with_weight(styles)
+        amounts, regions = [style.weight for style in active], Regions(content, active, recipe)
+        recolored = regions.recolored()
+        if regions.masked:
+            result = self.paint(content, recolored, regions.shares(amounts), recipe.strength)
+        else:
+            blend = [Style(image, amount) for image, amount in zip(recolored, amounts, strict=True)]
+            result = self.transform(content, self.blend(content, blend, recipe.strength))
+        yield Step(1, 1, {}, regions.finish(result, amounts), time.perf_counter() - start)
+
+    def paint(self, content: Image, styles: Sequence[Image], shares: np.ndarray, strength: float) -> Image:
+        """Each style by its share (n, h, w) of every pixel; the rest is the content's.
+
+        Here: a picture for each style, their pixels mixed with each other and with the content along soft seams.
+        """
+        results = (self.transform(content, self.blend(content, [Style(style)], strength)) for style in styles)
+        return compose(content, results, shares)
+
+
+def compose(content: Image, pictures: Iterable[Image], shares: np.ndarray) -> Image:
+    """Pictures mixed by soft shares (n, h, w); the rest is the content."""
+    soft = [masks.soften(share, max(share.shape) / SEAM) for share in shares]
+    rest = np.maximum(1 - np.sum(soft, axis=0), 0)
+    mixed = content * rest[..., None]
+    for picture, share in zip(pictures, soft, strict=True):
+        mixed += picture * share[..., None]
+    return np.clip(mixed, 0, 1)
+
+
+def with_weight(styles: Sequence[Style]) -> list[Style]:
+    """The styles that take part.
+
+    Raises: BadRecipe when none does.
+    """
+    active = [style for style in styles if style.weight > 0]
+    if not active:
+        raise BadRecipe("Choose at least one style with a weight above 0.")
+    return active
+
+
+def pad_to_multiple(image: Image, multiple: int) -> Image:
+    """(h, w, 3) with reflections below and to the right, so that both sides can be halved evenly."""
+    h, w, _ = image.shape
+    return np.pad(image, ((0, -h % multiple), (0, -w % multiple), (0, 0)), "reflect")
+
+
+def squares(image: Image, side: int) -> np.ndarray:
+    """(h, w, 3) to (n, side, side, 3): the fewest evenly spread squares that cover it, the shorter side scaled to `side`."""
+    h, w, _ = image.shape
+    fitted = fit(image, round(side * max(h, w) / min(h, w)))
+    longer = 0 if h > w else 1
+    count = -(-fitted.shape[longer] // side)
+    starts = np.linspace(0, fitted.shape[longer] - side, count).round().astype(int)
+    pieces = [fitted[s : s + side] if longer == 0 else fitted[:, s : s + side] for s in starts]
+    return np.stack([piece[:side, :side] for piece in pieces])

@@ -1,0 +1,13 @@
+"""Write `models/lite.onnx` from the embedded arrays: `python -m nst_core.training.export`. A test tells when it is due."""
+
+from nst_core import eyes, weights
+from nst_core.instant import graph
+
+
+def main() -> None:
+    weights.LITE.write_bytes(graph.lite(weights.load("instant-lite"), eyes.convolutions()))
+    print(f"{weights.LITE}: {weights.LITE.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
