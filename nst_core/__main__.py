@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.exceptions import TyperException
 
-from nst_core import commands, recipes, weights
+from nst_core import commands, interrupts, recipes, weights
 from nst_core.errors import BadRecipe, Failure, UserError
 from nst_core.recipes import DEFAULT_SIZE, PRESETS, Color, OptimizeRecipe
 
@@ -246,6 +246,7 @@ def show(picture: Annotated[Path, typer.Argument(help="A PNG that was made here.
 
 def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # standard error is for our sentences
+    interrupts.listen()
     try:
         sys.exit(app(standalone_mode=False))  # 130 after Ctrl-C
     except TyperException as error:  # a wrong option: one line, like every other mistake; no command: help, and no line

@@ -19,8 +19,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from nst_core import generators, images, masks, memory, recipes, timelapse, weights
-from nst_core.engine import PREVIEW_SIDE, Engine, Job, load_state, save_state
+from nst_core import generators, images, interrupts, masks, memory, recipes, timelapse, weights
+from nst_core.engine import Engine, Job, checkpoints
+from nst_core.engine.worker import PREVIEW_SIDE
 from nst_core.errors import BadNetwork, BadPicture, BadRecipe, Diverged, Failure, NSTError, UserError
 from nst_core.generators import Trained
 from nst_core.images import Image, Mask
@@ -257,10 +258,10 @@ def paint_with_network(path: Path | None, data: bytes, recipe: TextureNetworkRec
     content = images.fit(read(path), recipe.size) if path else None
     if path:
         recipe = recipe.model_copy(update={"content": source(path)})
-    with _silence():
-        from nst_core import texture_networks
+    from nst_core import texture_painter
+
     memory.check_pass(*(content.shape[:2] if content is not None else recipe.shape or (recipe.size, recipe.size)))
-    (step,) = texture_networks.paint(data, content, recipe)
+    (step,) = texture_painter.paint(data, content, recipe)
     _write_picture(step, out, recipe)
 
 
@@ -276,7 +277,7 @@ def _check_network_place(out: Path, log: Path | None) -> None:
 def _unfinished(checkpoint: Path, recipe: TrainingRecipe) -> dict[str, np.ndarray] | None:
     """What a killed run of the same recipe left."""
     try:
-        state = load_state(checkpoint)
+        state = checkpoints.load(checkpoint)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
     return state if str(state.pop("recipe", "")) == recipe.model_dump_json() else None
@@ -289,7 +290,7 @@ def _saved(
     saved = time.monotonic()
     for step in steps:
         if time.monotonic() - saved > CHECKPOINT_EVERY and step.iteration < step.total:
-            save_state(checkpoint, {**state(), "recipe": np.array(recipe.model_dump_json())})
+            checkpoints.save(checkpoint, {**state(), "recipe": np.array(recipe.model_dump_json())})
             saved = time.monotonic()
         yield step
 
@@ -298,11 +299,15 @@ def _saved(
 
 
 def _steps(content: Image, styles: Sequence[Style], recipe: AnyRecipe, initial: Image | None) -> Iterator[Step]:
-    with _silence():  # TensorFlow, which the other commands do without
-        from nst_core import instant, optimize
     if isinstance(recipe, InstantRecipe):
-        return instant.stylizer(recipe.engine).stylize(content, styles, recipe)
+        from nst_core import instant
+
+        with _silence():  # Magenta brings TensorFlow
+            stylizer = instant.stylizer(recipe.engine)
+        return stylizer.stylize(content, styles, recipe)
     assert isinstance(recipe, OptimizeRecipe)
+    with _silence():
+        from nst_core import optimize
     return optimize.Optimization(content, styles, recipe, initial=initial)
 
 
@@ -355,7 +360,7 @@ def _shown(steps: Iterator[Step]) -> Iterator[Step]:
     """On a terminal, where the run stands."""
     recent: deque[tuple[int, float]] = deque(maxlen=PACE)
     try:
-        for step in steps:
+        for step in interrupts.heeding(steps):
             recent.append((step.iteration, step.seconds))
             if step.total > 1:
                 _show(f"{step.iteration}/{step.total}{_time_left(recent, step.total)}")

@@ -446,6 +446,37 @@ def test_a_process_that_gets_ctrl_c_ends_with_130(here):
     assert all(json.loads(line)["total"] == 10000 for line in log.read_text().splitlines())
 
 
+INTERRUPTED = """
+import os, signal, time
+from nst_core import __main__ as command_line, commands
+from nst_core.stylizer import Step
+
+def steps(*_):
+    for iteration in range(1, 400):
+        try:
+            if iteration == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.02)
+        except KeyboardInterrupt:
+            {then}
+        print(iteration, flush=True)
+        yield Step(iteration, 400)
+
+commands._steps = steps
+command_line.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "printed"), [("pass", "1 2 3"), ("os.kill(os.getpid(), signal.SIGINT); time.sleep(60)", "1 2")]
+)
+def test_ctrl_c_counts_where_it_is_swallowed_and_twice_at_once(here, then, printed):
+    command = [sys.executable, "-c", INTERRUPTED.format(then=then), *"optimize cat.png waves.jpg -o out.png".split()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert (done.returncode, done.stdout.split(), done.stderr) == (130, printed.split(), "")
+    assert "out.png" not in left(here)
+
+
 # --- masks ------------------------------------------------------------------------------------------------------------
 
 
