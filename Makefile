@@ -1,13 +1,18 @@
-# make run: set up and serve.  make test: set up, with a browser, and run every test.
+# make run: set up and serve.  make dev: the same, and pages follow the files that you save.
+# make test: set up, with a browser, and run every test.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test lint format bench styles screenshot chromium clean
+.PHONY: run dev test lint format bench styles screenshot chromium clean
 
 run: $(VENV)/.app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+# polling looks at the files that were imported and at nothing else: the usual watcher would follow .venv too
+dev: $(VENV)/.app
+	$(BIN)/streamlit run app.py --server.port $(PORT) --server.fileWatcherType poll
 
 test: $(VENV)/.dev chromium
 	$(BIN)/python -m pytest
