@@ -19,7 +19,7 @@ from skimage import data as photographs
 from streamlit.runtime.pages_manager import PagesManager
 
 from nst_core import images, masks, recipes, weights
-from nst_core.engine import Engine, Job, Progress, State
+from nst_core.engine import Engine, Job, Lane, Progress, State
 from nst_core.errors import BadPicture, BadRecipe, NSTError
 from nst_core.quality import Quality
 from nst_core.recipes import MAX_SIZE, MAX_STYLES, Color, InstantRecipe, Recipe, Source, StyleSource
@@ -46,6 +46,7 @@ COLORS = {
 
 def head(title: str, text: str) -> None:
     """What the page is for, in two lines."""
+    engine()  # it starts while the page is drawn
     if PagesManager.uses_pages_directory:
         # The first visitor of a server, at a page's own address: Streamlit sees a folder `pages` and takes it for its old
         # way of navigation, without app.py. Setting this is what st.navigation does when app.py runs.
@@ -372,7 +373,8 @@ def offer_download(name: str, key: str) -> None:
     if download and not download.finished:
         _watch_download(download)
         return
-    start = lambda: st.session_state.update({f"{key}.download.{name}": engine().submit(weights.download, name)})  # noqa: E731
+    get = partial(engine().submit, weights.download, name, lane=Lane.TENSORFLOW)
+    start = lambda: st.session_state.update({f"{key}.download.{name}": get()})  # noqa: E731
     st.button(f"Download {_describe_model(name)}", icon=":material/download:", on_click=start)
     if download and download.error:
         st.error(str(download.error), icon=":material/error:")

@@ -1,5 +1,10 @@
-"""How much memory an optimisation takes, and how large a picture fits: asked by pages before a run, so no TensorFlow here."""
+"""Memory: how much a run takes and how large a picture fits, asked by pages before it; and how what is free is given back.
 
+No TensorFlow here.
+"""
+
+import ctypes
+import gc
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -20,8 +25,9 @@ def has_bfloat16() -> bool:
 
 # --- what a run takes -------------------------------------------------------------------------------------------------
 
-WORKER_SHARE = 0.85  # of the machine's memory, or the container's; the rest is the page's and the scheduler's
-TERMINATE = 0.95  # of that share: there the nanny ends the worker
+OTHERS = 550e6  # bytes of the machine's memory, or the container's, that page, scheduler and the light worker at rest need
+LIGHT_SHARE = 0.6  # of all memory that the light worker may take for a moment
+TERMINATE = 0.95  # of what a worker may have: there its nanny ends it
 
 # Peak resident set of a process that optimises, measured from 256 to 1024 px (vgg19-lite to 1536) with bfloat16 where
 # not said otherwise: a base, TensorFlow and the network in it, and bytes a pixel. Rounded up: a run refused too early is a
@@ -52,16 +58,26 @@ def largest_size(recipe: OptimizeRecipe, aspect: float, available: int) -> int:
     return next((size for size in sizes if estimate(recipe, size, round(size / aspect)) <= available), 0)
 
 
-def of_worker() -> int:
-    """Bytes that are the worker's: of NST_MEMORY_LIMIT, else of the machine or its container."""
+def of_slow_worker() -> int:
+    """Bytes that are its own."""
+    return int(max(_total() - OTHERS, _total() / 2))
+
+
+def of_light_worker() -> int:
+    """Bytes that it may take."""
+    return int(_total() * LIGHT_SHARE)
+
+
+def _total() -> int:
+    """NST_MEMORY_LIMIT, else what the machine or its container has."""
     from distributed.system import MEMORY_LIMIT
 
-    return int(int(os.environ.get("NST_MEMORY_LIMIT") or MEMORY_LIMIT) * WORKER_SHARE)
+    return int(os.environ.get("NST_MEMORY_LIMIT") or MEMORY_LIMIT)
 
 
 def available() -> int:
-    """Bytes that a worker may take before it is ended."""
-    return int(of_worker() * TERMINATE)
+    """Bytes that an optimisation may take before it is ended."""
+    return int(of_slow_worker() * TERMINATE)
 
 
 def check(recipe: OptimizeRecipe, height: int, width: int) -> None:
@@ -79,15 +95,55 @@ def check(recipe: OptimizeRecipe, height: int, width: int) -> None:
 
 # --- what a texture network's pass takes ------------------------------------------------------------------------------
 
-_PASS, _PASS_PER_PIXEL = 680e6, 720  # measured at 256, 768 and 1536 px: 48 channels of the picture's size, a few times
+_PASS, _PASS_PER_PIXEL = 250e6, 720  # measured from 512 to 2048 px: 48 channels of the picture's size, a few times
 
 
 def check_pass(height: int, width: int) -> None:
     """Raises: TooLarge, with the largest size that fits."""
-    there, longer, shorter = available(), max(height, width), min(height, width)
+    there, longer, shorter = int(of_light_worker() * TERMINATE), max(height, width), min(height, width)
     if _PASS + height * width * _PASS_PER_PIXEL <= there:
         return
     fits = int((max(0.0, there - _PASS) / _PASS_PER_PIXEL * longer / shorter) ** 0.5) // 32 * 32
     way_out = f"choose {fits} px at most" if fits >= MIN_SIZE else "a machine with more is needed"
     needed = (_PASS + height * width * _PASS_PER_PIXEL) / 1e9
     raise TooLarge(f"{longer} px need about {needed:.1f} GB in one pass, and {there / 1e9:.1f} GB are there: {way_out}.")
+
+
+# --- the allocator ----------------------------------------------------------------------------------------------------
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's mallopt
+_REUSED = 32 * 1024**2  # bytes; larger blocks go back to the system at once, smaller ones when `give_back` is called
+
+
+def tame(*, one_arena: bool) -> None:
+    """Have glibc keep few arenas; elsewhere nothing. To be called before threads begin.
+
+    one_arena: also reuse blocks of up to 32 MB, as ONNX Runtime takes them in every pass, instead of asking the system for
+    pages each time, which takes as long as the convolutions.
+    """
+    if not (glibc := _glibc()):
+        return
+    glibc.mallopt(_M_ARENA_MAX, 1 if one_arena else 2)
+    if one_arena:
+        glibc.mallopt(_M_MMAP_THRESHOLD, _REUSED)
+        glibc.mallopt(_M_TRIM_THRESHOLD, 8 * _REUSED)
+
+
+def give_back() -> None:
+    """What is free goes back to the system."""
+    gc.collect()
+    if glibc := _glibc():
+        glibc.malloc_trim(0)
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    import psutil
+
+    return psutil.Process().memory_info().rss
+
+
+@lru_cache
+def _glibc() -> ctypes.CDLL | None:
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None

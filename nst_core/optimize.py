@@ -18,12 +18,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from nst_core import features, images, losses, masks
 from nst_core.errors import BadRecipe, Diverged
 from nst_core.features import Extractor, Network, Reading
 from nst_core.images import Image, Mask
+from nst_core.lean import tf
 from nst_core.recipes import ACTIVATION_SHIFT, OptimizeRecipe
 from nst_core.regions import Regions
 from nst_core.stylizer import Step, Style
@@ -610,6 +610,13 @@ def _shares(styles: Sequence[Style]) -> list[float]:
     if not any(style.weight > 0 for style in styles):
         raise BadRecipe("Choose at least one style with a weight above 0.")
     return [style.weight for style in styles]
+
+
+def warm_up() -> None:
+    """Load TensorFlow and our eyes, and make a small step, so that a run begins at once."""
+    grey = np.full((MIN_SCALE_SIDE, MIN_SCALE_SIDE, 3), 0.5, np.float32)
+    for _ in Optimization(grey, [Style(grey)], OptimizeRecipe(iterations=1, scales=1)):
+        pass
 
 
 # --- as a Stylizer ----------------------------------------------------------------------------------------------------

@@ -544,6 +544,7 @@ with shown:
         recipe = recipes.instant(content=content, styles=found, engine="instant-lite", **settings)
         result = ui.stylized("masks", recipe)
         ui.show_result("masks", result)
+        ui.engine().prepare()  # for “Make it fine”
         with st.container(horizontal=True):
             show_downloads(covers)
             if st.button("Make it fine", icon=":material/auto_awesome:", type="primary", on_click=partial(make_fine, result)):

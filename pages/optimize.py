@@ -15,6 +15,7 @@ from nst_core.stylizer import Style
 
 OPENING = {"content": Source(name="mountain-lake"), "styles": (StyleSource(source=Source(name="starlit-oils")),)}
 POLL = 0.5  # seconds between looks at a running job
+GLANCE = 0.1  # until it shows something
 ABOUT = {
     "fast": "Fast: our small network, coarse to fine",
     "gatys-2015": "Gatys et al. 2015: VGG-19, L-BFGS from noise",
@@ -255,7 +256,7 @@ def watch(job: Job) -> None:
     """Show the job until it ends or pauses; every look is a point where Streamlit drops this run for the next click."""
     paused = job.state is State.PAUSED
     line, bar, picture, chart = (st.empty() for _ in range(4))
-    while not job.wait(POLL) and job.state is not State.PAUSED:
+    while not job.wait(POLL if job.progress else GLANCE) and job.state is not State.PAUSED:
         draw(job, line, bar, picture, chart)
     draw(job, line, bar, picture, chart)
     if job.finished:
@@ -322,6 +323,7 @@ ui.head(
     "Ecker and Bethge did in 2015. Watch it come into being; pause, change a weight, go on.",
 )
 open_page()
+ui.engine().prepare()
 shown, asked = st.columns([7, 5], gap="large")
 with asked:
     settings = ask_settings()

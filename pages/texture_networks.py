@@ -341,6 +341,7 @@ def file_name(id: str) -> str:
 def show_train(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerator) -> None:
     """Ask for a style and a time; watch the same photograph being painted better and better."""
     job: Job | None = st.session_state.get(f"{PREFIX}.training")
+    ui.engine().prepare()
     with asked:
         purpose = st.segmented_control(
             "For", ["stylize", "synthesize"], format_func=lambda p: {"stylize": "Photographs", "synthesize": "Textures"}[p],

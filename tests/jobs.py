@@ -1,8 +1,9 @@
 """Work for the engine's tests: it runs in the worker, which imports it by name."""
 
 import os
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -48,6 +49,22 @@ def diverge() -> Iterator[Step]:
 
 def process_id() -> int:
     return os.getpid()
+
+
+def who_has(modules: Sequence[str]) -> tuple[int, set[str]]:
+    """The process, and which of the modules it has imported."""
+    return os.getpid(), set(modules) & set(sys.modules)
+
+
+_hoarded: list[np.ndarray] = []
+
+
+def hoard(size: int) -> tuple[int, int]:
+    """Load TensorFlow and keep so many bytes, as its graphs do."""
+    from nst_core.lean import tf
+
+    _hoarded.append(np.ones(size, np.uint8))
+    return os.getpid(), len(tf.__version__)
 
 
 def refuse() -> None:

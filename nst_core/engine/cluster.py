@@ -1,0 +1,70 @@
+"""The embedded cluster, a process of its own: scheduler, and a nanny for each of the two workers."""
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from nst_core import memory
+from nst_core.engine.jobs import Lane
+
+ROOT = Path(__file__).parents[2]
+
+# units of each worker's resources; as many threads as units
+WORKERS = {"light": {Lane.LIGHT: 2}, "slow": {Lane.SLOW: 1, Lane.TENSORFLOW: 2}}
+
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": 0,  # a job that kills its worker shall not kill the next one too
+    "distributed.worker.memory.target": False,  # pictures are not worth spilling, and a paused worker
+    "distributed.worker.memory.spill": False,  # looks dead: from here to the nanny's end there is nothing
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": memory.TERMINATE,
+    "distributed.admin.low-level-log-length": 100,  # previews pass through the scheduler's log
+    "distributed.diagnostics.nvml": False,
+    # huge pages: ONNX Runtime takes and gives back its maps in every pass, and four kilobytes at a time that takes as long as
+    # the convolutions
+    "distributed.nanny.pre-spawn-environ.GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "distributed.nanny.pre-spawn-environ.TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+
+def start(memory_limit: int | None) -> subprocess.Popen[bytes]:
+    """The cluster's process; its first line of output is the scheduler's address. memory_limit: the workers', bytes."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from nst_core.engine.cluster import serve; serve({memory_limit})"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": path},
+        start_new_session=True,  # Ctrl-C is for the server; the cluster ends in order afterwards
+    )
+
+
+def serve(memory_limit: int | None = None) -> None:
+    """Run until standard input closes; print the scheduler's address. memory_limit: of each worker, bytes."""
+    import dask
+
+    with dask.config.set(SETTINGS):
+        from distributed import Nanny, Scheduler, SpecCluster
+
+        limits = {"light": memory.of_light_worker, "slow": memory.of_slow_worker}
+        workers = {
+            name: {
+                "cls": Nanny,
+                "options": {
+                    "nthreads": sum(resources.values()),
+                    "resources": {str(lane): units for lane, units in resources.items()},
+                    "memory_limit": memory_limit or limits[name](),
+                    "host": "127.0.0.1",
+                    "dashboard": False,
+                    "silence_logs": logging.CRITICAL,
+                },
+            }
+            for name, resources in WORKERS.items()
+        }
+        # any free port for its pages: two apps on one machine shall not meet
+        scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}}
+        with SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL) as cluster:
+            print(cluster.scheduler_address, flush=True)
+            sys.stdin.read()

@@ -1,0 +1,198 @@
+"""What runs in the workers: `perform` is every job's task; the rest are the functions that jobs name.
+
+Importing this file brings neither TensorFlow nor ONNX Runtime: each function imports what it needs, in its own lane.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from nst_core import images
+from nst_core.engine import checkpoints
+from nst_core.engine.jobs import ANY, PAUSED, Signal, pack, unpack
+from nst_core.errors import Cancelled, Diverged
+from nst_core.recipes import InstantRecipe, OptimizeRecipe, TextureNetworkRecipe, TrainingRecipe
+from nst_core.stylizer import Step, Style
+
+CHECKPOINT_EVERY = 1.0  # seconds between the states that a worker leaves behind; a killed one costs at most that
+LISTEN_EVERY = 0.05  # seconds between questions to the scheduler whether the page has said something
+PREVIEW_SIDE = 512  # pixels; previews travel as JPEG
+
+
+def perform(topic: str, job: str, function: Callable[..., Any], args: tuple[Any, ...], checkpoint: Path | None = None) -> Any:
+    """Run a job's function; publish the steps of an iterator and return the last, which carries the result.
+
+    What can say its `state` is given the one that an earlier worker left, leaves its own every few seconds, and can be
+    paused: then PAUSED is returned.
+    """
+    from distributed import get_worker
+
+    from nst_core.engine import upkeep
+
+    worker = get_worker()
+    upkeep.begin(worker)
+    say = lambda message: worker.log_event(topic, {"job": job} | message)  # noqa: E731
+    say({"began": True})
+    with Ear(job) as ear:
+        if checkpoint and Signal.CANCEL in ear.listen():  # while it was being sent
+            raise Cancelled("Cancelled before it began.")
+        state = {"state": checkpoints.load(checkpoint)} if checkpoint and checkpoint.exists() else {}
+        outcome = function(*args, **state)
+        return _steps(outcome, ear, say, checkpoint) if isinstance(outcome, Iterator) else outcome
+
+
+def _steps(outcome: Iterator[Step], ear: "Ear", say: Callable[[Mapping[str, Any]], None], checkpoint: Path | None) -> Any:
+    """The last step, packed, or PAUSED."""
+    saved, step = time.monotonic(), None
+    try:
+        for step in outcome:
+            say({"progress": _progress(step)})
+            if step.iteration == step.total:
+                continue  # once more to the iterator: it may have a complaint
+            heard = ear.listen()
+            if Signal.CANCEL in heard:
+                raise Cancelled(f"Cancelled after {step.iteration} of {step.total} steps.")
+            if Signal.STOP in heard and isinstance(outcome, Stoppable):
+                outcome.stop()
+            paused = Signal.PAUSE in heard
+            if checkpoint and isinstance(outcome, Resumable) and (paused or time.monotonic() - saved > CHECKPOINT_EVERY):
+                checkpoints.save(checkpoint, outcome.state())
+                saved = time.monotonic()
+                if paused:
+                    return PAUSED
+    except Diverged as error:
+        error.best = pack(step) if step else None
+        raise
+    return pack(step)
+
+
+class Ear:
+    """What the page has told the job, asked of the scheduler now and then: a question takes a millisecond."""
+
+    def __init__(self, job: str) -> None:
+        from distributed import Event
+
+        self._any, self._events = Event(f"{ANY}-{job}"), {signal: Event(f"{signal}-{job}") for signal in Signal}
+        self._asked, self._heard = 0.0, set[Signal]()
+
+    def __enter__(self) -> "Ear":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """What was heard is done with; the scheduler would remember it for ever."""
+        for signal in self._heard:
+            self._events[signal].clear()
+        if self._heard and not self._said():
+            self._any.clear()
+
+    def listen(self) -> set[Signal]:
+        """What is said at present; nothing when it was asked just now."""
+        if time.monotonic() - self._asked < LISTEN_EVERY:
+            return set()
+        self._asked = time.monotonic()
+        self._heard = self._said() if self._any.is_set() else set()
+        return self._heard
+
+    def _said(self) -> set[Signal]:
+        return {signal for signal, event in self._events.items() if event.is_set()}
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """An iterator of Steps that another can continue: its function takes the `state` as a keyword."""
+
+    def state(self) -> Mapping[str, np.ndarray]: ...
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """An iterator of Steps that can be told to make the next one its last."""
+
+    def stop(self) -> None: ...
+
+
+def _progress(step: Step) -> dict[str, Any]:
+    last = step.iteration == step.total  # its picture is the result, which travels whole
+    preview = None if last or step.image is None else images.thumbnail(step.image, PREVIEW_SIDE)
+    return {
+        "iteration": step.iteration,
+        "total": step.total,
+        "losses": dict(step.losses),
+        "seconds": step.seconds,
+        "preview": preview,
+    }
+
+
+# --- what jobs call ---------------------------------------------------------------------------------------------------
+
+
+def stylize(content: np.ndarray, styles: Sequence[Style], recipe: InstantRecipe) -> Iterator[Step]:
+    """8-bit content and styles to the Steps of the stylizer that the recipe names."""
+    from nst_core import instant
+
+    stylizer = instant.stylizer(recipe.engine)
+    yield from stylizer.stylize(images.from_uint8(content), [unpack(style) for style in styles], recipe)
+
+
+def optimize(
+    content: np.ndarray,
+    styles: Sequence[Style],
+    recipe: OptimizeRecipe,
+    initial: np.ndarray | None,
+    state: Mapping[str, np.ndarray] | None = None,
+) -> Iterator[Step]:
+    """8-bit pictures to the run that the recipe describes, or to the rest of one."""
+    from nst_core.optimize import Optimization
+
+    unpacked = [unpack(style) for style in styles]
+    if len(recipe.styles) == len(styles):  # its weights may have changed while the run was paused
+        unpacked = [replace(style, weight=source.weight) for style, source in zip(unpacked, recipe.styles, strict=True)]
+    first = None if initial is None else images.from_uint8(initial)
+    return Optimization(images.from_uint8(content), unpacked, recipe, initial=first, state=state)
+
+
+def paint(network: bytes, content: np.ndarray | None, recipe: TextureNetworkRecipe) -> Iterator[Step]:
+    """A texture network's file and an 8-bit content, or none, to one Step."""
+    from nst_core import texture_painter
+
+    yield from texture_painter.paint(network, None if content is None else images.from_uint8(content), recipe)
+
+
+def train(
+    style: np.ndarray, shown: np.ndarray, recipe: TrainingRecipe, state: Mapping[str, np.ndarray] | None = None
+) -> Iterator[Step]:
+    """8-bit pictures to the training that the recipe describes, or to the rest of one."""
+    from nst_core import texture_networks
+
+    return texture_networks.train(images.from_uint8(style), recipe, images.from_uint8(shown), state=state)
+
+
+def load_light() -> bool:
+    """Have the light lane's models ready."""
+    from nst_core import instant
+
+    instant.warm_up()
+    return True
+
+
+def load_slow() -> bool:
+    """Have TensorFlow ready, and the eyes that most runs look through."""
+    from distributed import get_worker
+
+    from nst_core.engine import upkeep
+
+    upkeep.begin(get_worker())
+    _warm_up()
+    return True
+
+
+@cache
+def _warm_up() -> None:
+    from nst_core import optimize
+
+    optimize.warm_up()
