@@ -33,11 +33,9 @@ expect.set_options(timeout=PATIENCE)
 @contextmanager
 def served(**environment: str) -> Iterator[str]:
     """The app on a free port; its address. Its processes end with the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
-    server = subprocess.Popen([*command, "--server.fileWatcherType", "none"], cwd=ROOT, env=os.environ | environment)
+    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
     address = f"http://localhost:{port}"
     try:
         deadline = time.monotonic() + PATIENCE / 1000
@@ -48,6 +46,12 @@ def served(**environment: str) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def healthy(address: str) -> bool:
