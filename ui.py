@@ -7,6 +7,7 @@ Widgets forget their values when a page is left, so everything that must last li
 import base64
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -16,16 +17,21 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 import streamlit as st
 from skimage import data as photographs
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from nst_core import images, masks, recipes, weights
+from nst_core import images, masks, memory, recipes, weights
 from nst_core.engine import Engine, Job, Lane, Progress, State
-from nst_core.errors import BadPicture, BadRecipe, NSTError
+from nst_core.errors import BadPicture, BadRecipe, Gone, NSTError
 from nst_core.quality import Quality
 from nst_core.recipes import MAX_SIZE, MAX_STYLES, Color, InstantRecipe, Recipe, Source, StyleSource
+from nst_core.shelf import Kept, Shelf
 from nst_core.stylizer import Step, Style
 
 ASSETS = Path(__file__).parent / "assets"
+FILES = {"each": 150_000_000, "total": 1_000_000_000}  # bytes of files that a session may keep, and all of them
 KEPT_UPLOADS = 12  # a session; the oldest is let go
 THUMBNAIL = 168  # pixels: twice what a gallery shows, for fine screens
 KEPT_RESULTS = 16  # a session
@@ -52,6 +58,7 @@ def head(title: str, text: str) -> None:
         # way of navigation, without app.py. Setting this is what st.navigation does when app.py runs.
         PagesManager.uses_pages_directory = False
         st.rerun()
+    forget_what_is_gone()
     st.html(ASSETS / "page.css")
     st.markdown(f"### {title}\n:small[{text}]")
 
@@ -62,6 +69,8 @@ def head(title: str, text: str) -> None:
 @st.cache_resource(show_spinner=False, validate=lambda engine: engine.alive or engine.closed)
 def engine() -> Engine:
     """One for all sessions; a new one when the old one has died, not when the server is closing it."""
+    memory.tame(one_arena=False)
+    memory.stay_small()
     return Engine()
 
 
@@ -81,12 +90,62 @@ def claim(job: Job) -> None:
     _claimed().append(job)
 
 
+def collected(job: Job) -> None:
+    """What the job made is on the page: nobody needs the job any more."""
+    engine().collected(job)
+    if job in _claimed():
+        _claimed().remove(job)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> Shelf:
+    return Shelf(**FILES)
+
+
+def keep(data: bytes) -> Kept:
+    """In a file, while this session wants it and there is room.
+
+    Raises: Failure when the disk is full.
+    """
+    return _shelf().keep(data, st.session_state.setdefault("visitor", uuid.uuid4().hex))
+
+
+def forget_what_is_gone() -> None:
+    """Uploads and results whose files have made room for newer ones, with a sentence."""
+    state = st.session_state
+    mine = [uploads(), *(state[key] for key in state if str(key).endswith(".results"))]
+    gone = [(kept, key) for kept in mine for key, entry in kept.items() if not entry.there]
+    for kept, key in gone:
+        del kept[key]
+    if gone:
+        st.toast(
+            f"Made room for newer pictures: the oldest of this session ({len(gone)}) were let go.", icon=":material/inbox:"
+        )
+
+
+def taken(widget: str) -> tuple[str, bytes] | None:
+    """Name and bytes of what an uploader or the camera just got. Streamlit lets go of it: it would hold it all session long."""
+    file, context = st.session_state[widget], get_script_run_ctx()
+    if not isinstance(file, UploadedFile) or context is None:
+        return None
+    if isinstance(manager := context.uploaded_file_mgr, MemoryUploadedFileManager):
+        manager.remove_file(context.session_id, file.file_id)
+    return file.name, file.getvalue()
+
+
 # --- pictures by name -----------------------------------------------------------------------------------------------
 
 
 class Upload(NamedTuple):
     source: Source
-    data: bytes
+    file: Kept
+
+    @property
+    def there(self) -> bool:
+        return self.file.there
 
 
 def _rendered(folder: str) -> dict[str, Callable[[], np.ndarray]]:
@@ -123,10 +182,10 @@ def uploads() -> dict[str, Upload]:
 def keep_upload(name: str, data: bytes) -> Source:
     """Remember an uploaded picture for this session.
 
-    Raises: BadPicture.
+    Raises: BadPicture, Failure.
     """
     images.decode(data, name=name, max_side=THUMBNAIL)
-    upload = Upload(Source.of_upload(name, data), data)
+    upload = Upload(Source.of_upload(name, data), keep(data))
     kept = uploads()
     kept.pop(identity(upload.source), None)
     kept[identity(upload.source)] = upload
@@ -138,13 +197,13 @@ def keep_upload(name: str, data: bytes) -> Source:
 def picture(source: Source, size: int) -> images.Image:
     """The picture, its longer side scaled to `size`.
 
-    Raises: BadPicture when it is an upload of another session, or no sample of ours.
+    Raises: BadPicture when it is no upload of this session's, or no sample of ours; Gone.
     """
     if source.digest:
         upload = uploads().get(source.digest)
         if upload is None:
-            raise BadPicture(f"“{source.name}” was uploaded in another session: upload it again to go on.")
-        pixels = _scaled_upload(source.digest, size, upload.data, source.name)
+            raise BadPicture(f"“{source.name}” is not among this session's pictures: upload it again to go on.")
+        pixels = _scaled_upload(source.digest, size, upload)
     elif source.name in CONTENTS or source.name in STYLES:
         pixels = _scaled_sample(source.name, size)
     else:
@@ -160,8 +219,8 @@ def _scaled_sample(name: str, size: int) -> np.ndarray:
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
-def _scaled_upload(digest: str, size: int, _data: bytes, _name: str) -> np.ndarray:
-    image = images.decode(_data, name=_name, max_side=MAX_SIZE)
+def _scaled_upload(digest: str, size: int, _upload: Upload) -> np.ndarray:
+    image = images.decode(_upload.file.read(), name=_upload.source.name, max_side=MAX_SIZE)
     return images.to_uint8(images.fit(image, size))
 
 
@@ -292,21 +351,21 @@ def pick_content(key: str, on_upload: Callable[[str, bytes], bool] = lambda name
 
 def _take(widget: str, key: str, on_upload: Callable[[str, bytes], bool]) -> None:
     """Callback of an uploader: keep the file and choose it, or leave a sentence for the page to show."""
-    file = st.session_state[widget]
-    if file is None:
+    if (file := taken(widget)) is None:
         return
     st.session_state.pop(f"{key}.made_here", None)
     with sentences():
-        if on_upload(file.name, file.getvalue()):
-            st.session_state[f"{key}.made_here"] = file.name, file.getvalue()
+        if on_upload(*file):
+            st.session_state[f"{key}.made_here"] = file[0], keep(file[1])
         else:
-            st.session_state[key] = keep_upload(file.name, file.getvalue())
+            st.session_state[key] = keep_upload(*file)
 
 
 def _take_made_here(key: str) -> None:
     """The file that gave its recipe is wanted as a picture after all."""
+    name, file = st.session_state.pop(f"{key}.made_here")
     with sentences():
-        st.session_state[key] = keep_upload(*st.session_state.pop(f"{key}.made_here"))
+        st.session_state[key] = keep_upload(name, file.read())
 
 
 def pick_styles(key: str) -> list[StyleSource]:
@@ -352,11 +411,10 @@ def weight_of(key: str, style: StyleSource) -> float:
 
 
 def _take_style(key: str) -> None:
-    file = st.session_state[f"{key}.file"]
-    if file is None:
+    if (file := taken(f"{key}.file")) is None:
         return
     with sentences():
-        source = keep_upload(file.name, file.getvalue())
+        source = keep_upload(*file)
         st.session_state[f"{key}.own"] = [*st.session_state.get(f"{key}.own", []), source]
         st.session_state[key] = [*st.session_state[key], source][-MAX_STYLES:]
 
@@ -416,13 +474,13 @@ def adopt_pictures(prefix: str, recipe: Recipe) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished picture: the PNG with its recipe inside, and what the page shows of it and of its content."""
+    """A finished picture: the PNG with its recipe inside, and what the page shows of it and of its content, JPEGs."""
 
     recipe: Recipe
-    png: bytes
-    before: str  # data URIs
-    after: str
-    small: str
+    png: Kept
+    before: Kept
+    after: Kept
+    small: str  # a data URI
     width: int
     height: int
     seconds: float
@@ -432,8 +490,13 @@ class Result:
         styles = " + ".join(title(style.source) for style in self.recipe.styles)
         return f"{title(self.recipe.content)} in {styles}" if self.recipe.content else styles
 
+    @property
+    def there(self) -> bool:
+        return self.png.there and self.before.there and self.after.there
+
     def encode(self, format: images.Format) -> bytes:
-        return self.png if format == "png" else images.encode(images.decode(self.png), format)
+        """Raises: Gone."""
+        return self.png.read() if format == "png" else images.encode(images.decode(self.png.read()), format)
 
 
 def results(prefix: str) -> dict[Recipe, Result]:
@@ -441,14 +504,17 @@ def results(prefix: str) -> dict[Recipe, Result]:
     return st.session_state.setdefault(f"{prefix}.results", {})
 
 
-def keep_result(prefix: str, recipe: Recipe, step: Step, content: images.Image) -> Result:
-    """Remember a finished Step as the recipe's result. content: what it was made of, at its size."""
+def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes) -> Result:
+    """Remember a finished Step as the recipe's result. before: what it was made of, a JPEG.
+
+    Raises: Failure when the disk is full.
+    """
     assert step.image is not None
     height, width, _ = step.image.shape
-    before, after = (data_uri(images.thumbnail(image, PREVIEW)) for image in (content, step.image))
     png = images.encode(step.image, "png", text=recipes.png_text(recipe))
     small = data_uri(images.thumbnail(step.image, THUMBNAIL))
-    result = Result(recipe, png, before, after, small, width, height, step.seconds)
+    after = images.thumbnail(step.image, PREVIEW)
+    result = Result(recipe, keep(png), keep(before), keep(after), small, width, height, step.seconds)
     kept = results(prefix)
     kept[recipe] = result
     while len(kept) > KEPT_RESULTS:
@@ -460,11 +526,12 @@ def keep_result(prefix: str, recipe: Recipe, step: Step, content: images.Image) 
 def show_result(prefix: str, result: Result | None) -> None:
     """The result, or the last one while the next is under way: compare, figures, downloads."""
     result = result or st.session_state.get(f"{prefix}.shown")
-    if result is None:
+    if result is None or not result.there:
         st.skeleton(height=420)
         return
     st.session_state[f"{prefix}.shown"] = result
-    compare(result.before, result.after, width=result.width, alt=result.title, key=f"{prefix}.compare")
+    before, after = (data_uri(file.read()) for file in (result.before, result.after))
+    compare(before, after, width=result.width, alt=result.title, key=f"{prefix}.compare")
     made_by = getattr(result.recipe, "engine", None) or getattr(result.recipe, "features", "one pass")
     st.caption(f"{result.title} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
     with st.container(horizontal=True):
@@ -530,7 +597,7 @@ def stylized(prefix: str, recipe: InstantRecipe) -> Result:
     said.empty()
     stand_in.empty()
     try:
-        return keep_result(prefix, recipe, job.result(), photograph)
+        return keep_result(prefix, recipe, job.result(), images.thumbnail(photograph, PREVIEW))
     finally:
         del st.session_state[f"{prefix}.job"]
 
@@ -579,6 +646,15 @@ def describe(job: Job) -> str:
     rate = (last.iteration - first.iteration) / (last.seconds - first.seconds) if last.seconds > first.seconds else 0
     left = f" · {(last.total - last.iteration) / rate:.0f} s left" if rate else ""
     return f"Iteration **{last.iteration}** of {last.total} · {rate:.1f} a second{left}"
+
+
+def preview(progress: list[Progress]) -> bytes | None:
+    """The latest picture of a job that runs, a JPEG."""
+    kept = next((p.preview for p in reversed(progress) if p.preview), None)
+    try:
+        return kept.read() if kept else None
+    except Gone:
+        return None
 
 
 def loss_chart(progress: list[Progress]) -> None:

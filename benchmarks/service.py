@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 
 from benchmarks.instant import machine
 from nst_core import images
@@ -125,12 +125,12 @@ def of_engine() -> float:
 def lanes(scheduler: str | None = None) -> Figures:
     rng, found = np.random.default_rng(0), {}
     content, style = picture(rng, 384, 512), [Style(picture(rng, 384, 384))]
+    slow: list[Job] = []
     with engine(scheduler=scheduler) as made:
-        slow: list[Job] = []
         for beside in (0, 1, 3, 6, 10):
             slow += [made.stylize(content, style, LONG) for _ in range(beside - len(slow))]
             if slow:
-                until(lambda: slow[0].progress)
+                until(lambda: bool(slow[0].progress))  # noqa: B023
             taken = []
             for _ in range(amount(20, 3)):
                 start = time.perf_counter()
@@ -143,7 +143,7 @@ def lanes(scheduler: str | None = None) -> Figures:
 
 
 def borrowed() -> Figures:
-    dask, found = Path(sys.executable).with_name("dask"), {}
+    dask = Path(sys.executable).with_name("dask")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": ROOT}
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "scheduler.json"
@@ -158,8 +158,7 @@ def borrowed() -> Figures:
         started("worker", "--nthreads", "2", "--resources", "light=2", "--no-dashboard")
         started("worker", "--nthreads", "3", "--resources", "slow=1 tensorflow=2", "--no-dashboard")
         address = json.loads(place.read_text())["address"]
-        found = lanes(address)
-    return found
+        return lanes(address)
 
 
 def growth() -> Figures:
@@ -263,8 +262,9 @@ def choose_preset(page: Page, preset: str, size: int) -> None:
     recipe = PRESETS[preset].model_copy(update={"size": size, "iterations": amount(12, 4)})
     page.get_by_text("Everything else").click()
     chooser = page.get_by_test_id("stFileUploaderDropzoneInput").first
-    data = recipe.model_dump_json().encode()
-    chooser.set_input_files({"name": "recipe.json", "mimeType": "application/json", "buffer": data})
+    chooser.set_input_files(
+        FilePayload(name="recipe.json", mimeType="application/json", buffer=recipe.model_dump_json().encode())
+    )
     expect(page.get_by_label("Iterations")).to_have_value(str(recipe.iterations))
     browser.settled(page)
 
@@ -305,7 +305,7 @@ def visit(launched: Browser, address: str, photograph: bytes, number: int) -> No
     page.goto(address)
     first = browser.result(page)
     page.get_by_text("Upload", exact=True).click()
-    file = {"name": f"{number}.jpg", "mimeType": "image/jpeg", "buffer": photograph}
+    file = FilePayload(name=f"{number}.jpg", mimeType="image/jpeg", buffer=photograph)
     page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(file)
     browser.next_result(page, first)
     page.get_by_role("link", name=re.compile("Masks")).first.click()
@@ -324,8 +324,9 @@ def start() -> Figures:
                 page = launched.new_page(viewport={"width": 1280, "height": 900})
                 port, began = browser.free_port(), time.perf_counter()
                 command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-                quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-                server = subprocess.Popen([*command, "--server.headless", "true"], cwd=ROOT, **quiet)
+                server = subprocess.Popen(
+                    [*command, "--server.headless", "true"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
                 while not browser.healthy(f"http://localhost:{port}"):
                     time.sleep(0.02)
                 page.goto(f"http://localhost:{port}")

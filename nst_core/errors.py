@@ -7,6 +7,7 @@
     │   ├── BadMask          masks that do not fit their content or their styles
     │   ├── BadNetwork       an uploaded network that is none of ours
     │   ├── TooLarge         more memory than there is
+    │   ├── Gone             what was kept for a while and has made room
     │   └── ModelUnavailable a model that is not on this machine, and how to get it
     └── Failure              a fault of ours or of the machine (exits with 1)
         ├── DownloadFailed   the network, or what came over it
@@ -47,6 +48,10 @@ class BadNetwork(UserError):
 
 class TooLarge(UserError):
     """A request that needs more memory than there is."""
+
+
+class Gone(UserError):
+    """What was kept for a while and has made room for something newer."""
 
 
 class ModelUnavailable(UserError):

@@ -6,6 +6,8 @@ No TensorFlow here.
 import ctypes
 import gc
 import os
+import threading
+import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -112,6 +114,8 @@ def check_pass(height: int, width: int) -> None:
 # --- the allocator ----------------------------------------------------------------------------------------------------
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's mallopt
+GIVE_BACK_EVERY = 15.0  # seconds
+WORK = 0.5  # seconds of processor time that leave something to give back
 _REUSED = 32 * 1024**2  # bytes; larger blocks go back to the system at once, smaller ones when `give_back` is called
 
 
@@ -134,6 +138,21 @@ def give_back() -> None:
     gc.collect()
     if glibc := _glibc():
         glibc.malloc_trim(0)
+
+
+@lru_cache
+def stay_small() -> None:
+    """Have a thread give back what is free, while this process works: what a server's script threads leave is much."""
+    threading.Thread(target=_give_back_now_and_then, name="nst-memory", daemon=True).start()
+
+
+def _give_back_now_and_then() -> None:
+    worked = 0.0
+    while True:
+        time.sleep(GIVE_BACK_EVERY)
+        if time.process_time() - worked > WORK:
+            give_back()
+            worked = time.process_time()
 
 
 def resident() -> int:

@@ -191,10 +191,9 @@ def shown_styles() -> list[Source]:
 
 
 def take_style(layer: Layer) -> None:
-    file = st.session_state["masks.style_file"]
-    if file:
+    if file := ui.taken("masks.style_file"):
         with ui.sentences():
-            source = ui.keep_upload(file.name, file.getvalue())
+            source = ui.keep_upload(*file)
             st.session_state["masks.own"] = [*st.session_state.get("masks.own", []), source]
             layer.style = source
 
@@ -274,16 +273,13 @@ def raw_mask(layer: Layer) -> Mask:
 
 def take_mask(layer: Layer) -> None:
     """An uploaded picture becomes the layer's mask."""
-    file = st.session_state["masks.mask_file"]
-    if file is None:
+    if (file := ui.taken("masks.mask_file")) is None:
         return
+    name, data = file
     with ui.sentences():
-        soft = st.session_state.get("masks.soft", False)
-        mask = masks.from_picture(file.getvalue(), shape(), soft=soft, name=file.name)
+        mask = masks.from_picture(data, shape(), soft=st.session_state.get("masks.soft", False), name=name)
         if masks.is_empty(mask):
-            raise BadMask(
-                f"{file.name} is black all over: white is where the style goes, so choose a picture with white in it."
-            )
+            raise BadMask(f"{name} is black all over: white is where the style goes, so choose a picture with white in it.")
         show(layer, drawings.of_mask(mask, layer.color), mask)
 
 

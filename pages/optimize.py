@@ -1,5 +1,6 @@
 """Optimize: a picture optimised until its features match, slow and at its finest. Ask, guard, run, show, live."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -7,10 +8,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import ui
-from nst_core import images, memory, quality, recipes, timelapse, weights
+from nst_core import images, memory, recipes, timelapse, weights
 from nst_core.engine import Job, Progress, State
 from nst_core.errors import BadRecipe, Diverged
 from nst_core.recipes import MAX_SIZE, MIN_SIZE, PRESETS, InstantRecipe, OptimizeRecipe, Source, StyleSource
+from nst_core.shelf import Kept
 from nst_core.stylizer import Style
 
 OPENING = {"content": Source(name="mountain-lake"), "styles": (StyleSource(source=Source(name="starlit-oils")),)}
@@ -46,9 +48,11 @@ MEASURED = 512  # pixels at which quality is measured
 
 
 class Note(NamedTuple):
-    """What belongs to a job besides its progress, so that a reloaded page has it too."""
+    """What belongs to a job besides its progress, so that a reloaded page has it too: the photograph to show beside the
+    result, and what the result is measured by."""
 
     recipe: OptimizeRecipe
+    before: Kept
     content: images.Image
     styles: list[Style]
 
@@ -118,10 +122,9 @@ def take_file(name: str, data: bytes) -> bool:
 
 
 def take_recipe() -> None:
-    file = st.session_state["optimize.recipe"]
-    if file:
+    if file := ui.taken("optimize.recipe"):
         with ui.sentences():
-            recipe = recipes.parse(file.getvalue().decode(errors="replace"))
+            recipe = recipes.parse(file[1].decode(errors="replace"))
             if isinstance(recipe, OptimizeRecipe):
                 set_controls(recipe)
 
@@ -189,11 +192,21 @@ def ask_regions(styles: list[StyleSource]) -> list[StyleSource]:
 
 def ask_initial() -> None:
     """The picture to start from: what Instant sent, or an upload."""
-    file = st.file_uploader("Picture to start from", ui.FILE_TYPES, key="optimize.initial_file")
-    if file:
-        st.session_state["optimize.initial"] = file.getvalue()
-    if "optimize.initial" in st.session_state:
-        st.image(st.session_state["optimize.initial"], width=160)
+    st.file_uploader("Picture to start from", ui.FILE_TYPES, key="optimize.initial_file", on_change=take_initial)
+    if data := initial_picture():
+        st.image(images.thumbnail(images.decode(data, max_side=ui.THUMBNAIL * 2), ui.THUMBNAIL * 2), width=160)
+
+
+def take_initial() -> None:
+    if file := ui.taken("optimize.initial_file"):
+        with ui.sentences():
+            images.decode(file[1], name=file[0], max_side=ui.THUMBNAIL)
+            st.session_state["optimize.initial"] = ui.keep(file[1])
+
+
+def initial_picture() -> bytes | None:
+    kept: Kept | None = st.session_state.get("optimize.initial")
+    return kept.read() if kept and kept.there else None
 
 
 # --- run --------------------------------------------------------------------------------------------------------------
@@ -211,10 +224,11 @@ def start(recipe: OptimizeRecipe) -> Job:
     memory.check(recipe, *content.shape[:2])
     styles = ui.styles_of(recipe, recipe.size)
     initial = None
-    if recipe.init == "image" and (data := st.session_state.get("optimize.initial")):
+    if recipe.init == "image" and (data := initial_picture()):
         initial = images.decode(data, name="The picture to start from", max_side=recipe.size)
     job = ui.engine().stylize(content, styles, recipe, initial=initial)
-    job.note = Note(recipe, content, styles)
+    small = [Style(images.fit(style.image, MEASURED), style.weight) for style in styles]
+    job.note = Note(recipe, ui.keep(images.thumbnail(content, ui.PREVIEW)), images.fit(content, MEASURED), small)
     ui.claim(job)
     st.session_state["optimize.job"] = job
     st.query_params["job"] = job.id
@@ -269,7 +283,7 @@ def draw(job: Job, line: DeltaGenerator, bar: DeltaGenerator, picture: DeltaGene
     line.markdown(ui.describe(job))
     latest = job.progress[-1] if job.progress else None
     bar.progress(latest.iteration / latest.total if latest else 0.0)
-    if preview := next((p.preview for p in reversed(job.progress) if p.preview), None):
+    if preview := ui.preview(job.progress):
         picture.image(preview, width="stretch")
     if latest:
         with chart:
@@ -278,6 +292,7 @@ def draw(job: Job, line: DeltaGenerator, bar: DeltaGenerator, picture: DeltaGene
 
 def collect(job: Job) -> None:
     """A finished job's picture and its measures, or its sentence; of one that diverged both."""
+    ui.collected(job)
     del st.session_state["optimize.job"]
     st.query_params.pop("job", None)
     step, note = None, job.note
@@ -289,10 +304,10 @@ def collect(job: Job) -> None:
             raise
     if step is None:
         return
-    ui.keep_result("optimize", note.recipe, step, note.content)
-    small = [Style(images.fit(style.image, MEASURED), style.weight) for style in note.styles]
-    measure = ui.engine().submit(quality.assess, images.fit(step.image, MEASURED), images.fit(note.content, MEASURED), small)
-    st.session_state["optimize.run"] = Run(job.progress, measure)
+    with ui.sentences():
+        ui.keep_result("optimize", note.recipe, step, note.before.read())
+        measure = ui.engine().assess(images.fit(step.image, MEASURED), note.content, note.styles)
+        st.session_state["optimize.run"] = Run(job.progress, measure)
 
 
 def show_run() -> None:
@@ -306,13 +321,15 @@ def show_run() -> None:
             ui.show_quality(run.measure.result())
     with losses:
         ui.loss_chart(run.progress)
-    with film:
-        frames = [p.preview for p in run.progress if p.preview]
-        with st.container(horizontal=True):
-            for name, make in {"gif": timelapse.gif, "mp4": timelapse.mp4}.items():
-                st.download_button(
-                    name.upper(), partial(make, frames), f"time-lapse.{name}", on_click="ignore", icon=":material/movie:"
-                )
+    with film, st.container(horizontal=True):
+        for name, make in {"gif": timelapse.gif, "mp4": timelapse.mp4}.items():
+            st.download_button(
+                name.upper(), partial(film_of, run, make), f"time-lapse.{name}", on_click="ignore", icon=":material/movie:"
+            )
+
+
+def film_of(run: Run, make: Callable[[list[bytes]], bytes]) -> bytes:
+    return make([p.preview.read() for p in run.progress if p.preview and p.preview.there])
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from nst_core.engine import Job, Progress, State
 from nst_core.errors import BadRecipe, Cancelled, NSTError
 from nst_core.generators import TextureNetwork, Trained
 from nst_core.recipes import DEFAULT_SIZE, Color, Source, StyleSource, TextureNetworkRecipe, TrainingRecipe
+from nst_core.shelf import Kept
 from nst_core.stylizer import Step
 
 PREFIX = "networks"
@@ -34,9 +35,13 @@ class Own(NamedTuple):
     """A network that was trained or uploaded in this session."""
 
     source: Source
-    data: bytes
+    file: Kept
     title: str
     picture: str  # data URI of its thumbnail
+
+    @property
+    def there(self) -> bool:
+        return self.file.there
 
 
 class Note(NamedTuple):
@@ -62,7 +67,11 @@ class Run(NamedTuple):
 
 
 def owned() -> dict[str, Own]:
-    return st.session_state.setdefault(f"{PREFIX}.own", {})
+    """Of this session, those that have not made room for others."""
+    kept: dict[str, Own] = st.session_state.setdefault(f"{PREFIX}.own", {})
+    for id in [id for id, own in kept.items() if not own.there]:
+        del kept[id]
+    return kept
 
 
 def keep(own: Own) -> None:
@@ -83,7 +92,7 @@ def described(data: bytes) -> TextureNetwork:
 
 
 def bytes_of(id: str) -> bytes:
-    return owned()[id].data if id in owned() else ready(id)
+    return owned()[id].file.read() if id in owned() else ready(id)
 
 
 def source_of(id: str) -> Source:
@@ -105,14 +114,14 @@ def thumbnail_of(name: str) -> str:
 
 def take_network() -> None:
     """Callback of the uploader: check the file, keep it, choose it."""
-    file = st.session_state[f"{PREFIX}.file"]
-    if file is None:
+    if (file := ui.taken(f"{PREFIX}.file")) is None:
         return
+    name, data = file
     with ui.sentences():
-        network = generators.read(file.getvalue(), name=file.name)
+        network = generators.read(data, name=name)
         style = network.recipe.style
         picture = ui.thumbnails([style])[0].src if style and style.is_sample and style.name in ui.STYLES else NO_PICTURE
-        own = Own(Source.of_upload(file.name, file.getvalue()), file.getvalue(), file.name.removesuffix(".npz"), picture)
+        own = Own(Source.of_upload(name, data), ui.keep(data), name.removesuffix(".npz"), picture)
         keep(own)
         choose(ui.identity(own.source), network.recipe.purpose)
 
@@ -180,7 +189,8 @@ def run(id: str, recipe: TextureNetworkRecipe, content: images.Image | None) -> 
         step = job.result()
     finally:
         del st.session_state[f"{PREFIX}.job"]
-    return ui.keep_result(prefix_of(recipe), recipe, step, step.image if content is None else content)
+    before = step.image if content is None else content
+    return ui.keep_result(prefix_of(recipe), recipe, step, images.thumbnail(before, ui.PREVIEW))
 
 
 def prefix_of(recipe: TextureNetworkRecipe) -> str:
@@ -288,7 +298,7 @@ def another() -> None:
 
 def show_tiles(result: ui.Result, tiles: int) -> None:
     """The texture n times beside itself: no seam is to be seen."""
-    texture = images.decode(result.png, max_side=ui.PREVIEW * 2 // (tiles + 1))
+    texture = images.decode(result.png.read(), max_side=ui.PREVIEW * 2 // (tiles + 1))
     st.image(images.encode(np.tile(texture, (tiles, tiles, 1)), "jpeg"), width="stretch")
     st.caption(f"{result.title} · {result.width} × {result.height} px · {result.seconds:.2f} s · tiles without a seam")
     with st.container(horizontal=True):
@@ -401,11 +411,10 @@ def pick_style() -> Source:
 
 def take_style() -> None:
     key = f"{PREFIX}.style"
-    file = st.session_state[f"{key}.file"]
-    if file is None:
+    if (file := ui.taken(f"{key}.file")) is None:
         return
     with ui.sentences():
-        source = ui.keep_upload(file.name, file.getvalue())
+        source = ui.keep_upload(*file)
         st.session_state[f"{key}.own"] = [*st.session_state.get(f"{key}.own", []), source]
         st.session_state[key] = source
 
@@ -467,7 +476,7 @@ def draw(
     latest = progress[-1] if progress else None
     line.markdown(pace(job, latest, budget))
     bar.progress(min(1.0, latest.seconds / budget) if latest else 0.0)
-    picture.image(next((p.preview for p in reversed(progress) if p.preview), before), width="stretch")
+    picture.image(ui.preview(progress) or before, width="stretch")
     if latest:
         with chart:
             ui.loss_chart(smoothed(progress))
@@ -496,6 +505,7 @@ def smoothed(progress: list[Progress]) -> list[Progress]:
 
 def collect(job: Job) -> None:
     """A finished training's network, kept under its style's name; or its sentence."""
+    ui.collected(job)
     del st.session_state[f"{PREFIX}.training"]
     st.query_params.pop("job", None)
     with ui.sentences():
@@ -509,7 +519,7 @@ def collect(job: Job) -> None:
         title = f"{Path(ui.title(note.style)).stem}, {step.iteration} steps"
         picture, before = (ui.data_uri(images.thumbnail(image, ui.PREVIEW)) for image in (step.image, note.shown))
         small = ui.data_uri(images.thumbnail(step.image, ui.THUMBNAIL))
-        own = Own(Source.of_upload(f"{title}.npz", step.network), step.network, title, small)
+        own = Own(Source.of_upload(f"{title}.npz", step.network), ui.keep(step.network), title, small)
         keep(own)
         painted = note.recipe.purpose == "stylize"
         st.session_state[f"{PREFIX}.run"] = Run(own, smoothed(job.progress), before, picture, note.shown.shape[1], painted)
@@ -521,13 +531,13 @@ def show_run(run: Run) -> None:
         ui.compare(run.before, run.after, width=run.width, alt=run.own.title, key=f"{PREFIX}.run.compare")
     else:
         st.image(run.after, width=run.width)
-    st.caption(f"{run.own.title} · {len(run.own.data) / 1000:.0f} kB")
+    st.caption(f"{run.own.title} · {run.own.file.size / 1000:.0f} kB")
     id = ui.identity(run.own.source)
     with st.container(horizontal=True):
         use = partial(choose, id, "stylize" if run.painted else "synthesize")
         st.button("Use this network", icon=":material/brush:", type="primary", on_click=use, key=f"{PREFIX}.use")
         st.download_button(
-            "Save it", run.own.data, f"{file_name(id)}.npz", icon=":material/download:", on_click="ignore",
+            "Save it", run.own.file.read, f"{file_name(id)}.npz", icon=":material/download:", on_click="ignore",
             key=f"{PREFIX}.save_run",
         )  # fmt: skip
     if run.progress:

@@ -471,7 +471,8 @@ command_line.main()
     ("then", "printed"), [("pass", "1 2 3"), ("os.kill(os.getpid(), signal.SIGINT); time.sleep(60)", "1 2")]
 )
 def test_ctrl_c_counts_where_it_is_swallowed_and_twice_at_once(here, then, printed):
-    command = [sys.executable, "-c", INTERRUPTED.format(then=then), *"optimize cat.png waves.jpg -o out.png".split()]
+    script = INTERRUPTED.format(then=then)
+    command = [sys.executable, "-c", script, "optimize", "cat.png", "waves.jpg", "-o", "out.png"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert (done.returncode, done.stdout.split(), done.stderr) == (130, printed.split(), "")
     assert "out.png" not in left(here)

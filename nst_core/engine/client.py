@@ -17,6 +17,7 @@ from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, State, pack
 from nst_core.errors import Failure, NSTError
 from nst_core.images import Image
 from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe, TextureNetworkRecipe, TrainingRecipe
+from nst_core.shelf import Kept, Shelf
 from nst_core.stylizer import Style
 
 if TYPE_CHECKING:  # a third of a second to import: only the thread that connects pays it
@@ -24,7 +25,8 @@ if TYPE_CHECKING:  # a third of a second to import: only the thread that connect
 
 T = TypeVar("T")
 
-KEPT = 8  # finished slow jobs that can be found again by their id
+KEPT = 8  # finished slow jobs that nobody has collected yet and that can be found again by their id
+PREVIEWS = {"each": 50_000_000, "total": 250_000_000}  # bytes of a job's previews, and of all jobs'
 CONNECT_TIMEOUT = 30  # seconds
 REST = 40.0  # seconds without a job after which a process with TensorFlow ends
 FORGOTTEN = 60.0  # seconds after which nobody listens to what a job that has ended was told
@@ -62,6 +64,7 @@ class Engine:
         self._open: dict[str, Job] = {}
         self._following: dict[str, ThreadFuture[None]] = {}
         self._findable: dict[str, Job] = {}
+        self._previews = Shelf(**PREVIEWS)
         self.closed = False
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="nst-engine", daemon=True).start()
@@ -105,6 +108,10 @@ class Engine:
         lane = Lane.LIGHT if engine == "instant-lite" else Lane.TENSORFLOW
         return self.submit(worker.stylize, *packed, recipe.model_copy(update={"engine": engine}), lane=lane)
 
+    def assess(self, result: Image, content: Image, styles: Sequence[Style]) -> Job:
+        """A job whose result is the `Quality` of the result."""
+        return self.submit(worker.assess, *map(images.to_uint8, (result, content)), [pack(style) for style in styles])
+
     def paint(self, network: bytes, content: Image | None, recipe: TextureNetworkRecipe) -> Job:
         """A job whose result is a Step: the content painted by a texture network's file, or without one a texture."""
         return self.submit(worker.paint, network, None if content is None else images.to_uint8(content), recipe)
@@ -128,6 +135,10 @@ class Engine:
     def find(self, id: str) -> Job | None:
         """A slow job by its id, for the page that was reloaded."""
         return self._findable.get(id)
+
+    def collected(self, job: Job) -> None:
+        """Its page has what the job made: nobody needs to find it any more."""
+        self._findable.pop(job.id, None)
 
     def close(self) -> None:
         """End the embedded cluster, or leave the one we joined; open jobs fail."""
@@ -283,4 +294,11 @@ class Engine:
         if "began" in message:
             job.began()
         else:
-            job.progress.append(Progress(**message["progress"]))
+            step = message["progress"]
+            job.progress.append(Progress(**step | {"preview": self._kept(step["preview"], job)}))
+
+    def _kept(self, preview: bytes | None, job: Job) -> Kept | None:
+        try:
+            return self._previews.keep(preview, job.id) if preview else None
+        except Failure:
+            return None  # a full disk costs the preview, not the job

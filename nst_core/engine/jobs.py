@@ -13,6 +13,7 @@ from nst_core import images
 from nst_core.engine import checkpoints
 from nst_core.errors import Cancelled, Diverged, Failure, NSTError, WorkerLost
 from nst_core.recipes import Recipe
+from nst_core.shelf import Kept
 from nst_core.stylizer import Step, Style
 
 if TYPE_CHECKING:
@@ -55,13 +56,13 @@ ANY = "any"  # of the signals
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A Step as it reaches the page: the picture as a JPEG of at most 512 px, and not at every step."""
+    """A Step as it reaches the page: the picture as a JPEG of at most 512 px, in a file, and not at every step."""
 
     iteration: int
     total: int
     losses: Mapping[str, float]
     seconds: float
-    preview: bytes | None
+    preview: Kept | None
 
 
 class Job:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from nst_core.engine.jobs import ANY, PAUSED, Signal, pack, unpack
 from nst_core.errors import Cancelled, Diverged
 from nst_core.recipes import InstantRecipe, OptimizeRecipe, TextureNetworkRecipe, TrainingRecipe
 from nst_core.stylizer import Step, Style
+
+if TYPE_CHECKING:
+    from nst_core.quality import Quality
 
 CHECKPOINT_EVERY = 1.0  # seconds between the states that a worker leaves behind; a killed one costs at most that
 LISTEN_EVERY = 0.05  # seconds between questions to the scheduler whether the page has said something
@@ -154,6 +157,13 @@ def optimize(
         unpacked = [replace(style, weight=source.weight) for style, source in zip(unpacked, recipe.styles, strict=True)]
     first = None if initial is None else images.from_uint8(initial)
     return Optimization(images.from_uint8(content), unpacked, recipe, initial=first, state=state)
+
+
+def assess(result: np.ndarray, content: np.ndarray, styles: Sequence[Style]) -> "Quality":
+    """8-bit pictures to how good the result is."""
+    from nst_core import quality
+
+    return quality.assess(images.from_uint8(result), images.from_uint8(content), [unpack(style) for style in styles])
 
 
 def paint(network: bytes, content: np.ndarray | None, recipe: TextureNetworkRecipe) -> Iterator[Step]:
