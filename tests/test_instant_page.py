@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from nst_core import recipes
 from nst_core.recipes import MAX_STRENGTH, Source
-from tests.browser import PATIENCE, caption, next_result, pixels, result
+from tests.browser import PATIENCE, caption, next_result, pixels, result, settled
 
 
 @pytest.fixture
@@ -192,6 +192,7 @@ def test_a_style_of_ones_own(page):
 
 def test_a_missing_model_is_offered_with_its_size(page):
     first = result(page)
+    settled(page)
     page.get_by_text("Size, colours, model").click()
     page.get_by_text("Magenta's arbitrary stylization (92 MB to download)").click()
     expect(page.get_by_role("button", name=re.compile("Download Magenta"))).to_be_visible()

@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import logging
 import os
 import subprocess
 import threading
@@ -29,6 +30,7 @@ KEPT = 8  # finished slow jobs that nobody has collected yet and that can be fou
 PREVIEWS = {"each": 50_000_000, "total": 250_000_000}  # bytes of a job's previews, and of all jobs'
 CONNECT_TIMEOUT = 30  # seconds
 REST = 40.0  # seconds without a job after which a process with TensorFlow ends
+LEAVING = 4  # seconds for good-byes; Dask itself listens for two
 FORGOTTEN = 60.0  # seconds after which nobody listens to what a job that has ended was told
 CLOSED = "The engine was closed."
 
@@ -84,7 +86,7 @@ class Engine:
         """False when the cluster is gone for good and a new Engine is needed."""
         if self.closed or (self._process and self._process.poll() is not None):
             return False
-        return not self._connecting.done() or (self._client is not None and self._client.status == "running")
+        return not self._up.is_set() or (self._client is not None and self._client.status == "running")
 
     def wait_until_ready(self, timeout: float) -> None:
         """Raises: Failure when the light lane is not ready in time (seconds)."""
@@ -149,7 +151,7 @@ class Engine:
         for job in list(self._open.values()):
             job.fail(Failure(CLOSED))
         with suppress(TimeoutError):
-            self._soon(self._leave()).result(5)
+            self._soon(self._leave()).result(LEAVING + 1)
         self._loop.call_soon_threadsafe(self._loop.stop)
         if self._process and self._process.stdin:
             self._process.stdin.close()  # its signal to end
@@ -210,6 +212,8 @@ class Engine:
                 raise Failure("The engine's own process ended before it was up; its last words are on standard error.")
         from distributed import Client
 
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(cluster.SILENT)
         from nst_core.engine.upkeep import Upkeep
 
         options = {"timeout": self._timeout, "set_as_default": False, "name": "nst"}
@@ -227,7 +231,8 @@ class Engine:
 
     async def _leave(self) -> None:
         if self._client:
-            await self._client.close(timeout=2)
+            with suppress(TimeoutError):
+                await self._client.close(timeout=LEAVING)
 
     async def _warmth(self) -> None:
         await asyncio.wrap_future(self._connecting)

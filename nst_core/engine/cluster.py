@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 # units of each worker's resources; as many threads as units
 WORKERS = {"light": {Lane.LIGHT: 2}, "slow": {Lane.SLOW: 1, Lane.TENSORFLOW: 2}}
 
+SILENT = logging.CRITICAL + 1  # what is wrong, jobs say in sentences
+
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,  # a job that kills its worker shall not kill the next one too
     "distributed.worker.memory.target": False,  # pictures are not worth spilling, and a paused worker
@@ -58,13 +60,13 @@ def serve(memory_limit: int | None = None) -> None:
                     "memory_limit": memory_limit or limits[name](),
                     "host": "127.0.0.1",
                     "dashboard": False,
-                    "silence_logs": logging.CRITICAL,
+                    "silence_logs": SILENT,
                 },
             }
             for name, resources in WORKERS.items()
         }
         # any free port for its pages: two apps on one machine shall not meet
         scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}}
-        with SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL) as cluster:
+        with SpecCluster(workers=workers, scheduler=scheduler, silence_logs=SILENT) as cluster:
             print(cluster.scheduler_address, flush=True)
             sys.stdin.read()
