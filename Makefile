@@ -1,11 +1,11 @@
 # make run: set up and serve.  make dev: the same, and pages follow the files that you save.
-# make test: set up, with a browser, and run every test.
+# make test: set up, with a browser, and run every test.  make quick: those that need neither a browser nor minutes.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run dev test lint format bench styles screenshot chromium clean
+.PHONY: run dev test quick lint format bench styles screenshot chromium clean
 
 run: $(VENV)/.app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -17,6 +17,9 @@ dev: $(VENV)/.app
 test: $(VENV)/.dev chromium
 	$(BIN)/python -m pytest
 
+quick: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not slow and not browser"
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -27,7 +30,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.service
 	$(BIN)/python -m benchmarks.instant
 
 styles: $(VENV)/.app

@@ -29,8 +29,9 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from benchmarks.instant import OUT, Contender, MobileMagenta, central_square, machine, medians, shared_folder, table
-from nst_core import colors, images
+from nst_core import images
 from nst_core.images import Image
+from nst_core.pictures import colors
 
 ASSETS = Path(__file__).parents[1] / "assets"
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "rocket", "stereo_motorcycle")  # of scikit-image
@@ -213,7 +214,7 @@ def report_eyes(extent: Extent) -> str:
 
 def report_maps(extent: Extent) -> str:
     """The heads are solved over shared pictures; the test is on held-out ones, and on noise of three grains."""
-    from nst_core import weights
+    from nst_core.models import weights
     from nst_core.training import data, teachers, vgg19_lite
 
     rng, count = np.random.default_rng(0), 8 if extent is QUICK else 48

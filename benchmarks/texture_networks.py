@@ -23,12 +23,14 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from benchmarks import judge
-from nst_core import generators, images, optimize, recipes, texture_networks, weights
-from nst_core.generators import Trained
+from nst_core import images, optimize, recipes
 from nst_core.images import Image
+from nst_core.models import weights
 from nst_core.recipes import PRESETS
 from nst_core.stylizer import Style
-from nst_core.texture_painter import Painter
+from nst_core.texture_networks import generators, training
+from nst_core.texture_networks.generators import Trained
+from nst_core.texture_networks.painting import Painter
 
 OUT = Path(__file__).parent / "out"
 STYLES = Path(__file__).parents[1] / "assets" / "styles"
@@ -108,9 +110,9 @@ def report_ready(report: Report, size: int, count: int) -> None:
 
 def report_training(report: Report, size: int, count: int, minutes: float, style: str) -> None:
     recipe = recipes.training(style=recipes.Source(name=style), seconds=60 * minutes)
-    shown = images.fit(texture_networks.first_photograph(), 384)
+    shown = images.fit(training.first_photograph(), 384)
     start, last = time.perf_counter(), None
-    for last in texture_networks.train(style_picture(style, 768), recipe, shown):
+    for last in training.train(style_picture(style, 768), recipe, shown):
         if last.iteration % 100 == 0:
             print(f"    {last.iteration}/{last.total}", flush=True)
     assert isinstance(last, Trained)

@@ -5,8 +5,9 @@ import random
 import streamlit as st
 
 import ui
-from nst_core import recipes, weights
+from nst_core import recipes
 from nst_core.errors import NSTError
+from nst_core.models import weights
 from nst_core.recipes import MAX_SIZE, MAX_STRENGTH, MIN_SIZE, InstantRecipe, Source, StyleSource
 
 OPENING = InstantRecipe(content=Source(name="chelsea"), styles=(StyleSource(source=Source(name="woodcut-waves")),), size=768)

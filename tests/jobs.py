@@ -61,7 +61,7 @@ _hoarded: list[np.ndarray] = []
 
 def hoard(size: int) -> tuple[int, int]:
     """Load TensorFlow and keep so many bytes, as its graphs do."""
-    from nst_core.lean import tf
+    from nst_core.features import tf
 
     _hoarded.append(np.ones(size, np.uint8))
     return os.getpid(), len(tf.__version__)

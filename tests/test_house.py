@@ -1,136 +1,190 @@
-"""The import rules of the house: towards the ground only, and no TensorFlow where pages are served."""
+"""The rules of the house: imports point towards the ground, insides are a package's own, and nobody loads what it must not."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "nst_core"
 
-# who may import whom inside the package; what runs in the worker is imported inside functions
+# Who may import whom, by folder, or by file where it stands alone; from the top floor to the ground. A package may always
+# import itself. In brackets: only inside functions, since it brings TensorFlow or ONNX Runtime into the process that calls.
 MAY_IMPORT = {
-    "errors": set(),
-    "images": {"errors"},
-    "recipes": {"images", "errors"},
-    "masks": {"images", "errors", "recipes"},
-    "drawings": {"images", "masks"},
-    "colors": {"images", "recipes", "errors"},
-    "weights": {"errors"},
-    "stylizer": {"images", "recipes"},
-    "memory": {"recipes", "errors"},
-    "features": {"weights", "errors", "images", "memory", "recipes"},
-    "losses": {"errors", "images", "recipes"},
-    "regions": {"colors", "errors", "images", "masks", "recipes", "stylizer"},
-    "instant": {"errors", "features", "images", "masks", "recipes", "regions", "stylizer", "weights"},
-    "optimize": {
-        "errors",
-        "features",
-        "images",
-        "losses",
-        "masks",
-        "memory",
-        "recipes",
-        "regions",
-        "stylizer",
-        "weights",
-    },
-    "quality": {"colors", "images", "recipes", "stylizer"},
-    "timelapse": {"errors"},
-    "generators": {"errors", "recipes", "stylizer"},
-    "network_drawing": {"generators"},
-    "texture_networks": {"colors", "errors", "features", "generators", "images", "losses", "recipes", "stylizer", "weights"},
-    "engine": {"colors", "errors", "images", "masks", "recipes", "stylizer", "weights", "memory"},
-    "commands": {"engine", "errors", "generators", "images", "masks", "memory", "recipes", "stylizer", "timelapse", "weights"},
-    "__main__": {"commands", "errors", "recipes", "weights"},
-    "__init__": set(),
+    "__main__": "cli",
+    "app": "",
+    "pages": "ui engine machine models pictures stylizer recipes images errors",
+    "ui": "engine texture_networks machine models pictures stylizer recipes images errors",
+    "training": "cli instant texture_networks features models stylizer recipes images errors",
+    "cli": "engine texture_networks machine models pictures stylizer recipes images errors (instant optimize)",
+    "engine": "machine models pictures stylizer recipes images errors (instant optimize texture_networks)",
+    "instant": "features models pictures stylizer recipes images errors",
+    "optimize": "features pictures stylizer recipes images errors",
+    "texture_networks": "features models pictures stylizer recipes images errors",
+    "features": "machine models recipes",
+    "pictures": "stylizer recipes images errors",
+    "machine": "recipes errors",
+    "models": "recipes errors",
+    "stylizer": "recipes images",
+    "recipes": "images errors",
+    "images": "errors",
+    "errors": "",
+    "__init__": "",
 }
-# the same for training/, which nothing of the app imports
-MAY_TRAIN_WITH = {
-    "__init__": set(),
-    "data": {"errors", "images"},
-    "textures": {"images", "training"},
-    "teachers": {"errors", "features", "images"},
-    "trainer": {"errors", "weights"},
-    "instant_lite": {"errors", "features", "images", "instant", "training"},
-    "texture_networks": {"commands", "generators", "images", "recipes", "texture_networks", "weights"},
-    "vgg19_lite": {"errors", "features", "images", "recipes", "training"},
-}
-ONLY_IN_FUNCTIONS = {
-    "engine": {"instant", "optimize", "texture_networks"},
-    "commands": {"instant", "optimize", "texture_networks"},
-    "quality": {"features", "losses"},
-}
-FREE_OF_TENSORFLOW = [
-    "generators",
-    "network_drawing",
-    "errors",
-    "images",
-    "drawings",
-    "colors",
-    "masks",
-    "recipes",
-    "regions",
-    "stylizer",
-    "weights",
-    "engine",
-    "timelapse",
-    "quality",
-    "commands",
-]
+# what brings a heavy library with it, and who may therefore import it at the top: nobody that pages or the light lane import
+HEAVY = {"features", "optimize", "models.graphs", "texture_networks.painting", "texture_networks.training", "instant.magenta"}
+MAX_LINES = 400
+FILES = [ROOT / "app.py", *sorted(file for place in ("nst_core", "ui", "pages") for file in (ROOT / place).rglob("*.py"))]
+EVERYTHING = [*FILES, *sorted((ROOT / "assets").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py"))]
 
 
-def ours(node):
-    """The modules of nst_core that an import statement names."""
-    if isinstance(node, ast.ImportFrom) and node.module == "nst_core":
-        return {alias.name for alias in node.names}
-    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nst_core."):
-        return {node.module.split(".")[1]}
-    if isinstance(node, ast.Import):
-        return {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("nst_core.")}
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def room(path: Path) -> str:
+    """The folder that a file belongs to, or its own name where it stands alone."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[1] if parts[0] == "nst_core" and len(parts) > 1 else parts[0]
+
+
+class Import(NamedTuple):
+    """`from module import name`; deep: inside a function or for type checkers only."""
+
+    module: tuple[str, ...]
+    name: str | None
+    deep: bool
+
+    @property
+    def room(self) -> str:
+        """Of what is imported."""
+        parts = (*self.module, *([self.name] if self.name else []))
+        return parts[1] if parts[0] == "nst_core" and len(parts) > 1 else parts[0]
+
+
+def imports(path: Path) -> Iterator[Import]:
+    """Of our own."""
+    tree = ast.parse(path.read_text())
+    later = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    later += [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    deep = {child for node in later for child in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ("nst_core", "ui", "pages"):
+            for alias in node.names:
+                yield Import(tuple(node.module.split(".")), alias.name, node in deep)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] in ("nst_core", "ui", "pages"):
+                    yield Import(tuple(alias.name.split(".")), None, node in deep)
+
+
+def public(package: Path) -> set[str]:
+    """What a package names in `__all__`."""
+    for node in ast.parse((package / "__init__.py").read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
     return set()
 
 
-def imports(path):
-    """(at the top, inside functions)"""
-    tree = ast.parse(path.read_text())
-    inner = {child for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for child in ast.walk(node)}
-    top, inside = set(), set()
-    for node in ast.walk(tree):
-        (inside if node in inner else top).update(ours(node))
-    return top, inside
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_point_towards_the_ground(path: Path) -> None:
+    anywhere, _, inside = MAY_IMPORT[room(path)].rstrip(")").partition("(")
+    for found in imports(path):
+        allowed = {room(path), *anywhere.split(), *(inside.split() if found.deep else [])}
+        assert found.room in allowed, f"{'.'.join(found.module)} import {found.name}"
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
-def test_imports_point_towards_the_ground(path):
-    top, inside = imports(path)
-    allowed = MAY_IMPORT[path.stem]
-    assert top <= allowed
-    assert inside <= allowed | ONLY_IN_FUNCTIONS.get(path.stem, set())
+def test_the_floors_have_no_circle() -> None:
+    """A room that may import another stands above it."""
+    floors = list(MAY_IMPORT)
+    for above, below in MAY_IMPORT.items():
+        for name in below.replace("(", "").replace(")", "").split():
+            assert floors.index(above) < floors.index(name), f"{above} imports {name}"
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "training").glob("*.py")), ids=lambda path: path.stem)
-def test_training_imports_what_it_may(path):
-    top, inside = imports(path)
-    assert top | inside <= MAY_TRAIN_WITH[path.stem]
+@pytest.mark.parametrize("path", EVERYTHING, ids=name_of)
+def test_nobody_imports_a_packages_insides(path: Path) -> None:
+    """What lies in a package is imported as the package names it in `__all__`; a module named there is public itself."""
+    for found in imports(path):
+        if found.module[0] != "nst_core" or found.room == room(path):
+            continue
+        folder = ROOT / "nst_core"
+        for part in (*found.module[1:], found.name):
+            if part is None or not (folder / "__init__.py").exists():
+                break
+            if folder.name != "nst_core":
+                assert part in public(folder), f"{'.'.join(found.module)} import {found.name}"
+            folder /= part
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_package_knows_no_streamlit(path):
+def file_of(found: Import) -> Path:
+    """Where an imported name stands, or the package that hands it on."""
+    place = ROOT
+    for part in (*found.module, found.name or ""):
+        further = place / part
+        if not (further.is_dir() or further.with_suffix(".py").is_file()):
+            break
+        place = further
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+def at_once(path: Path) -> set[Path]:
+    """The files that are imported as soon as this one is."""
+    return {file_of(found) for found in imports(path) if not found.deep}
+
+
+def test_no_circles() -> None:
+    graph = {path: at_once(path) for path in FILES}
+    list(TopologicalSorter(graph).static_order())
+
+
+def reached(path: Path, seen: set[Path]) -> set[Path]:
+    """What comes with a file, the packages above it included."""
+    if path not in seen:
+        seen.add(path)
+        above = [folder / "__init__.py" for folder in path.parents if (folder / "__init__.py").is_file()]
+        for other in (*above, *at_once(path)):
+            reached(other, seen)
+    return seen
+
+
+@pytest.mark.parametrize("start", ["app.py", "ui/__init__.py", "pages/masks.py", "nst_core/engine/worker.py"])
+def test_pages_and_workers_load_nothing_heavy_at_the_top(start: str) -> None:
+    heavy = {ROOT.joinpath("nst_core", *name.split(".")) for name in HEAVY}
+    for file in reached(ROOT / start, set()):
+        assert not {file.with_suffix(""), *file.parents} & heavy
+
+
+@pytest.mark.parametrize("path", EVERYTHING, ids=name_of)
+def test_no_file_is_longer_than_a_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "nst_core").rglob("*.py")), ids=name_of)
+def test_the_package_knows_no_streamlit(path: Path) -> None:
     assert "streamlit" not in path.read_text().replace("Streamlit", "")
 
 
-@pytest.mark.parametrize("path", [ROOT / "app.py", ROOT / "ui.py", *(ROOT / "pages").glob("*.py")], ids=lambda path: path.name)
-def test_pages_import_only_what_is_light(path):
-    top, inside = imports(path)
-    assert not (top | inside) & {"instant", "optimize", "texture_networks", "features", "losses"}
+LIGHT = "engine, engine.worker, machine, models, pictures, recipes, texture_networks"
+LIGHT_LANE = "engine.upkeep, instant, texture_networks.painting"
 
 
-def test_nothing_that_pages_import_brings_tensorflow():
-    names = ", ".join(f"nst_core.{name}" for name in FREE_OF_TENSORFLOW)
-    script = f"import sys, ui, {names}; print(*{{'tensorflow', 'keras', 'tensorflow_hub', 'tf_keras'}} & set(sys.modules))"
+@pytest.mark.parametrize(
+    ("modules", "forbidden"),
+    [
+        (f"ui, ui.brushes, ui.optimizing, ui.training, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "pandas"}),
+        (f"{LIGHT}, {LIGHT_LANE}", {"tensorflow", "keras", "streamlit"}),
+        (f"cli, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "streamlit"}),
+    ],
+    ids=["the page process", "the light lane", "the command line"],
+)
+def test_what_a_process_must_not_load(modules: str, forbidden: set[str]) -> None:
+    names = [name if name.startswith("ui") else f"nst_core.{name}" for name in modules.split(", ")]
+    script = f"import sys, {', '.join(names)}; print(*{forbidden!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not done.stdout.strip()

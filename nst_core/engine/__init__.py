@@ -20,7 +20,9 @@ A slow job that can say its state leaves it in a file every few seconds: a pause
 later, and so is a worker's death.
 """
 
+from nst_core.engine import checkpoints
 from nst_core.engine.client import Engine
 from nst_core.engine.jobs import Job, Lane, Progress, State
+from nst_core.engine.worker import PREVIEW_SIDE
 
-__all__ = ["Engine", "Job", "Lane", "Progress", "State"]
+__all__ = ["PREVIEW_SIDE", "Engine", "Job", "Lane", "Progress", "State", "checkpoints"]

@@ -12,13 +12,14 @@ from concurrent.futures import Future as ThreadFuture
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nst_core import images, weights
+from nst_core import images
 from nst_core.engine import checkpoints, cluster, worker
 from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, State, pack
 from nst_core.errors import Failure, NSTError
 from nst_core.images import Image
+from nst_core.machine import Kept, Shelf
+from nst_core.models import weights
 from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe, TextureNetworkRecipe, TrainingRecipe
-from nst_core.shelf import Kept, Shelf
 from nst_core.stylizer import Style
 
 if TYPE_CHECKING:  # a third of a second to import: only the thread that connects pays it

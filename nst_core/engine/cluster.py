@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from nst_core import memory
 from nst_core.engine.jobs import Lane
+from nst_core.machine import memory
 
 ROOT = Path(__file__).parents[2]
 

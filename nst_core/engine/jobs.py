@@ -5,19 +5,16 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from nst_core import images
 from nst_core.engine import checkpoints
 from nst_core.errors import Cancelled, Diverged, Failure, NSTError, WorkerLost
+from nst_core.machine import Kept
 from nst_core.recipes import Recipe
-from nst_core.shelf import Kept
 from nst_core.stylizer import Step, Style
-
-if TYPE_CHECKING:
-    from nst_core.engine.client import Engine
 
 DEATHS = 2  # workers that a job may lose before it is given up: it is probably what kills them
 GRACE = 60.0  # seconds that a job outlives its page: a reload or a dropped connection comes back, a closed tab does not
@@ -65,10 +62,19 @@ class Progress:
     preview: Kept | None
 
 
+class Sender(Protocol):
+    """What a job asks of its engine."""
+
+    def ahead_of(self, job: "Job") -> int: ...
+    def send(self, job: "Job") -> None: ...
+    def forget(self, job: "Job") -> None: ...
+    def signal(self, job: "Job", signal: Signal) -> None: ...
+
+
 class Job:
     """A piece of work that the engine does elsewhere. Reading its properties never blocks."""
 
-    def __init__(self, engine: "Engine", function: Callable[..., Any], args: tuple[Any, ...], lane: Lane) -> None:
+    def __init__(self, engine: Sender, function: Callable[..., Any], args: tuple[Any, ...], lane: Lane) -> None:
         self.id = uuid.uuid4().hex
         self.lane = lane
         self.note: Any = None  # what the page wants to find again with the job

@@ -16,8 +16,8 @@ from distributed import Reschedule, WorkerPlugin
 from distributed.core import Status
 from tornado.ioloop import PeriodicCallback
 
-from nst_core import memory
 from nst_core.engine.jobs import Lane
+from nst_core.machine import allocator
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -39,7 +39,7 @@ class Upkeep(WorkerPlugin):
         self.worker = worker
         sys.unraisablehook = sys.__unraisablehook__
         self._busy, self._trimmed = time.monotonic(), True
-        memory.tame(one_arena=Lane.SLOW not in worker.state.total_resources)
+        allocator.few_arenas() if Lane.SLOW in worker.state.total_resources else allocator.reuse()
         self._callback = PeriodicCallback(self.look, LOOK_EVERY * 1000)
         self._callback.start()
 
@@ -57,7 +57,7 @@ class Upkeep(WorkerPlugin):
             return
         rest = time.monotonic() - self._busy
         if not self._trimmed and rest > TRIM_AFTER:
-            memory.give_back()
+            allocator.give_back()
             self._trimmed = True
             if Lane.SLOW in self.worker.state.total_resources and has_grown():
                 self.worker.loop.add_callback(retire, self.worker, "grown")
@@ -93,10 +93,10 @@ def begin(worker: "Worker") -> None:
 
 
 def has_grown() -> bool:
-    if not _has_tensorflow() or memory.resident() < GROWN:
+    if not _has_tensorflow() or allocator.resident() < GROWN:
         return False
-    memory.give_back()
-    return memory.resident() > GROWN
+    allocator.give_back()
+    return allocator.resident() > GROWN
 
 
 def _has_tensorflow() -> bool:

@@ -20,7 +20,7 @@ from nst_core.recipes import InstantRecipe, OptimizeRecipe, TextureNetworkRecipe
 from nst_core.stylizer import Step, Style
 
 if TYPE_CHECKING:
-    from nst_core.quality import Quality
+    from nst_core.pictures.quality import Quality
 
 CHECKPOINT_EVERY = 1.0  # seconds between the states that a worker leaves behind; a killed one costs at most that
 LISTEN_EVERY = 0.05  # seconds between questions to the scheduler whether the page has said something
@@ -161,25 +161,27 @@ def optimize(
 
 def assess(result: np.ndarray, content: np.ndarray, styles: Sequence[Style]) -> "Quality":
     """8-bit pictures to how good the result is."""
-    from nst_core import quality
+    from nst_core import instant
+    from nst_core.pictures import quality
 
-    return quality.assess(images.from_uint8(result), images.from_uint8(content), [unpack(style) for style in styles])
+    unpacked = [unpack(style) for style in styles]
+    return quality.assess(instant.eyes(), images.from_uint8(result), images.from_uint8(content), unpacked)
 
 
 def paint(network: bytes, content: np.ndarray | None, recipe: TextureNetworkRecipe) -> Iterator[Step]:
     """A texture network's file and an 8-bit content, or none, to one Step."""
-    from nst_core import texture_painter
+    from nst_core.texture_networks import painting
 
-    yield from texture_painter.paint(network, None if content is None else images.from_uint8(content), recipe)
+    yield from painting.paint(network, None if content is None else images.from_uint8(content), recipe)
 
 
 def train(
     style: np.ndarray, shown: np.ndarray, recipe: TrainingRecipe, state: Mapping[str, np.ndarray] | None = None
 ) -> Iterator[Step]:
     """8-bit pictures to the training that the recipe describes, or to the rest of one."""
-    from nst_core import texture_networks
+    from nst_core.texture_networks import training
 
-    return texture_networks.train(images.from_uint8(style), recipe, images.from_uint8(shown), state=state)
+    return training.train(images.from_uint8(style), recipe, images.from_uint8(shown), state=state)
 
 
 def load_light() -> bool:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nst_core import weights
+from nst_core.instant import graph
 from nst_core.instant.lite import InstantLite
-from nst_core.instant.vectors import VectorStylizer
+from nst_core.instant.vectors import STYLE_SIDE, VectorStylizer
+from nst_core.models import weights
 from nst_core.recipes import InstantRecipe
 from nst_core.stylizer import Style
 
@@ -47,3 +48,7 @@ def warm_up() -> None:
     grey = np.full((64, 64, 3), 0.5, np.float32)
     for _ in stylizer("instant-lite").stylize(grey, [Style(grey)], InstantRecipe(engine="instant-lite")):
         pass
+
+
+# `magenta` brings TensorFlow: it is imported by whoever works with it
+__all__ = ["STYLE_SIDE", "STYLIZERS", "InstantLite", "VectorStylizer", "eyes", "graph", "magenta", "stylizer", "warm_up"]

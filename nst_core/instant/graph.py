@@ -5,8 +5,8 @@
     ground (1, h, w, 3), vectors (m, 100), shares (1, h, w, m) ─► the same, by region ─► painted_by_region
 
 The three share their weights but nothing else, so that what nobody asks for can be fed a few pixels.
-`python -m nst_core.training.export` writes the file. What each layer is, `network.py` says in TensorFlow; a test holds the two
-together.
+`python -m nst_core.training.export` writes the file. What each layer is, `training/instant_network.py` says in TensorFlow; a
+test holds the two together.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +14,8 @@ from itertools import repeat
 
 import numpy as np
 
-from nst_core import eyes
-from nst_core.graph import Graph
+from nst_core.models import eyes
+from nst_core.models.graphs import Graph
 from nst_core.recipes import LAYERS
 
 LEAST = 0.05  # of the picture: a region of this size is normalised half by its own statistics

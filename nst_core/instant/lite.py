@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nst_core import eyes, weights
-from nst_core.graph import Session
 from nst_core.images import Image
 from nst_core.instant import graph
 from nst_core.instant.vectors import STYLE_SIDE, Vector, VectorStylizer, pad_to_multiple, squares
+from nst_core.models import eyes, weights
+from nst_core.models.graphs import Session
 from nst_core.stylizer import Style
 
 

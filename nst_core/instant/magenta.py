@@ -8,13 +8,13 @@ import numpy as np
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 from tensorflow.types.experimental import ConcreteFunction
 
-from nst_core import weights
 from nst_core.errors import BadRecipe
+from nst_core.features import tf
 from nst_core.images import Image, fit
 from nst_core.instant.vectors import STYLE_SIDE, Vector, VectorStylizer, compose, pad_to_multiple, with_weight
-from nst_core.lean import tf
+from nst_core.models import weights
+from nst_core.pictures.regions import Regions
 from nst_core.recipes import InstantRecipe
-from nst_core.regions import Regions
 from nst_core.stylizer import Step, Style
 
 CONTENT, STYLE = "placeholder", "placeholder_1"  # as the hub module's signature names them

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from nst_core import masks
 from nst_core.errors import BadRecipe
 from nst_core.images import Image, digest, fit
+from nst_core.pictures import masks
+from nst_core.pictures.regions import Regions
 from nst_core.recipes import InstantRecipe
-from nst_core.regions import Regions
 from nst_core.stylizer import Step, Style
 
 Vector = np.ndarray  # (n,) float32

@@ -1,7 +1,7 @@
 """Write `models/lite.onnx` from the embedded arrays: `python -m nst_core.training.export`. A test tells when it is due."""
 
-from nst_core import eyes, weights
 from nst_core.instant import graph
+from nst_core.models import eyes, weights
 
 
 def main() -> None:

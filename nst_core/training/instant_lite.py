@@ -25,18 +25,15 @@ import typer
 
 from nst_core import features, images
 from nst_core.errors import BadRecipe
-from nst_core.features import Extractor, Network
+from nst_core.features import Extractor, Network, tf
 from nst_core.images import Image
+from nst_core.instant import STYLE_SIDE, InstantLite
 from nst_core.instant.graph import NUMBERS
-from nst_core.instant.lite import InstantLite
-from nst_core.instant.network import predictors_eyes, style_statistics, style_vector, transform
-from nst_core.instant.vectors import STYLE_SIDE
-from nst_core.lean import tf
 from nst_core.training import data, teachers, textures, trainer
 from nst_core.training.data import Bytes
+from nst_core.training.instant_network import predictors_eyes, random_weights, style_statistics, style_vector, transform
 from nst_core.training.trainer import Log, Trainer
 
-WIDTH, BLOCKS = 64, 4
 PAINT_LAYERS = (*teachers.STYLE_LAYERS, "block2_conv2", "block3_conv4")
 IMITATE_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv4", "block4_conv1")
 
@@ -90,23 +87,7 @@ class Pools:
         return data.mixed(drawn[0], drawn[1], rng) if len(drawn) == 2 else drawn[0]
 
 
-# --- the networks, as functions of their variables --------------------------------------------------------------------
-
-
-def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """New weights (He et al. 2015), by the names and in the shapes that `InstantLite` reads."""
-    he = lambda *shape: (rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))).astype(np.float32)  # noqa: E731
-    zeros = lambda n: np.zeros(n, np.float32)  # noqa: E731
-    count = len(style_statistics(predictors_eyes(), tf.zeros([1, 32, 32, 3]))[0])
-    predictor = [zeros(count), np.ones(count, np.float32), he(count, NUMBERS) * 0.1, zeros(NUMBERS)]
-    kernels = [he(5, 5, 3, 32), he(3, 3, 32, WIDTH), *(he(3, 3, WIDTH, WIDTH) for _ in range(2 * BLOCKS)), he(3, 3, WIDTH, 32)]
-    transformer: list[np.ndarray] = []
-    for kernel in kernels:
-        twice = 2 * kernel.shape[-1]
-        transformer += [kernel, (rng.standard_normal((NUMBERS, twice)) * 0.02).astype(np.float32), zeros(twice)]
-    transformer += [he(3, 3, 32, 12), zeros(12)]
-    parts = {"predictor": predictor, "transformer": transformer}
-    return {f"{part}/{i}": array for part, arrays in parts.items() for i, array in enumerate(arrays)}
+# --- the predictor, solved -------------------------------------------------------------------------------------------
 
 
 RIDGE = 0.01  # of a statistic's variance

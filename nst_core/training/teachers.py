@@ -12,9 +12,8 @@ import numpy as np
 
 from nst_core import features
 from nst_core.errors import BadNetwork, ModelUnavailable
-from nst_core.features import Extractor, Maps, Network, reflect_border
+from nst_core.features import Extractor, Maps, Network, reflect_border, tf
 from nst_core.images import Image
-from nst_core.lean import tf
 
 STYLE_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))
 CONTENT_LAYER = "block4_conv2"

@@ -13,13 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from nst_core import commands, generators, images, recipes, texture_networks, weights
-from nst_core.generators import Trained
+from nst_core import images, recipes
+from nst_core.cli import train_network
+from nst_core.models import weights
 from nst_core.recipes import Source
-from nst_core.texture_networks import Likeness, Training
-from nst_core.texture_painter import Painter
+from nst_core.texture_networks import Trained, generators, training
+from nst_core.texture_networks.painting import Painter
+from nst_core.texture_networks.training import Likeness, Training
 
-STYLES = Path(__file__).parents[2] / "assets" / "styles"
+ASSETS = Path(__file__).parents[2] / "assets"
+STYLES, PHOTOGRAPHS = ASSETS / "styles", ASSETS / "photographs"
+SHOWN_SIDE = 384  # pixels of what the first training paints on its way
 FOLDER = weights.NETWORK_START.parent
 
 # name -> (style, settings beside the defaults)
@@ -43,14 +47,14 @@ def make(name: str, photographs: Path) -> None:
     style, settings = READY[name]
     purpose = settings.get("purpose", "stylize")
     recipe = recipes.training(**{"style": Source(name=style), "steps": STEPS[purpose], **settings})
-    commands.train_network(STYLES / f"{style}.jpg", recipe, out, folder=photographs)
+    train_network(STYLES / f"{style}.jpg", recipe, out, folder=photographs)
 
 
 def _start(photographs: Path) -> bytes:
     """A network that paints the photograph as it is."""
     recipe = recipes.training(steps=START_STEPS, learning_rate=START_RATE, crop=256, start="random")
-    shown = images.fit(texture_networks.first_photograph(), commands.SHOWN_SIDE)
-    *_, last = Training(Likeness(), recipe, texture_networks.photographs_in(photographs), shown)
+    shown = images.fit(training.first_photograph(), SHOWN_SIDE)
+    *_, last = Training(Likeness(), recipe, training.photographs_in(photographs), shown)
     assert isinstance(last, Trained)
     return last.network
 
@@ -65,7 +69,7 @@ def write_samples() -> None:
         assert style
         row = [images.fit(images.decode((STYLES / f"{style.name}.jpg").read_bytes()), CELL)]
         if network.plan.picture:
-            contents = [images.decode(path.read_bytes()) for path in sorted(texture_networks.PHOTOGRAPHS.glob("*.jpg"))]
+            contents = [images.decode(path.read_bytes()) for path in sorted(PHOTOGRAPHS.glob("*.jpg"))]
             row += [_square(painter.stylize(images.fit(content, 768))) for content in contents]
         else:
             texture = painter.synthesize(256, 256)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import typer
 
-from nst_core import weights
 from nst_core.errors import BadNetwork, ModelUnavailable, UserError
-from nst_core.lean import tf
+from nst_core.features import tf
+from nst_core.models import weights
 
 WARM_UP = 100  # steps
 

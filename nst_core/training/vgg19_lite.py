@@ -20,9 +20,8 @@ import typer
 
 from nst_core import features
 from nst_core.errors import BadRecipe
-from nst_core.features import Network, reflect_border
+from nst_core.features import Network, reflect_border, tf
 from nst_core.images import Image
-from nst_core.lean import tf
 from nst_core.recipes import LAYERS
 from nst_core.training import data, teachers, trainer
 from nst_core.training.data import Bytes

@@ -1,0 +1,6 @@
+"""The command line: one file a command or group of commands, and what they share."""
+
+from nst_core.cli.app import main
+from nst_core.cli.texture_networks import train_network
+
+__all__ = ["main", "train_network"]

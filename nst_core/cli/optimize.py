@@ -1,0 +1,112 @@
+"""`optimize`: slower, and closer to the style."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from nst_core import recipes
+from nst_core.cli import files, options, work
+from nst_core.errors import BadRecipe
+from nst_core.models import weights
+from nst_core.recipes import PRESETS, Color, OptimizeRecipe
+
+
+def own_recipe(path: Path) -> OptimizeRecipe:
+    """A user's own recipe: a JSON object of settings, those left out as in the preset `fast`."""
+    try:
+        settings = json.loads(files.read_bytes(path))
+    except (ValueError, RecursionError):
+        raise BadRecipe(f"{path.name} is not JSON; `recipe show` prints what a recipe looks like.") from None
+    if not isinstance(settings, dict):
+        raise BadRecipe(f"{path.name} is no recipe: that is an object, {{…}}, of settings.")
+    recipe = recipes.parse(json.dumps({"kind": "optimize"} | settings))
+    if not isinstance(recipe, OptimizeRecipe):
+        raise BadRecipe(f"{path.name} is a recipe of kind {recipe.kind}, for another command.")
+    return recipe
+
+
+def optimize(
+    pictures: options.Pictures,
+    out: options.Out,
+    preset: Annotated[str, typer.Option(help=f"Where to start from: {', '.join(PRESETS)}; else fast.")] = "",
+    recipe_file: Annotated[Path | None, typer.Option("--recipe", help="Your own instead, a JSON file.")] = None,
+    features: Annotated[Literal["vgg19", "vgg16", "vgg19-lite"] | None, typer.Option(help="Which network.")] = None,
+    iterations: Annotated[int | None, typer.Option(help="Over all sizes.")] = None,
+    size: Annotated[int | None, typer.Option(help="Longer side of the result, in pixels.")] = None,
+    weights_: options.Shares = "",
+    style_weight: Annotated[list[float] | None, typer.Option(help="Of all styles; or repeated, of each.")] = None,
+    content_weight: Annotated[float | None, typer.Option(help="Of the content.")] = None,
+    init: Annotated[str | None, typer.Option(help="Start from content, noise, style, or this picture.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the noise.")] = None,
+    color: Annotated[Color | None, typer.Option(help="Whose colours the result wears.")] = None,
+    mask: options.Masks = None,
+    soft_masks: options.SoftMasks = False,
+    feather: options.Feather = 0,
+    protect: options.Protect = None,
+    also: options.Also = None,
+    log: Annotated[Path | None, typer.Option(help="Losses, a JSON object a step.")] = None,
+    timelapse: Annotated[Path | None, typer.Option(help="The run as a film, .gif or .mp4.")] = None,
+) -> None:
+    """Optimize a picture, or several, or every picture in a folder: slower, and closer to the style.
+
+    An option that is given goes before what the preset or the recipe says.
+    """
+    content, style_paths = options.content_and_styles(pictures)
+    base = _base(preset, recipe_file)
+    shares, style_weight_ = _style_weights(weights_, style_weight or [], len(style_paths), base)
+    start, initial = _start(init)
+    given: dict[str, Any] = {
+        "features": features,
+        "iterations": iterations,
+        "size": size,
+        "style_weight": style_weight_,
+        "content_weight": content_weight,
+        "init": start,
+        "seed": seed,
+        "color": color,
+        "styles": options.style_sources(style_paths, shares, base.styles),
+    }
+    recipe = recipes.optimize(**dict(base) | {name: value for name, value in given.items() if value is not None})
+    weights.path(recipe.features)
+    given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect)
+    recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
+    if also or content.is_dir():
+        if log or timelapse or initial:
+            raise BadRecipe("--log, --timelapse and --init with a picture follow one content: leave them out for several.")
+        work.stylize_many([content, *(also or [])], styles, recipe, out)
+    else:
+        first = files.read(initial) if initial else None
+        work.stylize_one(content, styles, recipe, out, initial=first, log=log, film=timelapse)
+
+
+def _base(preset: str, recipe_file: Path | None) -> OptimizeRecipe:
+    if preset and recipe_file:
+        raise BadRecipe("Give --preset or --recipe, not both.")
+    if recipe_file:
+        return own_recipe(recipe_file)
+    if preset and preset not in PRESETS:
+        raise BadRecipe(f"There is no preset “{preset}”; there are {', '.join(PRESETS)}.")
+    return PRESETS[preset or "fast"]
+
+
+def _style_weights(text: str, given: list[float], count: int, base: OptimizeRecipe) -> tuple[list[float], float | None]:
+    """(shares of the styles, the weight that they share; None: the base's)"""
+    if len(given) < 2:
+        default = [style.weight for style in base.styles]
+        return options.shares(text, count, default), given[0] if given else None
+    if text:
+        raise BadRecipe("Give --weights, or a --style-weight for each style, not both.")
+    if len(given) != count:
+        raise BadRecipe(f"The styles and --style-weight do not match, {count} and {len(given)}: give one, or one a style.")
+    if not (total := sum(given)) > 0:
+        raise BadRecipe("At least one --style-weight must be above 0.")
+    return [weight / total for weight in given], total
+
+
+def _start(init: str | None) -> tuple[str | None, Path | None]:
+    """(the recipe's `init`, the picture to start from)"""
+    if init is None or init in ("content", "noise", "style"):
+        return init, None
+    return "image", Path(init)

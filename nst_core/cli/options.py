@@ -1,0 +1,105 @@
+"""What options say: pictures and shares to styles, files to masks; and the options that commands share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import numpy as np
+import typer
+
+from nst_core.cli import files
+from nst_core.errors import BadRecipe
+from nst_core.images import Mask
+from nst_core.pictures import masks
+from nst_core.pictures.styles import of_recipe as styles_of
+from nst_core.recipes import Recipe, StyleSource
+from nst_core.stylizer import Style
+
+Q = TypeVar("Q", bound=Recipe)
+
+# Options that commands share.
+Pictures = Annotated[list[Path], typer.Argument(metavar="CONTENT STYLE…", help="Content, then up to four styles.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="A picture, or a folder where CONTENT is one.")]
+Shares = Annotated[str, typer.Option("--weights", help="Shares of the styles, such as 0.7,0.3.")]
+Also = Annotated[list[Path] | None, typer.Option(help="A further content picture; may be repeated.")]
+Masks = Annotated[
+    list[Path] | None, typer.Option("--mask", help="Where a style goes, white on black; repeated, one a style, in their order.")
+]
+SoftMasks = Annotated[bool, typer.Option("--soft-masks", help="Greys count as they are, not as black or white.")]
+Feather = Annotated[float, typer.Option(min=0, max=500, help="Soften the masks' edges by so many pixels.")]
+Protect = Annotated[Path | None, typer.Option(metavar="MASK", help="What no style touches, such as a face: white on black.")]
+
+
+def content_and_styles(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
+    if len(paths) < 2:
+        raise BadRecipe("Name a content picture (or a folder of them) and at least one style.")
+    return paths[0], list(paths[1:])
+
+
+def shares(text: str, count: int, default: Sequence[float] = ()) -> list[float]:
+    """`0.7,0.3` for two styles. Without a text: the default if it has as many, else equal shares."""
+    if not text:
+        return list(default) if len(default) == count else [1.0] * count
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise BadRecipe(f"--weights takes numbers separated by commas, such as 0.7,0.3, not “{text}”.") from None
+    if len(numbers) != count:
+        raise BadRecipe(f"The styles and --weights do not match, {count} and {len(numbers)}: give one weight a style.")
+    return numbers
+
+
+def style_sources(
+    paths: Sequence[Path], shares: Sequence[float], default: Sequence[StyleSource] = ()
+) -> list[dict[str, object]]:
+    """What a recipe says about its styles; not yet validated. default: of a recipe that has as many, masks and colours."""
+    kept: list[dict[str, object]] = [{}] * len(paths)
+    if len(default) == len(paths):
+        kept = [{"mask": style.mask, "guide": style.guide, "color": style.color} for style in default]
+    of_each = zip(paths, shares, kept, strict=True)
+    return [{"source": files.source(path), "weight": share} | more for path, share, more in of_each]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFiles:
+    """Masks as files: one a style, in their order. feather: radius in pixels of the result; protect: what no style touches."""
+
+    paths: Sequence[Path] = ()
+    soft: bool = False
+    feather: float = 0
+    protect: Path | None = None
+
+
+def with_styles(recipe: Q, paths: Sequence[Path], content: Path, given: MaskFiles) -> tuple[Q, list[Style]]:
+    """The recipe and its styles, with the masks of the files, or those that the recipe carries already.
+
+    paths: of the styles. content: the masks are made for its shape; of a folder, for the first picture's. Raises: BadMask.
+    """
+    by_source = {style.source: path for style, path in zip(recipe.styles, paths, strict=True)}
+    shape = cache(lambda: files.shape(files.pictures_at(content)[0], recipe.size))
+    styles = styles_of(recipe, lambda source: files.read(by_source[source]), shape)
+    if not (given.paths or given.protect):
+        return recipe, styles
+    drawn = _drawn(given, [style.mask for style in styles], shape())
+    masks.check(drawn, len(styles))
+    sources = [
+        style.model_copy(update={"mask": None if mask is None else masks.to_text(mask)})
+        for style, mask in zip(recipe.styles, drawn, strict=True)
+    ]
+    masked = [replace(style, mask=mask) for style, mask in zip(styles, drawn, strict=True)]
+    return recipe.model_copy(update={"styles": tuple(sources)}), masked
+
+
+def _drawn(given: MaskFiles, carried: Sequence[Mask | None], shape: masks.Shape) -> list[Mask | None]:
+    """The masks of the files, feathered, or else those that the recipe carries; less what is protected."""
+    drawn: list[Mask | None] = [_mask(path, shape, given) for path in given.paths] or list(carried)
+    if given.protect is None:
+        return drawn
+    protected, everywhere = _mask(given.protect, shape, given), np.ones(shape, np.float32)
+    return [masks.without(everywhere if mask is None else mask, protected) for mask in drawn]
+
+
+def _mask(path: Path, shape: masks.Shape, given: MaskFiles) -> Mask:
+    return masks.soften(masks.from_picture(files.read_bytes(path), shape, soft=given.soft, name=path.name), given.feather)

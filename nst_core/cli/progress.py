@@ -1,0 +1,74 @@
+"""Watching work: Steps in, the same Steps out; a log, a film's frames, a line on the terminal."""
+
+import json
+import math
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from nst_core import images
+from nst_core.cli import files, interrupts
+from nst_core.engine import PREVIEW_SIDE, Job
+from nst_core.stylizer import Step
+
+GLANCE = 0.5  # seconds between two looks at a job
+PACE = 10  # steps that the time left is guessed from
+
+
+def logged(steps: Iterator[Step], file: Path) -> Iterator[Step]:
+    """Each as a line of JSON, at once; a loss that is no number is null."""
+    try:
+        log = file.open("w", encoding="utf-8")
+    except OSError as error:
+        raise files.unwritable(file, error) from error
+    with log:
+        for step in steps:
+            losses = {name: value if math.isfinite(value) else None for name, value in step.losses.items()}
+            line = {"iteration": step.iteration, "total": step.total, "seconds": round(step.seconds, 3)} | losses
+            print(json.dumps(line), file=log, flush=True)
+            yield step
+
+
+def filmed(steps: Iterator[Step], frames: list[bytes]) -> Iterator[Step]:
+    """Each picture is added to the frames, as a JPEG."""
+    for step in steps:
+        if step.image is not None:
+            frames.append(images.thumbnail(step.image, PREVIEW_SIDE))
+        yield step
+
+
+def shown(steps: Iterator[Step]) -> Iterator[Step]:
+    """On a terminal, where the run stands."""
+    recent: deque[tuple[int, float]] = deque(maxlen=PACE)
+    try:
+        for step in interrupts.heeding(steps):
+            recent.append((step.iteration, step.seconds))
+            if step.total > 1:
+                _show(f"{step.iteration}/{step.total}{_time_left(recent, step.total)}")
+            yield step
+    finally:
+        if recent and step.total > 1:
+            _show("", end="\n")
+
+
+def watched(job: Job, name: str) -> Step:
+    """A job's result; until then, where it stands."""
+    _show(name)
+    while not job.wait(GLANCE):
+        if recent := [(step.iteration, step.seconds) for step in job.progress[-PACE:]]:
+            total = job.progress[-1].total
+            _show(f"{name}  {recent[-1][0]}/{total}{_time_left(recent, total)}")
+    _show(name, end="\n")
+    return job.result()
+
+
+def _time_left(recent: Sequence[tuple[int, float]], total: int) -> str:
+    """At the pace of late: coarse to fine gets slower with every size."""
+    (first, began), (last, now) = recent[0], recent[-1]
+    return f", {(now - began) / (last - first) * (total - last):.0f} s left" if last > first else ""
+
+
+def _show(text: str, *, end: str = "") -> None:
+    if sys.stderr.isatty():
+        print(f"\r{text:<78.78}" if text else "", end=end, file=sys.stderr, flush=True)

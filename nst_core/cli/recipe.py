@@ -1,0 +1,21 @@
+"""`recipe`: what pictures made here carry."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nst_core import recipes
+from nst_core.cli import files
+from nst_core.errors import BadRecipe
+
+app = typer.Typer(no_args_is_help=True, help="The recipes that pictures made here carry.")
+
+
+@app.command()
+def show(picture: Annotated[Path, typer.Argument(help="A PNG that was made here.")]) -> None:
+    """Print the recipe inside a picture as JSON."""
+    recipe = recipes.of_png(files.read_bytes(picture))
+    if recipe is None:
+        raise BadRecipe(f"{picture.name} carries no recipe: only PNGs that were made here do.")
+    typer.echo(recipe.model_dump_json(indent=2))

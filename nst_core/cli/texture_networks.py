@@ -1,0 +1,166 @@
+"""`texture-network`: networks for one style each: train them, paint with them."""
+
+import time
+import zipfile
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import typer
+
+from nst_core import images, recipes
+from nst_core.cli import files, options, progress, work
+from nst_core.engine import checkpoints
+from nst_core.errors import BadNetwork, BadRecipe
+from nst_core.machine import memory
+from nst_core.models import weights
+from nst_core.recipes import DEFAULT_SIZE, Color, Source, TextureNetworkRecipe, TrainingRecipe
+from nst_core.stylizer import Step
+from nst_core.texture_networks import Trained, generators
+
+app = typer.Typer(no_args_is_help=True, help="Networks for one style each: train them, paint with them.")
+
+CHECKPOINT_EVERY = 10.0  # seconds of training that a killed process costs at most
+SHOWN_SIDE = 384  # pixels of what a training paints on its way
+
+
+def network_file(name: str) -> tuple[Source, bytes]:
+    """A ready network by its name, or a file by its path.
+
+    Raises: BadNetwork.
+    """
+    if name in weights.NETWORKS:
+        return Source(name=name), weights.NETWORKS[name].read_bytes()
+    path = Path(name)
+    if path.suffix != ".npz" and not path.exists():
+        raise BadNetwork(f"There is no network “{name}”: name a .npz file, or one of {', '.join(weights.NETWORKS)}.")
+    try:
+        if path.stat().st_size > generators.MAX_BYTES:
+            raise BadNetwork(f"{path.name} is too large to be a network made here.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadNetwork(f"{path} cannot be read: {error.strerror}.") from error
+    generators.read(data, name=path.name)
+    return Source.of_upload(path.name, data), data
+
+
+def train_network(
+    path: Path, recipe: TrainingRecipe, out: Path, *, folder: Path | None = None, log: Path | None = None
+) -> None:
+    """Train in this process. A killed run leaves its state beside `out`: the same command goes on from there."""
+    files.by_suffix(out, {".npz": "npz"}, "networks")
+    files.check_folders(out, log)
+    style, checkpoint = files.read(path), out.with_name(f".{out.name}.checkpoint.npz")
+    with work.silence():
+        from nst_core.texture_networks import training
+    shown = images.fit(training.first_photograph(), SHOWN_SIDE)
+    state = _unfinished(checkpoint, recipe)
+    run = training.train(style, recipe, shown, folder=folder, state=state)
+    steps: Iterator[Step] = progress.shown(_saved(run, run.state, checkpoint, recipe))
+    last: deque[Step] = deque(progress.logged(steps, log) if log else steps, maxlen=1)
+    assert isinstance(last[0], Trained)
+    files.write(out, last[0].network)
+    checkpoint.unlink(missing_ok=True)
+
+
+def paint_with_network(path: Path | None, data: bytes, recipe: TextureNetworkRecipe, out: Path) -> None:
+    """A picture painted, or without one a texture."""
+    files.check_places(out, None, None)
+    content = images.fit(files.read(path), recipe.size) if path else None
+    if path:
+        recipe = recipe.model_copy(update={"content": files.source(path)})
+    from nst_core.texture_networks import painting
+
+    memory.check_pass(*(content.shape[:2] if content is not None else recipe.shape or (recipe.size, recipe.size)))
+    (step,) = painting.paint(data, content, recipe)
+    files.write_picture(step, out, recipe)
+
+
+def _unfinished(checkpoint: Path, recipe: TrainingRecipe) -> dict[str, np.ndarray] | None:
+    """What a killed run of the same recipe left."""
+    try:
+        state = checkpoints.load(checkpoint)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    return state if str(state.pop("recipe", "")) == recipe.model_dump_json() else None
+
+
+def _saved(
+    steps: Iterator[Step], state: Callable[[], Mapping[str, np.ndarray]], checkpoint: Path, recipe: TrainingRecipe
+) -> Iterator[Step]:
+    """The same Steps; every few seconds the state is left in a file."""
+    saved = time.monotonic()
+    for step in steps:
+        if time.monotonic() - saved > CHECKPOINT_EVERY and step.iteration < step.total:
+            checkpoints.save(checkpoint, {**state(), "recipe": np.array(recipe.model_dump_json())})
+            saved = time.monotonic()
+        yield step
+
+
+@app.command()
+def train(
+    style: Annotated[Path, typer.Argument(help="The style picture.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The network, an .npz file.")],
+    minutes: Annotated[float | None, typer.Option(help="A budget of time, told in steps once the pace is known.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Instead of minutes; the same seed gives the same network.")] = None,
+    texture: Annotated[bool, typer.Option("--texture", help="A network that makes textures from nothing.")] = False,
+    photographs: Annotated[Path | None, typer.Option(help="A folder to learn from; default: ours.")] = None,
+    features: Annotated[Literal["vgg19", "vgg19-lite"], typer.Option(help="Which network judges.")] = "vgg19-lite",
+    normalisation: Annotated[Literal["instance", "batch"], typer.Option(help="The papers' comparison.")] = "instance",
+    style_size: Annotated[int | None, typer.Option(help="Longer side of the style, pixels: how large its strokes are.")] = None,
+    style_weight: Annotated[float | None, typer.Option(help="Beside the content's 1.")] = None,
+    crop: Annotated[int | None, typer.Option(help="Side of the training pictures, a multiple of 32.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    log: Annotated[Path | None, typer.Option(help="Losses, a JSON object a step.")] = None,
+) -> None:
+    """Train a network for one style. A killed training goes on where it was when the same command is given again."""
+    if minutes and steps:
+        raise BadRecipe("Give --minutes or --steps, not both.")
+    given: dict[str, Any] = {
+        "steps": steps,
+        "seconds": None if steps else 60 * (minutes or 10),
+        "style_size": style_size,
+        "style_weight": style_weight,
+        "crop": crop,
+    }
+    recipe = recipes.training(
+        style=files.source(style),
+        purpose="synthesize" if texture else "stylize",
+        features=features,
+        normalisation=normalisation,
+        seed=seed,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    weights.path(features)
+    train_network(style, recipe, out, folder=photographs, log=log)
+
+
+@app.command()
+def apply(
+    network: Annotated[str, typer.Argument(metavar="NET", help="A ready network's name, or an .npz file.")],
+    content: Annotated[Path, typer.Argument(help="The photograph.")],
+    out: options.Out,
+    size: Annotated[int, typer.Option(help="Longer side of the result, in pixels.")] = DEFAULT_SIZE,
+    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    color: Annotated[Color, typer.Option(help="style, or luminance: the photograph's own.")] = Color.STYLE,
+) -> None:
+    """Paint a photograph with a trained network."""
+    source, data = network_file(network)
+    recipe = recipes.texture_network(network=source, size=size, seed=seed, color=color)
+    paint_with_network(content, data, recipe, out)
+
+
+@app.command()
+def synthesize(
+    network: Annotated[str, typer.Argument(metavar="NET", help="A ready network's name, or an .npz file.")],
+    out: options.Out,
+    width: Annotated[int, typer.Option(help="Pixels.")] = DEFAULT_SIZE,
+    height: Annotated[int, typer.Option(help="Pixels.")] = DEFAULT_SIZE,
+    seed: Annotated[int, typer.Option(help="Of the noise: another seed, another texture.")] = 0,
+) -> None:
+    """Make a texture that tiles, from nothing but noise."""
+    source, data = network_file(network)
+    recipe = recipes.texture_network(network=source, shape=(height, width), seed=seed)
+    paint_with_network(None, data, recipe, out)

@@ -1,0 +1,75 @@
+"""The allocator: how a process keeps little, and gives back what is free."""
+
+import ctypes
+import gc
+import threading
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's mallopt
+_PR_SET_THP_DISABLE = 41  # of Linux' prctl
+GIVE_BACK_EVERY = 15.0  # seconds
+WORK = 0.5  # seconds of processor time that leave something to give back
+_REUSED = 32 * 1024**2  # bytes; larger blocks go back to the system at once, smaller ones when `give_back` is called
+_RETURNED = 256 * 1024  # bytes; likewise
+
+
+def reuse() -> None:
+    """For a process that computes: few arenas, and blocks of up to 32 MB are kept for the next pass.
+
+    ONNX Runtime takes its maps in every pass; asking the system for pages each time takes as long as the convolutions. To be
+    called before threads begin. Elsewhere than on glibc nothing.
+    """
+    _tune({_M_ARENA_MAX: 1, _M_MMAP_THRESHOLD: _REUSED, _M_TRIM_THRESHOLD: 8 * _REUSED})
+
+
+def stay_small() -> None:
+    """For a process that serves: pictures go back to the system at once, and now and then what is free besides.
+
+    Huge pages are off: the kernel would fill them again around a few bytes that are still needed.
+    """
+    _tune({_M_ARENA_MAX: 2, _M_MMAP_THRESHOLD: _RETURNED, _M_TRIM_THRESHOLD: _RETURNED})
+    if hasattr(library := ctypes.CDLL(None), "prctl"):
+        library.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
+    threading.Thread(target=_give_back_now_and_then, name="nst-memory", daemon=True).start()
+
+
+def few_arenas() -> None:
+    """For a process with TensorFlow, which has an allocator of its own ideas."""
+    _tune({_M_ARENA_MAX: 2})
+
+
+def _tune(settings: Mapping[int, int]) -> None:
+    if glibc := _glibc():
+        for parameter, value in settings.items():
+            glibc.mallopt(parameter, value)
+
+
+def give_back() -> None:
+    """What is free goes back to the system."""
+    gc.collect()
+    if glibc := _glibc():
+        glibc.malloc_trim(0)
+
+
+def _give_back_now_and_then() -> None:
+    worked = 0.0
+    while True:
+        time.sleep(GIVE_BACK_EVERY)
+        if time.process_time() - worked > WORK:
+            give_back()
+            worked = time.process_time()
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    import psutil
+
+    return psutil.Process().memory_info().rss
+
+
+@lru_cache
+def _glibc() -> ctypes.CDLL | None:
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None

@@ -1,0 +1,104 @@
+"""Memory: how much a run takes and how large a picture fits, asked by pages before it."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from nst_core.errors import TooLarge
+from nst_core.recipes import MAX_SIZE, MIN_SIZE, OptimizeRecipe
+
+
+@lru_cache
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 natively (Linux says so; elsewhere no)."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+# --- what a run takes -------------------------------------------------------------------------------------------------
+
+OTHERS = 550e6  # bytes of the machine's memory, or the container's, that page, scheduler and the light worker at rest need
+LIGHT_SHARE = 0.6  # of all memory that the light worker may take for a moment
+TERMINATE = 0.95  # of what a worker may have: there its nanny ends it
+
+# Peak resident set of a process that optimises, measured from 256 to 1024 px (vgg19-lite to 1536) with bfloat16 where
+# not said otherwise: a base, TensorFlow and the network in it, and bytes a pixel. Rounded up: a run refused too early is a
+# nuisance, one that dies is worse.
+_BASE = {"vgg19": 880e6, "vgg16": 860e6, "vgg19-lite": 760e6}
+_PER_PIXEL = {"vgg19": 1100, "vgg16": 1050, "vgg19-lite": 500}
+_FLOAT32 = 1.75  # times the maps' bytes, where the processor has no bfloat16
+_MASK = 0.2  # times the maps' bytes: each masked style looks at its own copy of some
+_LBFGS = 900  # bytes a pixel: ten pairs of pictures and gradients in float64
+_CHAIN = 1100  # bytes a pixel, on a VGG: a correlation chain holds the maps of two layers at once
+
+
+def estimate(recipe: OptimizeRecipe, height: int, width: int) -> int:
+    """Bytes that the worker will need at its peak for a picture of this size."""
+    maps: float = _PER_PIXEL[recipe.features]
+    if recipe.correlation_chain and recipe.features != "vgg19-lite":
+        maps += _CHAIN
+    if recipe.precision == "float32" or not has_bfloat16():
+        maps *= _FLOAT32
+    maps *= 1 + _MASK * sum(style.mask is not None for style in recipe.styles)
+    own = _LBFGS if recipe.optimizer == "lbfgs" else 0
+    return round(_BASE[recipe.features] + height * width * (maps + own))
+
+
+def largest_size(recipe: OptimizeRecipe, aspect: float, available: int) -> int:
+    """The longest side, in steps of 64 px up to MAX_SIZE, that fits into so many bytes. aspect: longer / shorter side."""
+    sizes = range(MAX_SIZE, MIN_SIZE - 1, -64)
+    return next((size for size in sizes if estimate(recipe, size, round(size / aspect)) <= available), 0)
+
+
+def of_slow_worker() -> int:
+    """Bytes that are its own."""
+    return int(max(_total() - OTHERS, _total() / 2))
+
+
+def of_light_worker() -> int:
+    """Bytes that it may take."""
+    return int(_total() * LIGHT_SHARE)
+
+
+def _total() -> int:
+    """NST_MEMORY_LIMIT, else what the machine or its container has."""
+    from distributed.system import MEMORY_LIMIT
+
+    return int(os.environ.get("NST_MEMORY_LIMIT") or MEMORY_LIMIT)
+
+
+def available() -> int:
+    """Bytes that an optimisation may take before it is ended."""
+    return int(of_slow_worker() * TERMINATE)
+
+
+def check(recipe: OptimizeRecipe, height: int, width: int) -> None:
+    """Raises: TooLarge, with the largest size that fits."""
+    needed, there = estimate(recipe, height, width), available()
+    if needed <= there:
+        return
+    fits = largest_size(recipe, max(height, width) / min(height, width), there)
+    way_out = f"choose {fits} px at most" if fits else "choose the preset fast"
+    raise TooLarge(
+        f"{max(height, width)} px with {recipe.features} needs about {needed / 1e9:.1f} GB, and {there / 1e9:.1f} GB are "
+        f"there: {way_out}."
+    )
+
+
+# --- what a texture network's pass takes ------------------------------------------------------------------------------
+
+_PASS, _PASS_PER_PIXEL = 250e6, 720  # measured from 512 to 2048 px: 48 channels of the picture's size, a few times
+
+
+def check_pass(height: int, width: int) -> None:
+    """Raises: TooLarge, with the largest size that fits."""
+    there, longer, shorter = int(of_light_worker() * TERMINATE), max(height, width), min(height, width)
+    if _PASS + height * width * _PASS_PER_PIXEL <= there:
+        return
+    fits = int((max(0.0, there - _PASS) / _PASS_PER_PIXEL * longer / shorter) ** 0.5) // 32 * 32
+    way_out = f"choose {fits} px at most" if fits >= MIN_SIZE else "a machine with more is needed"
+    needed = (_PASS + height * width * _PASS_PER_PIXEL) / 1e9
+    raise TooLarge(f"{longer} px need about {needed:.1f} GB in one pass, and {there / 1e9:.1f} GB are there: {way_out}.")

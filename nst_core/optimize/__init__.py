@@ -1,0 +1,27 @@
+"""A picture optimised until its features match those of the content and the style: pictures in, Steps out.
+
+    recipe ─► Objective: named terms, unweighted ──┐
+                                                   ├─► an optimiser at one size (Adam, Lbfgs) ─► Optimization, size by size
+    weights, an input: they may change any time ───┘
+
+Gatys et al. 2015, 1508.06576, with Novak & Nikulin's improvements, 1605.04603, as switches. TensorFlow comes with this package:
+only workers import it.
+"""
+
+from nst_core.optimize.objective import FORMS, Objective
+from nst_core.optimize.optimizers import OPTIMIZERS, Adam, Lbfgs
+from nst_core.optimize.run import Optimization, Optimizer, Stage, stages, stylize, warm_up
+
+__all__ = [
+    "FORMS",
+    "OPTIMIZERS",
+    "Adam",
+    "Lbfgs",
+    "Objective",
+    "Optimization",
+    "Optimizer",
+    "Stage",
+    "stages",
+    "stylize",
+    "warm_up",
+]

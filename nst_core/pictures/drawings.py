@@ -1,0 +1,131 @@
+"""Drawings: what lies on the canvas of one layer, as Fabric.js' JSON, and the tools that the canvas lacks.
+
+The canvas, Streamlit's drawable one, knows brush, polygon and rectangle. Eraser, ellipse, magic wand and uploaded masks are
+made of these: a stroke in a marked colour arrives, `translate` turns it into what was meant, and the canvas draws that. Objects
+lie in the order of painting, so an eraser takes away what was there before it and nothing later. Knows no Streamlit.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pillow
+from PIL import ImageDraw
+
+from nst_core import images
+from nst_core.images import Image, Mask
+from nst_core.pictures import masks
+
+Drawing = dict[str, Any]  # {"objects": [...]}, and what else Fabric keeps there
+
+SIDE = 640  # pixels of the canvas' longer side, and so of what is painted, however wide the page
+OPACITY = 0.6  # of paint: the photograph shines through
+ERASER = "rgba(255,255,255,0.45)"  # until it is translated
+_MARKS = {"ellipse": 0.59, "wand": 0.58}  # opacities that tell a tool's shape from painted ones
+_HEAD = {"version": "6.0.0", "background": ""}
+
+
+def empty() -> Drawing:
+    return {**_HEAD, "objects": []}
+
+
+def paint(color: str, tool: str = "brush") -> str:
+    """The CSS colour that a tool draws with. color: #rrggbb."""
+    if tool == "eraser":
+        return ERASER
+    return _rgba(color, _MARKS.get(tool, OPACITY))
+
+
+def painted(rgba: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A canvas (h, w, 4) to its mask as 8 bits, (h, w): full paint is 255, twice painted is not more."""
+    return images.to_uint8(np.minimum(rgba[..., 3] / np.float32(255 * OPACITY), 1))
+
+
+def painted_url(url: str) -> npt.NDArray[np.uint8]:
+    """`painted`, of the PNG that the canvas sends as a data URL."""
+    return painted(np.asarray(Pillow.open(io.BytesIO(base64.b64decode(url.split(",", 1)[1])), formats=["PNG"]).convert("RGBA")))
+
+
+def of_mask(mask: Mask, color: str) -> Drawing:
+    """A drawing of one object, the mask as a picture. Replaces or begins a layer."""
+    return {**_HEAD, "objects": [_picture(mask, color)]}
+
+
+def of_polygon(corners: Sequence[tuple[float, float]], width: int, height: int, color: str) -> tuple[Drawing, Mask]:
+    """A drawing of one polygon, its corners (x, y) in fractions of the canvas; and its mask, (height, width)."""
+    points = [(round(x * width, 1), round(y * height, 1)) for x, y in corners]
+    mask = Pillow.new("L", (width, height))
+    ImageDraw.Draw(mask).polygon(points, fill=255)
+    at = {"left": min(x for x, _ in points), "top": min(y for _, y in points), "originX": "left", "originY": "top"}
+    shape = {"type": "Polygon", "points": [{"x": x, "y": y} for x, y in points], "fill": paint(color), "strokeWidth": 0}
+    return {**_HEAD, "objects": [{**shape, **at}]}, images.from_uint8(np.asarray(mask))
+
+
+def plus(drawing: Drawing, mask: Mask, color: str) -> Drawing:
+    """The drawing with a mask painted over it."""
+    return {**drawing, "objects": [*drawing["objects"], _picture(mask, color)]}
+
+
+def translate(drawing: Drawing, content: Image, color: str, tolerance: float) -> Drawing | None:
+    """What was meant by the strokes of eraser, ellipse and wand; None where there are none.
+
+    content: the photograph at the canvas' size, which the wand looks at. tolerance: the wand's, 0 … 1.
+    """
+    new = deepcopy(drawing)
+    changed = False
+    for i, item in enumerate(new["objects"]):
+        meant = _meant(item, content, color, tolerance)
+        if meant is not None:
+            new["objects"][i], changed = meant, True
+    return new if changed else None
+
+
+def _meant(item: Mapping[str, Any], content: Image, color: str, tolerance: float) -> dict[str, Any] | None:
+    if item.get("stroke") == ERASER:
+        return {**item, "stroke": "#000000", "globalCompositeOperation": "destination-out"}
+    if item.get("fill") == paint(color, "ellipse"):
+        radii = {"rx": item["width"] / 2, "ry": item["height"] / 2}
+        kept = {key: item[key] for key in ("left", "top", "originX", "originY", "scaleX", "scaleY", "angle") if key in item}
+        return {"type": "Ellipse", **kept, **radii, "fill": paint(color), "strokeWidth": 0}
+    if item.get("fill") == paint(color, "wand"):
+        return _picture(masks.wand(content, _touched(item, content), tolerance), color)
+    return None
+
+
+def _touched(point: Mapping[str, Any], content: Image) -> tuple[int, int]:
+    """(row, column) of a point, which the canvas draws as a circle that begins at its left and is centred vertically."""
+    h, w, _ = content.shape
+    column, row = point["left"] + point["radius"] + point["strokeWidth"] / 2, point["top"]
+    return int(np.clip(row, 0, h - 1)), int(np.clip(column, 0, w - 1))
+
+
+def _picture(mask: Mask, color: str) -> dict[str, Any]:
+    h, w = mask.shape
+    rgba = np.empty((h, w, 4), np.uint8)
+    rgba[..., :3] = _rgb(color)
+    rgba[..., 3] = images.to_uint8(mask * OPACITY)
+    file = io.BytesIO()
+    Pillow.fromarray(rgba).save(file, "PNG")
+    source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return {"type": "Image", "left": 0, "top": 0, "originX": "left", "originY": "top", "width": w, "height": h, "src": source}
+
+
+def overlay(content: Image, layers: Sequence[tuple[Mask, str]]) -> Image:
+    """The photograph with masks laid over it in their colours, as the canvas shows its own."""
+    result = content
+    for mask, color in layers:
+        opacity = OPACITY * mask[..., None]
+        result = result * (1 - opacity) + images.from_uint8(_rgb(color)) * opacity
+    return result
+
+
+def _rgb(color: str) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(bytes.fromhex(color.removeprefix("#")), np.uint8)
+
+
+def _rgba(color: str, opacity: float) -> str:
+    return f"rgba({','.join(map(str, _rgb(color)))},{opacity:g})"

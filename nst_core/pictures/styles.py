@@ -1,0 +1,22 @@
+"""A recipe's styles: from what it says, their pictures, with the masks and guides that it carries."""
+
+from collections.abc import Callable
+
+from nst_core.images import Image
+from nst_core.pictures import masks
+from nst_core.recipes import Recipe, Source
+from nst_core.stylizer import Style
+
+
+def of_recipe(recipe: Recipe, picture: Callable[[Source], Image], shape: Callable[[], masks.Shape]) -> list[Style]:
+    """picture: of a source. shape: of the content, (h, w), asked for if there are masks.
+
+    Raises: BadMask.
+    """
+    styles = []
+    for style in recipe.styles:
+        image = picture(style.source)
+        mask = masks.of_text(style.mask, shape()) if style.mask else None
+        guide = masks.of_text(style.guide, image.shape[:2]) if style.guide else None
+        styles.append(Style(image, style.weight, mask, guide, style.color))
+    return styles

@@ -1,0 +1,79 @@
+"""Recipes: every setting that makes a picture, as frozen objects, and their way into and out of a PNG and a link.
+
+A recipe names its pictures (`Source`); it does not contain them. A sample is found again by its name, an upload by the digest
+of its file while the session still has it.
+"""
+
+from nst_core.recipes.base import (
+    DEFAULT_SIZE,
+    MAX_MASK_TEXT,
+    MAX_SIZE,
+    MAX_STRENGTH,
+    MAX_STYLES,
+    MIN_SIZE,
+    Color,
+    Recipe,
+    Source,
+    StyleSource,
+)
+from nst_core.recipes.network_training import MAX_STEPS, TrainingRecipe
+from nst_core.recipes.one_pass import InstantRecipe, TextureNetworkRecipe
+from nst_core.recipes.optimization import (
+    ACTIVATION_SHIFT,
+    CONTENT_LAYERS,
+    FIRST_LAYERS,
+    LAYERS,
+    PRESETS,
+    OptimizeRecipe,
+    block_number,
+)
+from nst_core.recipes.texts import (
+    MAX_TEXT,
+    PNG_KEY,
+    AnyRecipe,
+    instant,
+    of_png,
+    of_query,
+    optimize,
+    parse,
+    png_text,
+    texture_network,
+    to_query,
+    training,
+)
+
+__all__ = [
+    "ACTIVATION_SHIFT",
+    "CONTENT_LAYERS",
+    "DEFAULT_SIZE",
+    "FIRST_LAYERS",
+    "LAYERS",
+    "MAX_MASK_TEXT",
+    "MAX_SIZE",
+    "MAX_STEPS",
+    "MAX_STRENGTH",
+    "MAX_STYLES",
+    "MAX_TEXT",
+    "MIN_SIZE",
+    "PNG_KEY",
+    "PRESETS",
+    "AnyRecipe",
+    "Color",
+    "InstantRecipe",
+    "OptimizeRecipe",
+    "Recipe",
+    "Source",
+    "StyleSource",
+    "TextureNetworkRecipe",
+    "TrainingRecipe",
+    "block_number",
+    "instant",
+    "of_png",
+    "of_query",
+    "optimize",
+    "parse",
+    "png_text",
+    "texture_network",
+    "to_query",
+    "training",
+]

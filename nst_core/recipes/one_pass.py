@@ -1,0 +1,30 @@
+"""What is asked of a network that needs one pass: of a stylizer for any style, or of a texture network."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from nst_core.recipes.base import MAX_SIZE, MAX_STRENGTH, Color, Recipe, Source
+
+
+class InstantRecipe(Recipe):
+    """One pass through a stylizer. strength 0 is the content's own style, 1 the style's, up to 1.5 beyond it."""
+
+    kind: Literal["instant"] = "instant"
+    engine: Literal["auto", "magenta", "instant-lite"] = "auto"
+    strength: float = Field(default=1.0, ge=0, le=MAX_STRENGTH)
+
+
+class TextureNetworkRecipe(Recipe):
+    """A photograph painted, or a texture made, by one trained network. shape: of a texture, which has no content."""
+
+    kind: Literal["texture-network"] = "texture-network"
+    network: Source  # a ready one by name, or a file by its digest
+    shape: tuple[Annotated[int, Field(ge=32, le=MAX_SIZE)], Annotated[int, Field(ge=32, le=MAX_SIZE)]] | None = None
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)  # of the noise
+
+    @model_validator(mode="after")
+    def colors_are_known(self) -> Self:
+        if self.color not in (Color.STYLE, Color.LUMINANCE):
+            raise ValueError("a trained network has its colours in it: color is style or luminance")
+        return self

@@ -1,0 +1,133 @@
+"""What an optimisation is asked for: network, objective, optimiser, schedule; and the presets."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from nst_core.recipes.base import Recipe
+
+
+def _layers(*depths: int) -> tuple[str, ...]:
+    return tuple(f"block{block}_conv{i}" for block, depth in enumerate(depths, 1) for i in range(1, depth + 1))
+
+
+# Every convolution of each network by its Keras name, bottom first: what "all layers" means. A name stands for the map
+# after ReLU, so that block4_conv2 is the literature's relu4_2.
+LAYERS: Mapping[str, tuple[str, ...]] = {
+    "vgg19": _layers(2, 2, 4, 4, 4),
+    "vgg16": _layers(2, 2, 3, 3, 3),
+    "vgg19-lite": _layers(2, 2, 3, 3, 1),
+}
+FIRST_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))  # Gatys' choice for style
+CONTENT_LAYERS = ("block4_conv2",)  # and for content
+
+
+def block_number(layer: str) -> int:
+    """Of block4_conv2, 4: its maps have been halved three times."""
+    return int(layer[5])
+
+
+ACTIVATION_SHIFT = -1.0  # 1605.04603 §3.3
+
+
+class OptimizeRecipe(Recipe):
+    """A picture optimised until its features match: network, objective, optimiser, schedule.
+
+    The defaults are ours, the preset `fast`. Weights belong to a form and a network, whose maps may be large or small:
+    those of one mean little in another.
+    """
+
+    kind: Literal["optimize"] = "optimize"
+
+    features: Literal["vgg19", "vgg16", "vgg19-lite"] = "vgg19-lite"
+    pooling: Literal["max", "average"] = "max"
+    # auto: bfloat16 convolutions where the processor has them; sums and differences stay in float32
+    precision: Literal["auto", "float32"] = "auto"
+
+    # paper: Gatys' sums. mean: means instead. normalised: relative to the target. rms: root mean square of the Gram
+    # matrices' difference. moments: mean and covariance instead of Gram matrices. See `nst_core/losses.py`.
+    form: Literal["paper", "mean", "normalised", "rms", "moments"] = "moments"
+    content_layers: tuple[str, ...] = ("block3_conv2", "block4_conv2")
+    style_layers: tuple[str, ...] = FIRST_LAYERS
+    content_weight: float = Field(default=1.0, ge=0, le=1e9)
+    style_weight: float = Field(default=3.0, ge=0, le=1e9)
+    tv_weight: float = Field(default=10.0, ge=0, le=1e9)
+    tv_form: Literal["mahendran", "squared"] = "squared"
+
+    # the four improvements of Novak & Nikulin 2016, 1605.04603, each a switch of its own
+    all_layers: bool = False  # style on every convolution; style_layers is passed over
+    geometric_weights: bool = False  # style weighs most at the bottom, content at the top
+    activation_shift: bool = False  # Gram matrices of F − 1
+    correlation_chain: bool = False  # Gram matrices between neighbouring layers, in place of those within one
+
+    optimizer: Literal["adam", "lbfgs"] = "adam"
+    learning_rate: float = Field(default=0.03, gt=0, le=1)  # adam's, of a picture in [0, 1]
+    final_rate: float = Field(default=0.05, gt=0, le=1)  # what is left of it at the end of each scale, by a cosine
+    iterations: int = Field(default=300, ge=1, le=10_000)  # over all scales
+    init: Literal["content", "noise", "style", "image"] = "content"
+    scales: int = Field(default=4, ge=1, le=8)  # sizes, coarse to fine; the last is the result's
+    scale_factor: float = Field(default=1.6, ge=1.1, le=4)  # from one to the next
+    style_scale: float = Field(default=1.0, ge=0.25, le=4)  # the style's long side over the content's: larger strokes
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)  # of the noise
+
+    @model_validator(mode="after")
+    def layers_exist(self) -> Self:
+        if not self.content_layers or not self.style_layers:
+            raise ValueError("name at least one content layer and one style layer")
+        for layer in (*self.content_layers, *self.style_layers):
+            if layer not in LAYERS[self.features]:
+                raise ValueError(f"{self.features} has no layer {layer}; it has {', '.join(LAYERS[self.features])}")
+        return self
+
+    @model_validator(mode="after")
+    def switches_agree(self) -> Self:
+        if self.form == "moments" and (self.activation_shift or self.correlation_chain):
+            raise ValueError("activation_shift and correlation_chain change Gram matrices; the form moments has none")
+        if self.correlation_chain and len(self.active_style_layers) < 2:
+            raise ValueError("correlation_chain needs two style layers at least")
+        if not (self.content_weight or self.style_weight):
+            raise ValueError("content_weight or style_weight must be above 0")
+        return self
+
+    @property
+    def active_style_layers(self) -> tuple[str, ...]:
+        """The layers that style is learned from, bottom first."""
+        every = LAYERS[self.features]
+        return every if self.all_layers else tuple(layer for layer in every if layer in self.style_layers)
+
+    @property
+    def halvings(self) -> set[int]:
+        """How often the maps of the style layers have been halved: in block b, b − 1 times."""
+        return {block_number(layer) - 1 for layer in self.active_style_layers}
+
+
+# `fast` and `vgg19-rms` are ours: means. The other three quote papers and programs: their layers, switches, sums and
+# constant rate. Two weights were chosen by eye (`benchmarks/optimize.py`, sheet), on features scaled like Keras' VGG-19:
+# gatys-2015 takes the paper's ratio of 10⁻³, since with a hundredth of that nothing of the content comes out of the noise; and
+# stylenet-vgg16 a hundredth of its program's total variation of 0.01, whose sum over the pixels blurs everything.
+_QUOTED: dict[str, Any] = {
+    "content_layers": CONTENT_LAYERS,
+    "tv_weight": 0,
+    "tv_form": "mahendran",
+    "final_rate": 1,
+    "scales": 1,
+}
+PRESETS: Mapping[str, OptimizeRecipe] = {
+    "fast": OptimizeRecipe(),
+    "gatys-2015": OptimizeRecipe(
+        **_QUOTED, features="vgg19", form="paper", content_weight=1, style_weight=1e3, optimizer="lbfgs", init="noise",
+    ),
+    "improved-2016": OptimizeRecipe(
+        **_QUOTED, features="vgg19", form="paper", content_weight=1, style_weight=1e5, optimizer="lbfgs",
+        all_layers=True, geometric_weights=True, activation_shift=True, correlation_chain=True,
+    ),
+    "stylenet-vgg16": OptimizeRecipe(
+        **_QUOTED | {"tv_weight": 1e-4}, features="vgg16", form="normalised", content_weight=0.1, style_weight=5,
+        all_layers=True, learning_rate=0.01,
+    ),
+    "vgg19-rms": OptimizeRecipe(
+        features="vgg19", form="rms", content_layers=CONTENT_LAYERS, content_weight=1, style_weight=1, tv_weight=0,
+        scales=2, scale_factor=2,
+    ),
+}  # fmt: skip

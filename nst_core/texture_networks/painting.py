@@ -1,0 +1,186 @@
+"""A trained texture network at work: its file and a photograph in, a painted picture out; or nothing in, and a texture out.
+
+The generator as ONNX, made from its plan and arrays when it is first wanted; TensorFlow, which trained it
+(`training`), is not needed to paint.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from PIL import Image as Pillow
+
+from nst_core.errors import BadRecipe
+from nst_core.images import Image
+from nst_core.models.graphs import Graph, Padding, Session
+from nst_core.pictures import colors
+from nst_core.recipes import TextureNetworkRecipe
+from nst_core.stylizer import Step
+from nst_core.texture_networks import generators
+from nst_core.texture_networks.generators import NOISE, WIDTH, Convolution, Plan, TextureNetwork
+
+EPSILON = 1e-5  # of the normalisations
+AMPLITUDE = 0.3  # of the noise, beside a picture in [−1, 1]
+LIMIT = 2.5  # deviations of what comes from a coarser scale
+REMEMBERED = 12  # painters a process
+
+
+# --- the model --------------------------------------------------------------------------------------------------------
+
+
+def model(network: TextureNetwork) -> bytes:
+    """The generator with its numbers in it: content (1, h, w, 3), if it takes one, and a noise a stage -> picture."""
+    return _Generator(network).model()
+
+
+class _Generator:
+    """The plan as nodes of a graph."""
+
+    def __init__(self, network: TextureNetwork) -> None:
+        self._graph, self._plan, self._arrays = Graph(), network.plan, network.arrays
+        self._padding: Padding = "edge" if self._plan.picture else "wrap"
+
+    def model(self) -> bytes:
+        graph, plan, x = self._graph, self._plan, ""
+        picture = self._input("content") if plan.picture else None
+        if picture:
+            picture = graph.op("Sub", graph.op("Mul", picture, graph.constant(2)), graph.constant(1))
+        for stage in plan.stages:
+            noise = self._input(f"noise{stage.ratio}")
+            branch = noise if picture is None else graph.op("Concat", self._pool(picture, stage.ratio), noise, axis=1)
+            branch = self._chain(branch, stage.branch)
+            x = self._join(x, branch, stage) if x else branch
+        x = graph.op("Sigmoid", self._convolve(x, self._arrays["rgb/kernel"], self._arrays["rgb/bias"]))
+        graph.output("made", graph.op("Transpose", x, perm=[0, 2, 3, 1]), (1, "made_h", "made_w", 3))
+        return graph.model()
+
+    def _input(self, name: str) -> str:
+        pixels = self._graph.input(name, (1, f"{name}_h", f"{name}_w", 3))
+        return self._graph.op("Transpose", pixels, perm=[0, 3, 1, 2])
+
+    def _join(self, coarser: str, branch: str, stage: generators.Stage) -> str:
+        """The first convolution of the two side by side is the sum of each one's own: no map has to be copied."""
+        graph, first = self._graph, stage.join[0]
+        kernel = self._arrays[f"{first.name}/kernel"]
+        branch = self._norm(branch, f"join{stage.ratio}/branch")
+        coarser = graph.enlarge(self._limited(self._norm(coarser, f"join{stage.ratio}/coarser"), f"join{stage.ratio}/coarser"))
+        halves = self._convolve(coarser, kernel[:, :, :-WIDTH]), self._convolve(branch, kernel[:, :, -WIDTH:])
+        x = graph.op("Relu", self._norm(graph.op("Add", *halves), first.name))
+        return self._chain(x, stage.join[1:])
+
+    def _chain(self, x: str, convolutions: Sequence[Convolution]) -> str:
+        for c in convolutions:
+            x = self._graph.op("Relu", self._norm(self._convolve(x, self._arrays[f"{c.name}/kernel"]), c.name))
+        return x
+
+    def _convolve(self, x: str, kernel: np.ndarray, bias: np.ndarray | None = None) -> str:
+        return self._graph.convolve(x, kernel, bias, padding=self._padding)
+
+    def _norm(self, x: str, name: str) -> str:
+        graph, arrays = self._graph, self._arrays
+        scale, shift = graph.half(arrays[f"{name}/scale"]), graph.half(arrays[f"{name}/shift"])
+        if self._plan.normalisation == "instance":
+            return graph.op("InstanceNormalization", x, scale, shift, epsilon=EPSILON)
+        running = graph.half(arrays[f"{name}/mean"]), graph.half(arrays[f"{name}/variance"])
+        return graph.op("BatchNormalization", x, scale, shift, *running, epsilon=EPSILON)
+
+    def _limited(self, x: str, name: str) -> str:
+        """See `training.generator.limit`."""
+        graph, shift = self._graph, self._arrays[f"{name}/shift"][:, None, None]
+        reach = LIMIT * np.abs(self._arrays[f"{name}/scale"][:, None, None])
+        return graph.op("Min", graph.op("Max", x, graph.constant(shift - reach)), graph.constant(shift + reach))
+
+    def _pool(self, picture: str, ratio: int) -> str:
+        return picture if ratio == 1 else self._graph.op("AveragePool", picture, kernel_shape=[ratio] * 2, strides=[ratio] * 2)
+
+
+def draw_noise(plan: Plan, rng: np.random.Generator, n: int, height: int, width: int) -> list[np.ndarray]:
+    """Uniform around 0, one array a stage, coarsest first: (n, h / ratio, w / ratio, 3)."""
+    sides = [(height // stage.ratio, width // stage.ratio) for stage in plan.stages]
+    return [(rng.random((n, h, w, NOISE), np.float32) * 2 - 1) * AMPLITUDE for h, w in sides]
+
+
+# --- use --------------------------------------------------------------------------------------------------------------
+
+
+class Painter:
+    """A network ready for use."""
+
+    def __init__(self, network: TextureNetwork) -> None:
+        self.plan = network.plan
+        self._session = Session(model(network))
+
+    def stylize(self, content: Image, seed: int = 0) -> Image:
+        """(h, w, 3) to a picture of the same shape.
+
+        Raises: BadRecipe when the network makes textures.
+        """
+        if not self.plan.picture:
+            raise BadRecipe("This network makes textures from nothing; choose one for photographs.")
+        h, w, _ = content.shape
+        below, right = -h % self.plan.multiple, -w % self.plan.multiple
+        padded = np.pad(content, ((0, below), (0, right), (0, 0)), "symmetric")
+        return self._paint(padded, seed)[:h, :w]
+
+    def synthesize(self, height: int, width: int, seed: int = 0) -> Image:
+        """A texture of that size, (h, w, 3); laid side by side, its copies show no seams.
+
+        Raises: BadRecipe when the network paints photographs.
+        """
+        if self.plan.picture:
+            raise BadRecipe("This network paints photographs; choose one for textures.")
+        multiple = self.plan.multiple
+        grey = np.empty((height + -height % multiple, width + -width % multiple, 3), np.float32)
+        return resize_tile(self._paint(grey, seed), height, width)
+
+    def _paint(self, picture: Image, seed: int) -> Image:
+        noises = draw_noise(self.plan, np.random.default_rng(seed), 1, *picture.shape[:2])
+        inputs = {f"noise{stage.ratio}": noise for stage, noise in zip(self.plan.stages, noises, strict=True)}
+        return self._session.run("made", **inputs, **({"content": picture[None]} if self.plan.picture else {}))[0][0]
+
+
+def resize_tile(tile: Image, height: int, width: int) -> Image:
+    """To a size that is no multiple of the coarsest pixel: shrunk by a few pixels, seamless still."""
+    h, w, _ = tile.shape
+    if (h, w) == (height, width):
+        return tile
+    border = 8  # wider than the filter
+    wide = np.pad(tile, ((border, border), (border, border), (0, 0)), "wrap")
+    box = (border, border, border + w, border + h)
+    planes = [
+        Pillow.fromarray(np.ascontiguousarray(wide[..., channel])).resize((width, height), Pillow.Resampling.LANCZOS, box)
+        for channel in range(3)
+    ]
+    return np.clip(np.stack([np.asarray(plane) for plane in planes], -1), 0, 1)
+
+
+_lock = threading.Lock()
+_painters: dict[bytes, Painter] = {}
+
+
+def painter(data: bytes) -> Painter:
+    """Of a network's file, read once a process.
+
+    Raises: BadNetwork.
+    """
+    with _lock:
+        if data not in _painters:
+            while len(_painters) >= REMEMBERED:
+                _painters.pop(next(iter(_painters)))
+            _painters[data] = Painter(generators.read(data))
+        return _painters[data]
+
+
+def paint(data: bytes, content: Image | None, recipe: TextureNetworkRecipe) -> Iterator[Step]:
+    """One Step: the content painted by the network in the file, or, without a content, a texture.
+
+    Raises: BadNetwork, BadRecipe.
+    """
+    start = time.perf_counter()
+    network = painter(data)
+    if content is not None:
+        image = colors.finish(network.stylize(content, recipe.seed), content, recipe.color)
+    else:
+        image = network.synthesize(*(recipe.shape or (recipe.size, recipe.size)), recipe.seed)
+    yield Step(1, 1, {}, image, time.perf_counter() - start)

@@ -1,0 +1,151 @@
+"""A network's plan as tensors, so that it can be trained: pictures and noise in, pictures out."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from nst_core.features import tf
+from nst_core.texture_networks.generators import Convolution, Plan
+from nst_core.texture_networks.painting import EPSILON, LIMIT
+
+Values = Mapping[str, tf.Tensor]
+
+
+class Generator:
+    """The plan as tensors: pictures and noise in, pictures out; the numbers come from outside, so that they can be trained.
+
+    dtype: of the convolutions; sums and normalisations stay in float32.
+    """
+
+    def __init__(self, plan: Plan, dtype: tf.DType = tf.float32) -> None:
+        self.plan, self._dtype = plan, dtype
+        self._pad = replicate if plan.picture else wrap
+
+    def __call__(
+        self,
+        values: Values,
+        picture: tf.Tensor | None,
+        noises: Sequence[tf.Tensor],
+        statistics: dict[str, tf.Tensor] | None = None,
+    ) -> tf.Tensor:
+        """(n, h, w, 3) in [0, 1], sides multiples of the plan's, and a noise a stage -> the same shape in [0, 1].
+
+        statistics: batch normalisation uses those of this batch, and leaves them here: training. None: the running ones.
+        """
+        x = None
+        for stage, noise in zip(self.plan.stages, noises, strict=True):
+            parts = [noise] if picture is None else [pool(picture, stage.ratio) * 2 - 1, noise]
+            branch = self._chain(tf.concat(parts, -1), values, stage.branch, statistics)
+            if x is None:
+                x = branch
+                continue
+            # normalising before the copy: each pixel four times has the same mean and variance, at a quarter of the work
+            name = f"join{stage.ratio}/coarser"
+            x = self._norm(x, values, name, statistics)
+            x = enlarge(limit(x, values[f"{name}/scale"], values[f"{name}/shift"]))
+            branch = self._norm(branch, values, f"join{stage.ratio}/branch", statistics)
+            x = self._chain(tf.concat([x, branch], -1), values, stage.join, statistics)
+        x = self._convolve(x, values["rgb/kernel"])
+        return tf.sigmoid(tf.cast(x, tf.float32) + values["rgb/bias"])  # the papers clip; a sigmoid has a gradient everywhere
+
+    def _chain(self, x: tf.Tensor, values: Values, convolutions: Sequence[Convolution], statistics: object) -> tf.Tensor:
+        for c in convolutions:
+            x = self._convolve(x, values[f"{c.name}/kernel"])
+            x = tf.nn.relu(self._norm(x, values, c.name, statistics))
+        return x
+
+    def _convolve(self, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        x = tf.cast(x, self._dtype)
+        x = self._pad(x) if kernel.shape[0] == 3 else x
+        return tf.cast(tf.nn.conv2d(x, tf.cast(kernel, self._dtype), 1, "VALID"), tf.float32)
+
+    def _norm(self, x: tf.Tensor, values: Values, name: str, statistics: object) -> tf.Tensor:
+        scale, shift = values[f"{name}/scale"], values[f"{name}/shift"]
+        if self.plan.normalisation == "instance":
+            return instance_norm(x, scale, shift)
+        if isinstance(statistics, dict):
+            x, mean, variance = batch_norm(x, scale, shift)
+            statistics |= {f"{name}/mean": mean, f"{name}/variance": variance}
+            return x
+        return batch_norm(x, scale, shift, values[f"{name}/mean"], values[f"{name}/variance"])[0]
+
+
+def instance_norm(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+    """Each picture's each channel to mean 0 and variance 1 over its h × w, then scale and shift (c,). 1607.08022, eq. 5.
+
+    Over one picture, batch normalisation in training mode is the same, and its fused kernel four times as fast.
+    """
+    if x.shape[0] == 1:
+        return batch_norm(x, scale, shift)[0]
+    mean, variance = tf.nn.moments(x, [1, 2], keepdims=True)
+    return (x - mean) * (tf.math.rsqrt(variance + EPSILON) * scale) + shift
+
+
+def batch_norm(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    shift: tf.Tensor,
+    mean: tf.Tensor | None = None,
+    variance: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """(normalised, mean, variance): by the batch's own mean and variance, or by those given."""
+    return tf.compat.v1.nn.fused_batch_norm(
+        x, scale, shift, mean=mean, variance=variance, epsilon=EPSILON, is_training=mean is None
+    )
+
+
+def limit(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+    """What a normalisation with this scale and shift made, cut where it is more than LIMIT deviations out.
+
+    Ours: a network learns to shift a whole map's statistics by a few coarse pixels far outside, and they end as white blots.
+    """
+    reach = LIMIT * tf.abs(scale)
+    return tf.clip_by_value(x, shift - reach, shift + reach)
+
+
+def pool(picture: tf.Tensor, ratio: int) -> tf.Tensor:
+    return picture if ratio == 1 else tf.nn.avg_pool2d(picture, ratio, ratio, "VALID")
+
+
+@tf.custom_gradient
+def enlarge(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """Every pixel four times: (n, h, w, c) -> (n, 2h, 2w, c). Its gradient is a sum of four, four times an average."""
+    return tf.repeat(tf.repeat(x, 2, 1), 2, 2), lambda upstream: 4 * tf.nn.avg_pool2d(upstream, 2, 2, "VALID")
+
+
+@tf.custom_gradient
+def replicate(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """One pixel more on every side, the copy of its neighbour: (n, h, w, c) -> (n, h + 2, w + 2, c)."""
+    tall = tf.concat([x[:, :1], x, x[:, -1:]], 1)
+    padded = tf.concat([tall[:, :, :1], tall, tall[:, :, -1:]], 2)
+    border = [[0, 0], [1, 1], [1, 1], [0, 0]]  # of one pixel, a symmetric border is a replicated one
+    return padded, lambda upstream: tf.raw_ops.MirrorPadGrad(input=upstream, paddings=border, mode="SYMMETRIC")
+
+
+def wrap(x: tf.Tensor) -> tf.Tensor:
+    """One pixel more on every side, that of the opposite side, so that the result can be laid as tiles."""
+    tall = tf.concat([x[:, -1:], x, x[:, :1]], 1)
+    return tf.concat([tall[:, :, -1:], tall, tall[:, :, :1]], 2)
+
+
+def first_values(plan: Plan, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Where a training begins: kernels as He et al. 2015, scales and variances one, the rest zero."""
+    values = {}
+    for name, shape in plan.shapes.items():
+        if name.endswith("/kernel"):
+            values[name] = rng.standard_normal(shape, np.float32) * np.sqrt(2 / np.prod(shape[:3]), dtype=np.float32)
+        else:
+            values[name] = np.full(shape, float(name.endswith(("/scale", "/variance"))), np.float32)
+    return values
+
+
+QUIET = 0.2
+
+
+def quiet(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same network with softer voices from the coarser scales.
+
+    At full strength they answer the first steps of a style with blots: a few coarse pixels far outside, which normalisation
+    makes larger still, and which no later step takes back.
+    """
+    return {name: array * QUIET if name.endswith("/coarser/scale") else array for name, array in arrays.items()}

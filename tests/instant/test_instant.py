@@ -1,0 +1,515 @@
+"""Instant: exact shapes, the algebra of style vectors, colours, and both models against references."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.lib.stride_tricks import sliding_window_view
+
+from nst_core import features, images, instant
+from nst_core.errors import BadMask, BadRecipe, ModelUnavailable
+from nst_core.instant import InstantLite, graph, vectors
+from nst_core.instant.magenta import Magenta
+from nst_core.models import eyes, weights
+from nst_core.pictures import masks
+from nst_core.recipes import Color, InstantRecipe
+from nst_core.stylizer import Style
+from nst_core.training import instant_network as network
+
+ODD_SIZES = [(61, 83), (32, 32), (64, 200), (131, 34)]
+
+
+def picture(seed, height=61, width=83, low=0.0, high=1.0):
+    """Soft blobs, float32 (h, w, 3) in [low, high]."""
+    coarse = np.random.default_rng(seed).uniform(0, 1, (6, 8, 3)).astype(np.float32)
+    return low + (high - low) * images.resize(coarse, height, width)
+
+
+CONTENT, A, B = picture(0), picture(1, 70, 90), picture(2, 90, 64)
+
+
+def stylized(stylizer, content, *styles, **settings):
+    """The picture of the one Step. A style is a picture, or (picture, weight)."""
+    styles = [Style(*style) if isinstance(style, tuple) else Style(style) for style in styles]
+    (step,) = stylizer.stylize(content, styles, InstantRecipe(**settings))
+    assert (step.iteration, step.total) == (1, 1) and step.seconds > 0
+    return step.image
+
+
+def is_picture(image, shape):
+    return image.shape == shape and image.dtype == np.float32 and image.min() >= 0 and image.max() <= 1
+
+
+@pytest.fixture(scope="module")
+def lite():
+    return InstantLite()
+
+
+@pytest.fixture(scope="module")
+def magenta(hub_module):
+    return Magenta(hub_module)
+
+
+@pytest.fixture(params=["lite", "magenta"])
+def either(request):
+    """Both models: what follows holds for each."""
+    return request.getfixturevalue(request.param)
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("height", "width"), ODD_SIZES)
+def test_the_result_has_exactly_the_contents_shape(either, height, width):
+    result = stylized(either, picture(3, height, width), A)
+    assert is_picture(result, (height, width, 3))
+    assert result.std() > 0.01
+
+
+def test_the_same_again_is_the_same(either):
+    assert np.array_equal(stylized(either, CONTENT, A), stylized(either, CONTENT, A))
+
+
+def test_padding_to_a_multiple_changes_nothing_inside(lite):
+    """A row and a column of reflection shift the statistics a little; away from the seam the picture stays."""
+    even = picture(4, 96, 96)
+    whole, cropped = stylized(lite, even, A), stylized(lite, even[:95, :95], A)
+    assert np.abs(whole[:80, :80] - cropped[:80, :80]).mean() < 0.01
+
+
+def test_styles_of_any_shape_are_taken(either):
+    for height, width in ((32, 256), (256, 32), (33, 32)):
+        assert is_picture(stylized(either, picture(0, 32, 36), picture(5, height, width)), (32, 36, 3))
+
+
+# --- vectors ----------------------------------------------------------------------------------------------------------
+
+
+def test_strength_moves_the_vector_from_the_contents_to_the_styles(either):
+    own, other = either.vector(CONTENT), either.vector(A)
+    for strength in (0, 0.25, 1, 1.5):
+        expected = (1 - strength) * own + strength * other
+        assert either.blend(CONTENT, [Style(A)], strength) == pytest.approx(expected, abs=1e-6)
+
+
+def test_strength_shows(either):
+    weak, half, full = (stylized(either, CONTENT, A, strength=strength) for strength in (0, 0.5, 1))
+    assert np.abs(full - weak).mean() > 1e-3
+    assert np.abs(half - weak).mean() < np.abs(full - weak).mean()
+
+
+def test_strength_zero_is_the_content_in_its_own_style(either):
+    assert stylized(either, CONTENT, A, strength=0) == pytest.approx(stylized(either, CONTENT, CONTENT), abs=1e-5)
+
+
+def test_a_blend_of_a_with_a_is_a(either):
+    assert stylized(either, CONTENT, (A, 0.3), (A, 0.7)) == pytest.approx(stylized(either, CONTENT, A), abs=1e-5)
+
+
+def test_a_blend_is_the_weighted_mean_of_vectors(either):
+    blend = either.blend(CONTENT, [Style(A, 0.75), Style(B, 0.25)], 1)
+    assert blend == pytest.approx(0.75 * either.vector(A) + 0.25 * either.vector(B), abs=1e-6)
+
+
+def test_only_the_ratio_of_weights_counts(either):
+    small, large = ([Style(A, weight), Style(B, 3 * weight)] for weight in (0.1, 1.0))
+    assert either.blend(CONTENT, small, 1) == pytest.approx(either.blend(CONTENT, large, 1), abs=1e-6)
+
+
+def test_a_style_without_weight_is_not_predicted():
+    fresh = InstantLite()
+    result = stylized(fresh, CONTENT, A, (B, 0.0))
+    assert fresh.predictions == 1
+    assert np.array_equal(result, stylized(fresh, CONTENT, A))
+
+
+def test_moving_strength_and_blend_runs_only_the_transformer(either):
+    stylized(either, CONTENT, A, B, strength=0.5)
+    before = either.predictions
+    for strength, weight in ((0.0, 0.5), (0.7, 0.1), (1.5, 0.9)):
+        stylized(either, CONTENT, (A, weight), (B, 1 - weight), strength=strength)
+    assert either.predictions == before
+
+
+def test_a_second_picture_with_the_same_style_costs_no_prediction(either):
+    stylized(either, CONTENT, A)
+    before = either.predictions
+    stylized(either, picture(6, 48, 40), A.copy())
+    assert either.predictions == before
+
+
+def test_vectors_are_forgotten_oldest_first():
+    fresh = InstantLite()
+    fresh.remembered = 2
+    for style in (A, B, CONTENT, B, A):
+        fresh.vector(style)
+    assert fresh.predictions == 4  # A made room for CONTENT, B stayed
+    assert len(fresh._vectors) == 2
+
+
+@pytest.mark.parametrize("styles", [[], [(A, 0.0)], [(A, 0.0), (B, 0.0)]])
+def test_nothing_to_paint_with_is_a_sentence(lite, magenta, plain_module, styles):
+    for stylizer in (lite, magenta, Magenta(plain_module)):
+        with pytest.raises(BadRecipe, match=r"^Choose at least one style with a weight above 0\.$"):
+            stylized(stylizer, CONTENT, *styles)
+
+
+# --- colour -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("color", Color)
+def test_every_colour_mode_gives_a_picture_of_its_own(lite, color):
+    result = stylized(lite, CONTENT, A, color=color)
+    assert is_picture(result, CONTENT.shape)
+    plain = stylized(lite, CONTENT, A)
+    assert np.array_equal(result, plain) == (color is Color.STYLE)
+
+
+def test_luminance_keeps_the_chroma(lite):
+    """R − G and G − B, hence I and Q, are the content's wherever nothing was clipped."""
+    content = picture(7, low=0.4, high=0.6)
+    result = stylized(lite, content, A, color=Color.LUMINANCE)
+    inside = ((result > 0) & (result < 1)).all(-1)
+    assert inside.mean() > 0.5
+    assert np.diff(result)[inside] == pytest.approx(np.diff(content)[inside], abs=1e-5)
+    assert np.abs(result - content).mean() > 0.01
+
+
+# --- instant-lite against a reference ---------------------------------------------------------------------------------
+
+
+def conv(x, kernel, stride=1, pad=((0, 0), (0, 0)), mode="constant"):
+    """(h, w, i) and (k, k, i, o) to (h', w', o), in float64, sum by sum."""
+    windows = sliding_window_view(np.pad(x, (*pad, (0, 0)), mode), kernel.shape[:2], (0, 1))[::stride, ::stride]
+    return np.einsum("hwikl,klio->hwo", windows, kernel.astype(np.float64), optimize=True)
+
+
+def reflected(x, kernel, stride=1):
+    p = len(kernel) // 2
+    return conv(x, kernel, stride, ((p, p), (p, p)), "reflect")
+
+
+def instance_norm(x, vector, dense, bias):
+    scale, shift = np.split(vector.astype(np.float64) @ dense + bias, 2)
+    return (x - x.mean((0, 1))) / np.sqrt(x.var((0, 1)) + 1e-5) * (1 + scale) + shift
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
+def reference_transform(x, vector, arrays):
+    """The architecture as it was trained (`nst_core/training`), read off its description layer by layer."""
+    v = [arrays[f"transformer/{i}"] for i in range(sum(key.startswith("transformer/") for key in arrays))]
+    norm = lambda x, i: instance_norm(x, vector, v[i + 1], v[i + 2])  # noqa: E731
+    x = relu(norm(reflected(x, v[0], 2), 0))
+    x = relu(norm(reflected(x, v[3], 2), 3))
+    last = len(v) - 5  # of the layer after the enlargement: kernel, dense, bias; then the output's kernel and bias
+    for i in range(6, last, 6):
+        y = relu(norm(reflected(x, v[i]), i))
+        x = x + norm(reflected(y, v[i + 3]), i + 3)
+    x = x.repeat(2, 0).repeat(2, 1)
+    x = relu(norm(reflected(x, v[last]), last))
+    x = reflected(x, v[-2]) + v[-1]  # (h/2, w/2, 12): a 2×2 block of RGB a pixel
+    h, w, _ = x.shape
+    x = x.reshape(h, w, 2, 2, 3).swapaxes(1, 2).reshape(2 * h, 2 * w, 3)
+    return 1 / (1 + np.exp(-x))
+
+
+def reference_predict(x, arrays):
+    """(256, 256, 3) to (100,): linear in roots of means, deviations and half Gram matrices of vgg19-lite's maps."""
+    mean, deviation, kernel, bias = (arrays[f"predictor/{i}"].astype(np.float64) for i in range(4))
+    network = features.network("vgg19-lite")
+    maps = features.Extractor(network, network.convolutions)(tf.constant(x[None]))
+    flat = {layer: y.numpy().reshape(-1, y.shape[-1]).astype(np.float64) for layer, y in maps.items()}
+    found = [part for y in flat.values() for part in (y.mean(0), np.sqrt(y.var(0) + 1e-6))]
+    for layer in list(flat)[:5]:
+        gram = flat[layer].T @ flat[layer] / len(flat[layer])
+        found.append([gram[i, j] for i in range(len(gram)) for j in range(i, len(gram))])
+    return (np.sqrt(np.concatenate(found)) - mean) / deviation @ kernel + bias
+
+
+@pytest.mark.parametrize(("height", "width"), [(24, 36), (32, 20)])
+def test_transformer_is_the_trained_architecture(lite, height, width):
+    content, vector = picture(8, height, width), lite.vector(A)
+    expected = reference_transform(content, vector, weights.load("instant-lite"))
+    assert expected.std() > 0.05
+    assert lite.transform(content, vector) == pytest.approx(expected, abs=1e-4)
+
+
+def test_predictor_is_the_trained_architecture(lite):
+    style = picture(9, 256, 256)
+    expected = reference_predict(style, weights.load("instant-lite"))
+    assert lite.predict(style) == pytest.approx(expected, abs=1e-4 * np.abs(expected).max())
+
+
+# --- the exported model against the network that is trained -----------------------------------------------------------
+
+
+def tensors(part):
+    return [tf.constant(a) for key, a in weights.load("instant-lite").items() if key.startswith(part)]
+
+
+def test_the_file_is_made_of_the_embedded_arrays_and_small_enough_for_a_browser():
+    made = graph.lite(weights.load("instant-lite"), eyes.convolutions())
+    assert weights.LITE.read_bytes() == made, "run python -m nst_core.training.export"
+    assert len(made) <= 4e6
+
+
+def test_the_exported_predictor_is_the_trained_one(lite):
+    style = picture(9, 256, 256)
+    expected = network.style_vector(tensors("predictor/"), network.style_statistics(network.predictors_eyes(), style[None]))
+    assert np.abs(lite.predict(style) - expected[0]).max() < 1e-4
+
+
+def test_the_exported_transformer_is_the_trained_one(lite):
+    content, vector = picture(8, 96, 128), lite.vector(A)
+    expected = network.transform(tensors("transformer/"), tf.constant(content[None]), vector[None])
+    assert np.abs(lite.transform(content, vector) - expected[0]).max() < 1e-5
+
+
+def test_the_exported_transformer_by_region_is_the_trained_one(lite):
+    content = picture(8, 96, 128)
+    shares = np.random.default_rng(0).random((3, 96, 128), np.float32)
+    shares[1, :, :60] = 0
+    shares /= shares.sum(0)
+    own = np.stack([lite.vector(A), lite.vector(B), lite.vector(content)])
+    by_pixel = np.moveaxis(shares, 0, -1)[None]
+    expected = network.transform_by_region(tensors("transformer/"), tf.constant(content[None]), own, by_pixel)
+    found = lite.paint(content, [A, B, content], shares, 1.0)
+    assert np.abs(found - expected[0]).max() < 1e-5
+
+
+def test_the_exported_eyes_see_what_tensorflows_see(lite):
+    content, layers = picture(8, 64, 96), network.MEASURED
+    expected = network.predictors_eyes()(content[None])
+    found = lite.maps(content, layers)
+    for layer in layers:
+        assert found[layer] == pytest.approx(expected[layer][0].numpy(), abs=1e-4), layer
+
+
+def test_style_norm_by_hand():
+    """One channel of 0, 2: mean 1, deviation 1. Scale 1 + 1, shift 3: ±1 becomes 1 and 5."""
+    x = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1))
+    assert network.style_norm(x, tf.constant([[1.0, 3.0]])).numpy().ravel() == pytest.approx([1, 5], abs=1e-4)
+
+
+def test_pad_to_multiple_by_hand():
+    row = np.arange(5, dtype=np.float32).reshape(1, 5, 1).repeat(4, 0).repeat(3, 2)
+    assert vectors.pad_to_multiple(row, 4)[0, :, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
+    assert vectors.pad_to_multiple(row, 4).shape == (4, 8, 3)
+
+
+# --- what the predictor sees of a style -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("height", "width", "count"), [(64, 64, 1), (300, 300, 1), (64, 65, 2), (64, 200, 4), (40, 320, 8)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_squares_cover_the_picture(height, width, count, turned):
+    ramp = np.linspace(0, 1, width, dtype=np.float32)[None, :, None] * np.ones((height, 1, 3), np.float32)
+    pieces = vectors.squares(ramp.swapaxes(0, 1) if turned else ramp, 64)
+    assert pieces.shape == (count, 64, 64, 3)
+    along = pieces[:, :, 0, 0] if turned else pieces[:, 0, :, 0]  # (n, 64), rising
+    step = 2 / (64 * max(height, width) / min(height, width))
+    assert along[0, 0] < step and along[-1, -1] > 1 - step
+    assert (along[1:, 0] <= along[:-1, -1] + step).all()  # no gap
+
+
+def test_a_wide_style_is_the_mean_of_its_squares(lite):
+    wide = picture(11, 64, 128)
+    left, right = vectors.squares(wide, vectors.STYLE_SIDE)
+    assert lite.predict(wide) == pytest.approx((lite.predict(left) + lite.predict(right)) / 2, abs=1e-4)
+
+
+# --- the hub's graph --------------------------------------------------------------------------------------------------
+
+
+def test_split_equals_the_whole_call(magenta, hub_module):
+    content, style = picture(12, 64, 96), picture(13, 256, 256)
+    whole = tf.saved_model.load(str(hub_module)).signatures["serving_default"]
+    (expected,) = whole(placeholder=tf.constant(content[None]), placeholder_1=tf.constant(style[None])).values()
+    assert expected.numpy().std() > 0.01
+    assert magenta.has_vector
+    assert np.abs(stylized(magenta, content, style) - expected[0].numpy()).max() < 1e-5
+
+
+def test_the_vector_has_768_numbers(magenta):
+    assert magenta.vector(A).size == 768
+
+
+def test_a_module_without_vector_is_called_whole(plain_module):
+    plain = Magenta(plain_module)
+    assert not plain.has_vector
+    expected = CONTENT / 2 + images.resize(A, 256, 329).mean((0, 1)) / 2
+    assert stylized(plain, CONTENT, A) == pytest.approx(expected, abs=1e-3)
+    assert is_picture(stylized(plain, CONTENT, A, (B, 0.0), color=Color.LUMINANCE), CONTENT.shape)
+
+
+@pytest.mark.parametrize(("styles", "strength"), [([A], 0.5), ([A], 0), ([(A, 0.5), (B, 0.5)], 1)])
+def test_a_module_without_vector_has_no_strength_and_no_blend(plain_module, styles, strength):
+    with pytest.raises(BadRecipe, match=r"^This Magenta module .* strength and blends are not available: .*\.$"):
+        stylized(Magenta(plain_module), CONTENT, *styles, strength=strength)
+
+
+# --- by name ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nothing_loaded(monkeypatch, empty_caches):
+    monkeypatch.setattr(instant, "_loaded", {})
+
+
+def test_auto_is_instant_lite_until_magenta_is_here(nothing_loaded, monkeypatch, plain_module):
+    assert instant.stylizer("auto") is instant.stylizer("instant-lite")
+    monkeypatch.setenv("NST_MAGENTA_HANDLE", str(plain_module))
+    assert instant.stylizer("auto") is instant.stylizer("magenta")
+    assert instant.stylizer("magenta").name == "magenta"
+
+
+def test_magenta_that_is_not_here_says_how_to_get_it(nothing_loaded):
+    with pytest.raises(ModelUnavailable, match=r"92 MB.*--download magenta"):
+        instant.stylizer("magenta")
+
+
+def test_warm_up_loads_what_works_offline(nothing_loaded):
+    instant.warm_up()
+    assert set(instant._loaded) == {"instant-lite"}
+
+
+# --- masks ------------------------------------------------------------------------------------------------------------
+
+
+def half(shape=CONTENT.shape[:2]):
+    """White on the left."""
+    mask = np.zeros(shape, np.float32)
+    mask[:, : shape[1] // 2] = 1
+    return mask
+
+
+def masked(stylizer, content, *styles, **settings):
+    (step,) = stylizer.stylize(content, styles, InstantRecipe(**settings))
+    assert is_picture(step.image, content.shape)
+    return step.image
+
+
+WHITE = np.ones(CONTENT.shape[:2], np.float32)
+
+
+@pytest.mark.parametrize("color", Color)
+@pytest.mark.parametrize("strength", [0.5, 1.0])
+def test_one_white_mask_changes_nothing(either, color, strength):
+    whole = stylized(either, CONTENT, A, color=color, strength=strength)
+    assert np.abs(masked(either, CONTENT, Style(A, mask=WHITE), color=color, strength=strength) - whole).max() < 1e-5
+
+
+def test_two_white_masks_are_a_blend(lite):
+    blend = stylized(lite, CONTENT, (A, 0.7), (B, 0.3))
+    assert np.abs(masked(lite, CONTENT, Style(A, 0.7, WHITE), Style(B, 0.3, WHITE)) - blend).max() < 1e-5
+    assert np.array_equal(masked(lite, CONTENT, Style(A, 0.7), Style(B, 0.3)), blend)
+
+
+@pytest.mark.parametrize("color", Color)
+@pytest.mark.parametrize("strength", [0.3, 1.5])
+def test_where_every_mask_is_black_each_pixel_is_the_contents(either, color, strength):
+    """To the last bit of the file, whatever the colours and however the edge runs."""
+    soft = np.maximum(masks.soften(half(), 9) - 0.2, 0)
+    top = np.zeros_like(soft)
+    top[:9] = 1
+    result = masked(either, CONTENT, Style(A, mask=soft), Style(B, mask=top * half()), color=color, strength=strength)
+    black = soft + top * half() < masks.BLACK
+    assert 0.3 < black.mean() < 0.7
+    pixels, own = (images.decode(images.encode(image)) for image in (result, CONTENT))
+    assert np.array_equal(pixels[black], own[black])
+    assert np.abs(pixels - own)[~black].mean() > 0.01
+
+
+def test_the_content_fades_only_inside_the_painted_region(lite):
+    restored = masked(lite, CONTENT, Style(A, mask=half()))
+    kept = masked(lite, CONTENT, Style(A, mask=half()), restore_content=False)
+    differs = np.abs(restored - kept).max((0, 2)) > 1e-6  # by column
+    assert differs[41:].all() and not differs[:38].any()
+    assert np.abs(kept[:, 41:] - CONTENT[:, 41:]).mean() > 1e-3  # what the network makes of the content in its own style
+
+
+def test_each_half_has_its_own_style(either):
+    """Far from the seam a half is nearer to the whole picture in its style than to that in the other."""
+    content = picture(3, 96, 128)
+    left = half((96, 128))
+    warm, cool = A * np.float32([1, 0.4, 0.1]), B * np.float32([0.1, 0.5, 1])
+    both = masked(either, content, Style(warm, mask=left), Style(cool, mask=1 - left))
+    in_warm, in_cool = (stylized(either, content, style) for style in (warm, cool))
+    for side, own, other in ((np.s_[:, :40], in_warm, in_cool), (np.s_[:, -40:], in_cool, in_warm)):
+        assert np.abs(both - own)[side].mean() < 0.5 * np.abs(both - other)[side].mean()
+
+
+def test_masks_of_any_size_and_styles_without_one(lite):
+    small = half((20, 30))
+    result = masked(lite, CONTENT, Style(A, 0.5, mask=small), Style(B, 0.5))
+    stretched = masks.resize(small, CONTENT.shape[:2])
+    assert np.array_equal(result, masked(lite, CONTENT, Style(A, 0.5, mask=stretched), Style(B, 0.5, mask=WHITE)))
+    assert np.abs(result - stylized(lite, CONTENT, (A, 0.5), (B, 0.5))).mean() > 0.01
+
+
+@pytest.mark.parametrize(("height", "width"), ODD_SIZES)
+def test_masks_at_odd_sizes(either, height, width):
+    content, left = picture(3, height, width), half((height, width))
+    result = masked(either, content, Style(A, mask=left))
+    assert np.array_equal(result[left == 0], content[left == 0])
+
+
+def test_instance_normalisation_by_region_by_hand():
+    """Two pixels, ∓1 after normalisation: the left one with scale 1 + 1 and shift 3, the right one half so, half as it is.
+
+    The first region, ¾ of the picture, has mean (−1 + ½)/2 / ¾, the second 1; 0.05 of the whole's 0 and 1 are mixed in:
+    means −¼/0.8 and ¼/0.3, squares 1 and 1.
+    """
+    x = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1))
+    styles, shares = tf.constant([[1.0, 3.0], [0.0, 0.0]]), tf.constant([[[[1.0, 0.0], [0.5, 0.5]]]])
+    first = lambda n: 3 + 2 * (n + 0.3125) / np.sqrt(1 - 0.3125**2)  # noqa: E731
+    second = (1 - 5 / 6) / np.sqrt(1 - (5 / 6) ** 2)
+    expected = [first(-1), 0.5 * first(1) + 0.5 * second]
+    assert network.regional_norm(x, styles, shares).numpy().ravel() == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_region_that_the_layer_does_not_see_leaves_numbers():
+    x, styles = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1)), tf.ones([2, 2])
+    shares = tf.constant([[[[1.0, 0.0], [1.0, 0.0]]]])
+    assert network.regional_norm(x, styles, shares).numpy().ravel() == pytest.approx([-1, 3], abs=1e-4)
+
+
+def test_colours_by_region(lite):
+    content = picture(5, 64, 96, low=0.4, high=0.6)
+    left = half((64, 96))
+    regional = [Style(A, mask=left, color=Color.LUMINANCE), Style(B, mask=1 - left, color=Color.STYLE)]
+    result, plain = (masked(lite, content, *styles) for styles in (regional, [Style(A, mask=left), Style(B, mask=1 - left)]))
+    inside = ((result > 0) & (result < 1)).all(-1) & (left == 1)
+    assert inside.mean() > 0.25
+    assert np.diff(result)[inside] == pytest.approx(np.diff(content)[inside], abs=1e-5)
+    assert np.array_equal(result[:, 48:], plain[:, 48:]) and not np.array_equal(result[:, :48], plain[:, :48])
+
+
+def test_no_mask_asks_for_no_content_vector():
+    fresh = InstantLite()
+    stylized(fresh, CONTENT, A, B)
+    assert fresh.predictions == 2
+    masked(fresh, CONTENT, Style(A, mask=half()), Style(B, mask=1 - half()))
+    assert fresh.predictions == 2
+
+
+@pytest.mark.parametrize(
+    ("styles", "complaint"),
+    [
+        ([Style(A, mask=0 * WHITE)], "The masks cover nothing"),
+        ([Style(A, mask=half()), Style(B, mask=0 * WHITE)], "Mask 2 of 2 covers nothing"),
+        ([Style(A, mask=half(), guide=0 * WHITE)], "guide on a style picture covers nothing"),
+    ],
+)
+def test_masks_that_cover_nothing_get_a_sentence(either, styles, complaint):
+    with pytest.raises(BadMask, match=complaint):
+        masked(either, CONTENT, *styles)
+
+
+def test_a_module_without_vector_takes_masks(plain_module):
+    plain = Magenta(plain_module)
+    result = masked(plain, CONTENT, Style(A, mask=half()), Style(B, mask=1 - half()))
+    assert np.abs(result - stylized(plain, CONTENT, A))[:, :30].max() < 1e-5
+    assert np.abs(result - stylized(plain, CONTENT, B))[:, -30:].max() < 1e-5

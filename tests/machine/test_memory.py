@@ -1,0 +1,50 @@
+"""How much memory a run takes: the estimate covers what was measured, and a request too large meets the largest that fits."""
+
+import pytest
+
+from nst_core.errors import TooLarge
+from nst_core.machine import memory
+from nst_core.recipes import MAX_SIZE, PRESETS, OptimizeRecipe
+
+# (recipe, side, peak GB) as measured on 2 cores with bfloat16
+MEASURED = [
+    (OptimizeRecipe(features="vgg19"), 256, 0.890),
+    (OptimizeRecipe(features="vgg19"), 768, 1.366),
+    (OptimizeRecipe(features="vgg19", form="mean"), 768, 1.525),
+    (OptimizeRecipe(features="vgg19", form="mean"), 1024, 1.877),
+    (OptimizeRecipe(features="vgg16"), 768, 1.322),
+    (OptimizeRecipe(), 768, 0.976),
+    (OptimizeRecipe(form="mean"), 1024, 1.256),
+    (OptimizeRecipe(), 1536, 1.730),
+    (OptimizeRecipe(features="vgg19", optimizer="lbfgs"), 768, 1.892),
+    (PRESETS["improved-2016"], 768, 2.432),
+    (PRESETS["stylenet-vgg16"], 768, 1.431),
+    (OptimizeRecipe(features="vgg19", precision="float32"), 768, 1.856),
+]
+
+
+@pytest.mark.parametrize(("recipe", "side", "gigabytes"), MEASURED)
+def test_the_estimate_covers_what_was_measured_and_not_much_more(recipe, side, gigabytes, monkeypatch):
+    monkeypatch.setattr(memory, "has_bfloat16", lambda: True)
+    assert gigabytes <= memory.estimate(recipe, side, side) / 1e9 <= 1.3 * gigabytes
+
+
+def test_vgg19_at_1024_fits_streamlit_community_cloud(monkeypatch):
+    monkeypatch.setattr(memory, "has_bfloat16", lambda: True)
+    assert memory.estimate(PRESETS["vgg19-rms"], 1024, 1024) < 2.7e9
+
+
+def test_the_largest_size_fits_and_the_next_does_not():
+    recipe, there = OptimizeRecipe(features="vgg19"), 2_000_000_000
+    size = memory.largest_size(recipe, 4 / 3, there)
+    assert memory.estimate(recipe, size, round(size * 3 / 4)) <= there
+    assert memory.estimate(recipe, size + 64, round((size + 64) * 3 / 4)) > there
+    assert memory.largest_size(OptimizeRecipe(), 1, 10**12) == MAX_SIZE
+
+
+def test_too_large_a_request_is_told_what_fits(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 2_000_000_000)
+    recipe = PRESETS["improved-2016"]
+    with pytest.raises(TooLarge, match=f"choose {memory.largest_size(recipe, 1, 2_000_000_000)} px at most"):
+        memory.check(recipe, 2048, 2048)
+    memory.check(recipe, 256, 256)

@@ -1,0 +1,122 @@
+"""Drawings: tools that the canvas lacks are made of those that it has; masks go in and come out."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from nst_core.pictures import drawings
+
+RED = "#ff0000"
+CONTENT = np.zeros((48, 64, 3), np.float32)
+CONTENT[:, 32:] = 0.8  # a bright right half
+
+
+def stroke(color, kind="Path", **more):
+    return {"type": kind, "stroke": color, "fill": None, "left": 3, "top": 4, **more}
+
+
+def drawing(*objects):
+    return {**drawings.empty(), "objects": list(objects)}
+
+
+def pixels(item):
+    """What a picture in a drawing looks like, (h, w, 4)."""
+    return np.asarray(Pillow.open(io.BytesIO(base64.b64decode(item["src"].split(",")[1]))))
+
+
+def test_paint_is_translucent_and_its_opacity_is_the_mask():
+    assert drawings.paint(RED) == "rgba(255,0,0,0.6)"
+    canvas = np.zeros((2, 3, 4), np.uint8)
+    canvas[0, 0, 3], canvas[0, 1, 3], canvas[1, 2, 3] = 153, 77, 214  # once painted, an edge, twice painted
+    mask = drawings.painted(canvas)
+    assert mask[0, 0] == 255 and mask[1, 2] == 255
+    assert abs(int(mask[0, 1]) - 128) <= 1
+    assert np.count_nonzero(mask) == 3
+
+
+def test_ordinary_strokes_need_no_translation():
+    assert drawings.translate(drawing(stroke(drawings.paint(RED))), CONTENT, RED, 0.1) is None
+    assert drawings.translate(drawings.empty(), CONTENT, RED, 0.1) is None
+
+
+def test_an_eraser_takes_away_what_was_painted_before_it_and_keeps_its_place():
+    before = drawing(
+        stroke(drawings.paint(RED)), stroke(drawings.paint(RED, "eraser"), strokeWidth=9), stroke(drawings.paint(RED))
+    )
+    after = drawings.translate(before, CONTENT, RED, 0.1)["objects"]
+    assert after[0] == before["objects"][0] and after[2] == before["objects"][2]
+    assert after[1]["globalCompositeOperation"] == "destination-out"
+    assert after[1]["stroke"] == "#000000" and after[1]["strokeWidth"] == 9
+    assert before["objects"][1]["stroke"] == drawings.ERASER  # what came in stays
+    assert drawings.translate({**before, "objects": after}, CONTENT, RED, 0.1) is None
+
+
+def test_a_box_marked_as_ellipse_becomes_the_ellipse_inside_it():
+    box = {
+        "type": "Rect",
+        "fill": drawings.paint(RED, "ellipse"),
+        "left": 5,
+        "top": 6,
+        "width": 20,
+        "height": 10,
+        "originX": "left",
+    }
+    (ellipse,) = drawings.translate(drawing(box), CONTENT, RED, 0.1)["objects"]
+    assert (ellipse["type"], ellipse["rx"], ellipse["ry"], ellipse["left"], ellipse["top"]) == ("Ellipse", 10, 5, 5, 6)
+    assert ellipse["fill"] == drawings.paint(RED)
+
+
+def test_the_wand_paints_the_region_that_was_clicked():
+    # the canvas draws a point as a circle that begins at its left: its centre is at 40 + 3 + 0.5
+    point = {"type": "Circle", "fill": drawings.paint(RED, "wand"), "left": 40, "top": 20, "radius": 3, "strokeWidth": 1}
+    (picture,) = drawings.translate(drawing(point), CONTENT, RED, 0.1)["objects"]
+    rgba = pixels(picture)
+    assert picture["type"] == "Image" and rgba.shape == (48, 64, 4)
+    assert (drawings.painted(rgba) == np.where(CONTENT[..., 0] > 0, 255, 0)).all()
+    assert (rgba[..., :3] == (255, 0, 0)).all()
+
+
+def test_a_click_at_the_very_edge_stays_inside():
+    point = {"type": "Circle", "fill": drawings.paint(RED, "wand"), "left": 63, "top": 48, "radius": 3, "strokeWidth": 1}
+    (picture,) = drawings.translate(drawing(point), CONTENT, RED, 0.1)["objects"]
+    assert drawings.painted(pixels(picture)).any()
+
+
+@pytest.mark.parametrize("mask", [np.eye(8, dtype=np.float32), np.full((5, 9), 0.5, np.float32)])
+def test_a_mask_survives_being_drawn(mask):
+    (picture,) = drawings.of_mask(mask, RED)["objects"]
+    assert np.abs(drawings.painted(pixels(picture)) / 255 - mask).max() < 0.01  # paint has 153 steps
+    assert (picture["width"], picture["height"]) == mask.shape[::-1]
+
+
+def test_a_mask_can_be_painted_over_what_is_there():
+    first = drawing(stroke(drawings.paint(RED)))
+    both = drawings.plus(first, np.ones((4, 4), np.float32), RED)
+    assert [item["type"] for item in both["objects"]] == ["Path", "Image"] and len(first["objects"]) == 1
+
+
+def test_what_the_canvas_sends_is_read():
+    file = io.BytesIO()
+    Pillow.fromarray(np.full((3, 4, 4), 153, np.uint8)).save(file, "PNG")
+    url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    assert (drawings.painted_url(url) == 255).all() and drawings.painted_url(url).shape == (3, 4)
+
+
+def test_a_polygon_is_given_in_fractions():
+    drawing, mask = drawings.of_polygon(((0, 0), (0.5, 0), (0, 1)), 64, 48, RED)
+    (triangle,) = drawing["objects"]
+    assert triangle["points"] == [{"x": 0, "y": 0}, {"x": 32, "y": 0}, {"x": 0, "y": 48}]
+    assert (triangle["left"], triangle["top"]) == (0, 0)
+    assert mask.shape == (48, 64) and mask[5, 5] == 1 and mask[40, 30] == 0
+    assert mask.mean() == pytest.approx(0.25, abs=0.03)  # its border included
+
+
+def test_the_overlay_shows_each_layer_in_its_colour():
+    left, right = np.zeros((48, 64), np.float32), np.zeros((48, 64), np.float32)
+    left[:, :10], right[:, -10:] = 1, 1
+    shown = drawings.overlay(CONTENT, [(left, RED), (right, "#0000ff")])
+    assert np.allclose(shown[0, 0], (0.6, 0, 0)) and np.allclose(shown[0, -1], (0.32, 0.32, 0.92))
+    assert np.array_equal(shown[:, 20:40], CONTENT[:, 20:40])

@@ -1,0 +1,84 @@
+"""What pages share. Pages say `ui.name`; what each file is for, its first line says.
+
+`painting` and `brushes`, `optimizing`, `networks` and `training` belong to one page each and stand on the others.
+"""
+
+from ui.components import LayerRow, Thumbnail, compare, drawing, fit_width, gallery, layers
+from ui.files import keep, taken
+from ui.frame import head
+from ui.jobs import Look, Panel, describe, done, loss_chart, preview, show_quality
+from ui.messages import HOURGLASS, LOADING, say, sentences, show_sentences
+from ui.pickers import COLORS, adopt_pictures, offer_download, pick_color, pick_content, pick_model, pick_styles, weight_of
+from ui.pictures import (
+    CONTENTS,
+    FILE_TYPES,
+    STYLES,
+    THUMBNAIL,
+    data_uri,
+    identity,
+    keep_upload,
+    picture,
+    styles_of,
+    thumbnails,
+    title,
+    uploads,
+)
+from ui.results import PREVIEW, Result, keep_result, kept_results, made, share, show_history, show_result, stylized
+from ui.shared_engine import claim, collected, engine
+
+__all__ = [
+    "COLORS",
+    "CONTENTS",
+    "FILE_TYPES",
+    "HOURGLASS",
+    "LOADING",
+    "PREVIEW",
+    "STYLES",
+    "THUMBNAIL",
+    "LayerRow",
+    "Look",
+    "Panel",
+    "Result",
+    "Thumbnail",
+    "adopt_pictures",
+    "claim",
+    "collected",
+    "compare",
+    "data_uri",
+    "describe",
+    "done",
+    "drawing",
+    "engine",
+    "fit_width",
+    "gallery",
+    "head",
+    "identity",
+    "keep",
+    "keep_result",
+    "keep_upload",
+    "kept_results",
+    "layers",
+    "loss_chart",
+    "made",
+    "offer_download",
+    "pick_color",
+    "pick_content",
+    "pick_model",
+    "pick_styles",
+    "picture",
+    "preview",
+    "say",
+    "sentences",
+    "share",
+    "show_history",
+    "show_quality",
+    "show_result",
+    "show_sentences",
+    "styles_of",
+    "stylized",
+    "taken",
+    "thumbnails",
+    "title",
+    "uploads",
+    "weight_of",
+]

@@ -1,0 +1,121 @@
+"""Painting on a layer: tools, the canvas, and what can be done with what is painted."""
+
+from functools import partial
+
+import streamlit as st
+
+import ui
+from nst_core import images
+from nst_core.pictures import drawings
+from nst_core.pictures.drawings import SIDE
+from ui import painting
+from ui.painting import Covers, Layer
+
+TOOLS = {
+    "brush": (":material/brush:", "freedraw"),
+    "eraser": (":material/ink_eraser:", "freedraw"),
+    "polygon": (":material/polyline:", "polygon"),
+    "rectangle": (":material/rectangle:", "rect"),
+    "ellipse": (":material/circle:", "rect"),
+    "wand": (":material/auto_fix_high:", "point"),
+}
+BRUSHES = ("brush", "eraser")
+HINTS = {
+    "brush": "**Brush:** the layer’s style appears where you paint.",
+    "eraser": "**Eraser:** takes paint away.",
+    "polygon": "**Polygon:** click its corners, then the first one again.",
+    "rectangle": "**Rectangle:** drag from corner to corner.",
+    "ellipse": "**Ellipse:** drag from corner to corner of its box.",
+    "wand": "**Wand:** click, and all that is alike around it is painted.",
+}
+
+
+def ask_tool() -> None:
+    """Tool, and its size or tolerance."""
+    left, right = st.columns([5, 4], vertical_alignment="bottom")
+    with left:
+        st.segmented_control(
+            "Tool",
+            list(TOOLS),
+            format_func=lambda tool: TOOLS[tool][0],
+            key="masks.tool",
+            required=True,
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+    with right:
+        if st.session_state["masks.tool"] == "wand":
+            st.slider("Tolerance", 0.01, 0.5, step=0.01, key="masks.tolerance", persist_state="session")
+        else:
+            brush = st.session_state["masks.tool"] in BRUSHES
+            st.slider("Brush size", 4, 120, key="masks.brush", persist_state="session", disabled=not brush)
+
+
+def ask_strokes(layer: Layer, covers: Covers) -> None:
+    """The canvas over the photograph; other layers shine through in their colours."""
+    from streamlit_drawable_canvas import st_canvas  # needs a running Streamlit
+
+    content, tool = painting.photograph(st.session_state["masks.content"]), st.session_state["masks.tool"]
+    h, w, _ = content.shape
+    others = [(covers[other.id], other.color) for other in painting.layers() if other is not layer and other.visible]
+    st.caption(HINTS[tool])
+    with st.container(key="masks-canvas"):
+        st_canvas(
+            fill_color=drawings.paint(layer.color, tool),
+            stroke_color=drawings.paint(layer.color, tool),
+            stroke_width=st.session_state["masks.brush"] if tool in BRUSHES else 1,
+            background_image=images.thumbnail(drawings.overlay(content, others), SIDE),
+            height=h,
+            width=w,
+            drawing_mode=TOOLS[tool][1],
+            initial_drawing=painting.painting(layer).told.unpack(),
+            return_image_data=True,
+            key=painting.canvas_key(layer),
+            on_change=partial(painting.take_drawing, layer),
+        )
+    ui.fit_width("masks-canvas", w)
+
+
+def ask_edits(layer: Layer) -> None:
+    kept = painting.painting(layer)
+    with st.container(horizontal=True):
+        for label, icon, on_click, off in (
+            ("Undo", "undo", painting.undo, not kept.past),
+            ("Redo", "redo", painting.redo, not kept.future),
+            ("Clear", "delete_sweep", painting.clear, kept.now.mask is None),
+        ):
+            st.button(
+                label, icon=f":material/{icon}:", on_click=partial(on_click, layer), disabled=off, key=f"masks.{label.lower()}"
+            )
+        with st.popover("More", icon=":material/more_horiz:"):
+            ask_more(layer)
+
+
+def ask_more(layer: Layer) -> None:
+    """Invert, painting.fill, upload, edges, weight, colours: of this layer."""
+    with st.container(horizontal=True):
+        st.button("Invert", icon=":material/invert_colors:", on_click=partial(painting.fill, layer, inverted=True))
+        st.button("Paint the rest", icon=":material/format_color_fill:", on_click=partial(painting.fill, layer, inverted=False))
+    st.file_uploader(
+        "A mask: white is where the style goes",
+        ui.FILE_TYPES,
+        key="masks.mask_file",
+        on_change=partial(painting.take_mask, layer),
+    )
+    st.checkbox("Keep its greys as soft edges", key="masks.soft")
+    for name, label, options, start in (
+        ("grow", "Grow or shrink, pixels", {"min_value": -30, "max_value": 30}, 0),
+        ("soften", "Soften its edges, pixels", {"min_value": 0, "max_value": 60}, 6),
+        ("weight", "Weight where layers overlap", {"min_value": 0.05, "max_value": 1.0, "step": 0.05}, 1.0),
+    ):
+        st.session_state.setdefault(f"masks.{name}.{layer.id}", start)
+        st.slider(label, key=f"masks.{name}.{layer.id}", persist_state="session", **options)
+    if layer.style:
+        st.session_state.setdefault(f"masks.color.{layer.id}", None)
+        st.selectbox(
+            "Colours in this region",
+            [None, *ui.COLORS],
+            format_func=lambda c: ui.COLORS[c] if c else "As everywhere",
+            key=f"masks.color.{layer.id}",
+            persist_state="session",
+        )

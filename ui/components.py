@@ -1,0 +1,80 @@
+"""What Streamlit has not: components from assets/components."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import streamlit as st
+
+
+def _component(name: str, html: str) -> Callable[..., object]:
+    """A component from assets/components. Its data goes in a list: in a dict, Streamlit would look for data frames, and
+    import pandas for that, which costs the page process 70 MB and half a second."""
+    folder = Path(__file__).parents[1] / "assets" / "components"
+    css, js = folder / f"{name}.css", folder / f"{name}.js"
+    css_text = css.read_text() if css.exists() else None
+    return st.components.v2.component(f"nst_{name}", html=html, css=css_text, js=js.read_text())
+
+
+_gallery = _component("gallery", '<div class="gallery" role="group"></div>')
+_compare = _component(
+    "compare",
+    '<figure class="compare"><img class="after"><img class="before" alt="Before"><i></i>'
+    '<input type="range" min="0" max="100" step="0.5" value="22" aria-label="Before and after"></figure>',
+)
+_layers = _component("layers", '<div class="layers"></div>')
+_fit = _component("fit", "")
+_drawing = _component("drawing", '<div class="drawing"></div>')
+
+
+class Thumbnail(NamedTuple):
+    id: str
+    title: str
+    src: str
+
+
+def gallery(
+    items: Iterable[Thumbnail], chosen: Iterable[str], on_pick: Callable[[str], None], *, key: str, strip: bool = False
+) -> None:
+    """Thumbnails to click; the chosen ones are framed and, where there are several, numbered."""
+    order = list(chosen)
+    badge = lambda id: None if id not in order else str(order.index(id) + 1) if len(order) > 1 else ""  # noqa: E731
+    data = {"items": [item._asdict() | {"badge": badge(item.id)} for item in items], "strip": strip}
+    _gallery(key=key, data=[data], on_picked_change=lambda: on_pick(st.session_state[key].picked))
+
+
+def compare(before: str, after: str, *, width: int, alt: str, key: str) -> None:
+    """Two pictures (data URIs) of one shape with a line to drag between them."""
+    _compare(key=key, data=[{"before": before, "after": after, "width": width, "title": alt}])
+
+
+class LayerRow(NamedTuple):
+    """A row of `layers`. src: the style's thumbnail; "" shows the colour in stripes."""
+
+    id: str
+    title: str
+    src: str
+    color: str
+    note: str
+    chosen: bool
+    visible: bool
+
+
+def layers(rows: Iterable[LayerRow], on_act: Callable[[str, str], None], *, key: str) -> None:
+    """The layers of a painting; `on_act` is told an id and one of pick, show, remove."""
+
+    def acted() -> None:
+        told = st.session_state[key].acted
+        on_act(told["id"], told["act"])
+
+    _layers(key=key, data=[{"items": [row._asdict() for row in rows]}], on_acted_change=acted)
+
+
+def fit_width(block: str, width: int) -> None:
+    """Scale the container of that key, made for so many pixels, to the width that the page has."""
+    _fit(key=f"{block}.fit", data=[{"key": block, "width": width}])
+
+
+def drawing(svg: str, key: str) -> None:
+    """An SVG of ours; never a stranger's."""
+    _drawing(key=key, data=[svg])

@@ -1,0 +1,48 @@
+"""What a session keeps: files with a budget, not the page process's memory."""
+
+import uuid
+
+import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from nst_core.machine import Kept, Shelf
+
+FILES = {"each": 150_000_000, "total": 1_000_000_000}  # bytes of files that a session may keep, and all of them
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> Shelf:
+    return Shelf(**FILES)
+
+
+def keep(data: bytes) -> Kept:
+    """In a file, while this session wants it and there is room.
+
+    Raises: Failure when the disk is full.
+    """
+    return _shelf().keep(data, st.session_state.setdefault("visitor", uuid.uuid4().hex))
+
+
+def forget_what_is_gone() -> None:
+    """Uploads and results whose files have made room for newer ones, with a sentence."""
+    state = st.session_state
+    mine = [state[key] for key in state if key == "uploads" or str(key).endswith(".results")]
+    gone = [(kept, key) for kept in mine for key, entry in kept.items() if not entry.there]
+    for kept, key in gone:
+        del kept[key]
+    if gone:
+        st.toast(
+            f"Made room for newer pictures: the oldest of this session ({len(gone)}) were let go.", icon=":material/inbox:"
+        )
+
+
+def taken(widget: str) -> tuple[str, bytes] | None:
+    """Name and bytes of what an uploader or the camera just got. Streamlit lets go of it: it would hold it all session long."""
+    file, context = st.session_state[widget], get_script_run_ctx()
+    if not isinstance(file, UploadedFile) or context is None:
+        return None
+    if isinstance(manager := context.uploaded_file_mgr, MemoryUploadedFileManager):
+        manager.remove_file(context.session_id, file.file_id)
+    return file.name, file.getvalue()

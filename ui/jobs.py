@@ -1,0 +1,185 @@
+"""Slow jobs on a page: the panel that starts, watches and ends one; losses, previews, measures."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+
+from nst_core.engine import Job, Progress, State
+from nst_core.errors import Gone
+from nst_core.pictures.quality import Quality
+from ui.messages import LOADING
+from ui.shared_engine import claim, collected, engine
+
+POLL = 0.4  # seconds between looks at a running job
+GLANCE = 0.1  # until it shows something
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a panel shows a running job. before: a JPEG until there is a preview. beside: picture and chart in one row."""
+
+    line: Callable[[Job], str]
+    share: Callable[[Job], float]  # of the work that is done
+    curve: Callable[[list[Progress]], list[Progress]] = list  # what the chart draws
+    before: bytes | None = None
+    beside: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One slow job of a page: start, pause, resume, stop, cancel, watch; found again when the page is reloaded.
+
+    State: `{prefix}.job` holds it, `{prefix}.wanted` says that a visitor asked for one. The address names it.
+    """
+
+    prefix: str
+    start: str = "Start"  # what the buttons say
+    cancel: str = "Cancel"
+    stop: str | None = None  # None: it cannot be stopped, only cancelled
+
+    @property
+    def job(self) -> Job | None:
+        return st.session_state.get(f"{self.prefix}.job")
+
+    def find(self, kind: type) -> Job | None:
+        """The job in the address of a page that was reloaded, shown here from now on. kind: of its recipe."""
+        found = engine().find(st.query_params.get("job", ""))
+        if found is None or found is self.job or not isinstance(found.note.recipe, kind):
+            return None
+        claim(found)
+        st.session_state[f"{self.prefix}.job"] = found
+        return found
+
+    def want(self) -> None:
+        """The start button's callback: the job begins in the script, where its sentences have a place."""
+        st.session_state[f"{self.prefix}.wanted"] = True
+
+    def wanted(self) -> bool:
+        """Whether a job is to begin now."""
+        return st.session_state.pop(f"{self.prefix}.wanted", False) and self.job is None
+
+    def begin(self, job: Job, note: object) -> None:
+        """note: what the page wants to find again with the job; its `recipe` says what kind of job it is."""
+        job.note = note
+        claim(job)
+        st.session_state[f"{self.prefix}.job"] = job
+        st.query_params["job"] = job.id
+
+    def buttons(self, resume: Callable[[Job], None] = Job.resume) -> None:
+        """The same widgets all along: while a script runs, the browser keeps a button that has gone beside the new one."""
+        job = self.job
+        label, icon, act = self.start, ":material/play_arrow:", self.want
+        if job and job.state is State.PAUSED:
+            label, act = "Resume", partial(resume, job)
+        elif job:
+            label, icon, act = "Pause", ":material/pause:", job.pause
+        with st.container(horizontal=True):
+            st.button(label, icon=icon, type="primary", on_click=act, key=f"{self.prefix}.go")
+            if self.stop:
+                stop = job.stop if job else None
+                st.button(self.stop, icon=":material/stop:", on_click=stop, disabled=job is None, key=f"{self.prefix}.stop")
+            cancel = job.cancel if job else None
+            st.button(self.cancel, icon=":material/close:", on_click=cancel, disabled=job is None, key=f"{self.prefix}.cancel")
+
+    def watch(self, job: Job, look: Look, collect: Callable[[Job], None]) -> None:
+        """Show the job until it ends or pauses; every look is a point where Streamlit drops this run for the next click.
+
+        collect: takes what a finished job has made.
+        """
+        paused = job.state is State.PAUSED
+        line, bar = st.empty(), st.empty()
+        left, right = st.columns(2) if look.beside else (st.container(), st.container())
+        picture, chart = left.empty(), right.empty()
+
+        def draw() -> None:
+            progress = list(job.progress)
+            line.markdown(look.line(job))
+            bar.progress(min(1.0, look.share(job)))
+            if shown := preview(progress) or look.before:
+                picture.image(shown, width="stretch")
+            if progress:
+                with chart:
+                    loss_chart(look.curve(progress))
+
+        while not job.wait(POLL if job.progress else GLANCE) and job.state is not State.PAUSED:
+            draw()
+        draw()
+        if job.finished:
+            collected(job)
+            del st.session_state[f"{self.prefix}.job"]
+            st.query_params.pop("job", None)
+            collect(job)
+        if job.finished or not paused:
+            st.rerun()  # for other buttons, and the result
+
+
+def done(job: Job) -> float:
+    """The share of its iterations that a job has done."""
+    latest = job.progress[-1] if job.progress else None
+    return latest.iteration / latest.total if latest else 0.0
+
+
+def describe(job: Job) -> str:
+    """Where a job stands, in a line."""
+    if job.state is State.PAUSED:
+        return "**Paused.** Change the weights under “Everything else” if you like, then resume."
+    if not engine().ready and not job.progress:
+        return LOADING
+    if job.position:
+        return f"Waiting: {job.position} ahead of you."
+    if not job.progress:
+        return "Looking at photograph and style …"
+    first, last = job.progress[0], job.progress[-1]
+    rate = (last.iteration - first.iteration) / (last.seconds - first.seconds) if last.seconds > first.seconds else 0
+    left = f" · {(last.total - last.iteration) / rate:.0f} s left" if rate else ""
+    return f"Iteration **{last.iteration}** of {last.total} · {rate:.1f} a second{left}"
+
+
+def preview(progress: list[Progress]) -> bytes | None:
+    """The latest picture of a job that runs, a JPEG."""
+    kept = next((p.preview for p in reversed(progress) if p.preview), None)
+    try:
+        return kept.read() if kept else None
+    except Gone:
+        return None
+
+
+def loss_chart(progress: list[Progress]) -> None:
+    """Every term over the iterations, on a logarithmic scale."""
+    names = [name for name, value in progress[-1].losses.items() if value > 0]
+    thinned = progress[:: max(1, len(progress) // 200)]
+    series = [
+        {
+            "name": name,
+            "type": "line",
+            "showSymbol": False,
+            "data": [[p.iteration, p.losses[name]] for p in thinned if p.losses.get(name, 0) > 0],
+        }
+        for name in names
+    ]
+    chart = {
+        "animation": False,
+        "grid": {"left": 56, "right": 12, "top": 12, "bottom": 64},
+        "legend": {"type": "scroll", "bottom": 0},
+        "tooltip": {"trigger": "axis", "valueFormatter": "scientific"},
+        "xAxis": {"type": "value", "max": progress[-1].total},
+        "yAxis": {"type": "log"},
+        "series": series,
+    }
+    st.echarts_chart(json.dumps(chart), height=260)
+
+
+def show_quality(quality: Quality) -> None:
+    """Distances to style and content and SSIM, beside the photograph's own."""
+    result, before = quality.result, quality.unstylised
+    gain = result.mean_style - before.mean_style
+    with st.container(horizontal=True):
+        st.metric("Style distance", f"{result.mean_style:.3f}", f"{gain:+.3f}", delta_color="inverse")
+        st.metric("Content distance", f"{result.content:.3f}", help="0 is the photograph's own content.")
+        st.metric("SSIM", f"{result.ssim:.3f}", help="Structural similarity of luminance to the photograph; 1 is the same.")
+    rows = "".join(f"| {name} | {result.style[name]:.3f} | {before.style[name]:.3f} |\n" for name in result.style)
+    st.markdown(f"| style distance at | result | photograph |\n|---|---|---|\n{rows}")
+    st.caption("Measured on vgg19-lite at 512 px: ‖G − A‖ / ‖A‖ by layer, ‖F − P‖ / ‖P‖ at block4_conv2. Smaller is better.")

@@ -1,0 +1,177 @@
+"""Choosing: photographs, styles, colours, models.
+
+Widgets forget their values when a page is left, so everything that must last lives in session state under plain keys;
+`persist_state="session"` does the same for sliders and lists.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import streamlit as st
+
+from nst_core.engine import Job, Lane
+from nst_core.models import weights
+from nst_core.recipes import MAX_STYLES, Color, Recipe, Source, StyleSource
+from ui.components import gallery
+from ui.files import keep, taken
+from ui.messages import HOURGLASS, sentences
+from ui.pictures import CONTENTS, FILE_TYPES, STYLES, identity, keep_upload, thumbnails, title, uploads
+from ui.shared_engine import engine
+
+COLORS = {
+    Color.STYLE: "The style's",
+    Color.LUMINANCE: "The photograph's (keep its chroma)",
+    Color.LINEAR_SYMMETRIC: "The photograph's, by optimal transport",
+    Color.LINEAR_PCA: "The photograph's, by principal axes",
+    Color.LINEAR_CHOLESKY: "The photograph's, by Cholesky",
+    Color.HISTOGRAM: "The photograph's, by histogram",
+}
+
+
+def pick_content(key: str, on_upload: Callable[[str, bytes], bool] = lambda name, data: False) -> Source | None:
+    """Samples, upload or camera. State: `{key}` holds the Source. on_upload may take a file for itself (True)."""
+    kind = st.segmented_control(
+        "Photograph",
+        ["Samples", "Upload", "Camera"],
+        key=f"{key}.kind",
+        required=True,
+        persist_state="session",
+    )
+    if kind == "Upload":
+        st.file_uploader(
+            "Your photograph, or a PNG made here to restore its settings",
+            FILE_TYPES,
+            key=f"{key}.file",
+            on_change=lambda: _take(f"{key}.file", key, on_upload),
+        )
+    elif kind == "Camera":
+        st.camera_input("Your photograph", key=f"{key}.camera", on_change=lambda: _take(f"{key}.camera", key, on_upload))
+    if f"{key}.made_here" in st.session_state:
+        st.button("Use that PNG as the photograph instead", on_click=partial(_take_made_here, key))
+    chosen: Source | None = st.session_state.get(key)
+    own = [upload.source for upload in uploads().values() if kind != "Samples"]
+    shown = own or [Source(name=name) for name in CONTENTS]
+    if kind == "Samples" or own:
+        pick = lambda id: st.session_state.update({key: next(s for s in shown if identity(s) == id)})  # noqa: E731
+        gallery(thumbnails(shown), [identity(chosen)] if chosen else [], pick, key=f"{key}.gallery")
+    return chosen
+
+
+def _take(widget: str, key: str, on_upload: Callable[[str, bytes], bool]) -> None:
+    """Callback of an uploader: keep the file and choose it, or leave a sentence for the page to show."""
+    if (file := taken(widget)) is None:
+        return
+    st.session_state.pop(f"{key}.made_here", None)
+    with sentences():
+        if on_upload(*file):
+            st.session_state[f"{key}.made_here"] = file[0], keep(file[1])
+        else:
+            st.session_state[key] = keep_upload(*file)
+
+
+def _take_made_here(key: str) -> None:
+    """The file that gave its recipe is wanted as a picture after all."""
+    name, file = st.session_state.pop(f"{key}.made_here")
+    with sentences():
+        st.session_state[key] = keep_upload(name, file.read())
+
+
+def pick_styles(key: str) -> list[StyleSource]:
+    """A gallery of samples and the session's own, one style or, to blend, up to four with a weight each.
+
+    State: `{key}` holds the list of Sources, `{key}.blend` whether a click adds or replaces.
+    """
+    blend = st.toggle("Blend up to four styles", key=f"{key}.blend", persist_state="session")
+    own = [upload.source for upload in uploads().values() if upload.source in st.session_state.get(f"{key}.own", [])]
+    shown = [*own, *(Source(name=name) for name in STYLES)]
+    chosen: list[Source] = st.session_state[key] if blend else st.session_state[key][-1:]
+
+    def toggle(id: str) -> None:
+        # reads the state anew: a quick visitor clicks before the run that follows their last click has ended
+        source, before = next(s for s in shown if identity(s) == id), st.session_state[key]
+        others = [s for s in before if s != source]
+        if not st.session_state[f"{key}.blend"]:
+            st.session_state[key] = [source]
+        elif source not in before:
+            st.session_state[key] = [*before, source][-MAX_STYLES:]
+        elif others:
+            st.session_state[key] = others
+
+    if len(chosen) > 1:
+        styles = [StyleSource(source=source, weight=_ask_weight(key, source)) for source in chosen]
+    else:
+        styles = [StyleSource(source=source) for source in chosen]
+    gallery(thumbnails(shown), [identity(s) for s in chosen], toggle, key=f"{key}.gallery")
+    with st.popover("Add your own style", icon=":material/add_photo_alternate:", width="stretch"):
+        st.file_uploader("A painting, a fabric, a wall …", FILE_TYPES, key=f"{key}.file", on_change=partial(_take_style, key))
+    return styles
+
+
+def _ask_weight(key: str, source: Source) -> float:
+    name = f"{key}.weight.{identity(source)}"
+    st.session_state.setdefault(name, 0.5)
+    return st.slider(f"Weight of {title(source)}", 0.0, 1.0, step=0.05, key=name, persist_state="session")
+
+
+def weight_of(key: str, style: StyleSource) -> float:
+    """What the slider of `pick_styles` says now, or the style's own weight where it has none."""
+    return float(st.session_state.get(f"{key}.weight.{identity(style.source)}", style.weight))
+
+
+def _take_style(key: str) -> None:
+    if (file := taken(f"{key}.file")) is None:
+        return
+    with sentences():
+        source = keep_upload(*file)
+        st.session_state[f"{key}.own"] = [*st.session_state.get(f"{key}.own", []), source]
+        st.session_state[key] = [*st.session_state[key], source][-MAX_STYLES:]
+
+
+def pick_color(key: str) -> Color:
+    return st.selectbox("Colours", list(COLORS), format_func=lambda c: COLORS[c], key=key, persist_state="session")
+
+
+def offer_download(name: str, key: str) -> None:
+    """Where a model is missing: its size and a button; a click gets it in the background."""
+    if weights.MODELS[name].status is not weights.Status.MISSING:
+        return
+    download: Job | None = st.session_state.get(f"{key}.download.{name}")
+    if download and not download.finished:
+        _watch_download(download)
+        return
+    get = partial(engine().submit, weights.download, name, lane=Lane.TENSORFLOW)
+    start = lambda: st.session_state.update({f"{key}.download.{name}": get()})  # noqa: E731
+    st.button(f"Download {_describe_model(name)}", icon=":material/download:", on_click=start)
+    if download and download.error:
+        st.error(str(download.error), icon=":material/error:")
+
+
+def pick_model(key: str, names: Iterable[str]) -> str:
+    """One of the models; a missing one is offered with its size, and a click gets it in the background."""
+    offered = list(names)
+    chosen: str = st.radio("Model", offered, format_func=_describe_model, key=key, persist_state="session")
+    offer_download(chosen, key)
+    return chosen
+
+
+def _describe_model(name: str) -> str:
+    model = weights.MODELS[name]
+    where = {weights.Status.MISSING: f"{model.megabytes:.0f} MB to download"}.get(model.status, model.status.value)
+    return f"{model.title} ({where})"
+
+
+@st.fragment(run_every=1.0)
+def _watch_download(job: Job) -> None:
+    if job.finished:
+        st.rerun()
+    st.markdown(f"{HOURGLASS}Downloading; the other models go on working meanwhile.")
+
+
+def adopt_pictures(prefix: str, recipe: Recipe) -> None:
+    """Set the pickers under `{prefix}.content` and `{prefix}.styles` to what the recipe says."""
+    state, sources = st.session_state, [style.source for style in recipe.styles]
+    state[f"{prefix}.content"], state[f"{prefix}.styles"] = recipe.content, sources
+    state[f"{prefix}.content.kind"] = "Samples" if recipe.content is None or recipe.content.is_sample else "Upload"
+    state[f"{prefix}.styles.blend"] = len(sources) > 1
+    for style in recipe.styles:
+        state[f"{prefix}.styles.weight.{identity(style.source)}"] = style.weight

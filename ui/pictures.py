@@ -1,0 +1,137 @@
+"""Pictures by name: our samples and the session's uploads, at any size, and as thumbnails."""
+
+import base64
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+from skimage import data as photographs
+
+from nst_core import images
+from nst_core.errors import BadPicture
+from nst_core.machine import Kept
+from nst_core.pictures import masks
+from nst_core.pictures.styles import of_recipe
+from nst_core.recipes import MAX_SIZE, Recipe, Source
+from nst_core.stylizer import Style
+from ui.components import Thumbnail
+from ui.files import keep
+
+ASSETS = Path(__file__).parents[1] / "assets"
+KEPT_UPLOADS = 12  # a session; the oldest is let go
+THUMBNAIL = 168  # pixels: twice what a gallery shows, for fine screens
+FILE_TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
+
+
+class Upload(NamedTuple):
+    source: Source
+    file: Kept
+
+    @property
+    def there(self) -> bool:
+        return self.file.there
+
+
+def _rendered(folder: str) -> dict[str, Callable[[], np.ndarray]]:
+    load = lambda file: images.to_uint8(images.decode(file.read_bytes()))  # noqa: E731
+    return {file.stem: partial(load, file) for file in sorted((ASSETS / folder).glob("*.jpg"))}
+
+
+CONTENTS: dict[str, Callable[[], np.ndarray]] = {
+    "chelsea": photographs.chelsea,
+    "astronaut": photographs.astronaut,
+    **_rendered("photographs"),
+    "coffee": photographs.coffee,
+    "rocket": photographs.rocket,
+    "motorcycle": lambda: photographs.stereo_motorcycle()[0],
+    "galaxies": photographs.hubble_deep_field,
+}
+STYLES = _rendered("styles")
+
+
+def title(source: Source) -> str:
+    """`woodcut-waves` reads as "Woodcut waves"; an upload keeps its file's name."""
+    return source.name.replace("-", " ").capitalize() if source.is_sample else source.name
+
+
+def identity(source: Source) -> str:
+    """What tells pictures apart in galleries and widget keys."""
+    return source.digest or source.name
+
+
+def uploads() -> dict[str, Upload]:
+    return st.session_state.setdefault("uploads", {})
+
+
+def keep_upload(name: str, data: bytes) -> Source:
+    """Remember an uploaded picture for this session.
+
+    Raises: BadPicture, Failure.
+    """
+    images.decode(data, name=name, max_side=THUMBNAIL)
+    upload = Upload(Source.of_upload(name, data), keep(data))
+    kept = uploads()
+    kept.pop(identity(upload.source), None)
+    kept[identity(upload.source)] = upload
+    while len(kept) > KEPT_UPLOADS:
+        kept.pop(next(iter(kept)))
+    return upload.source
+
+
+def picture(source: Source, size: int) -> images.Image:
+    """The picture, its longer side scaled to `size`.
+
+    Raises: BadPicture when it is no upload of this session's, or no sample of ours; Gone.
+    """
+    if source.digest:
+        upload = uploads().get(source.digest)
+        if upload is None:
+            raise BadPicture(f"“{source.name}” is not among this session's pictures: upload it again to go on.")
+        pixels = _scaled_upload(source.digest, size, upload)
+    elif source.name in CONTENTS or source.name in STYLES:
+        pixels = _scaled_sample(source.name, size)
+    else:
+        raise BadPicture(f"There is no sample called “{source.name}”: choose one from the gallery.")
+    return images.from_uint8(pixels)
+
+
+# 8 bits, few entries: at 2048 px each is 12 MB, and the page process is to stay small
+@st.cache_data(show_spinner=False, max_entries=8)
+def _scaled_sample(name: str, size: int) -> np.ndarray:
+    load = CONTENTS.get(name) or STYLES[name]
+    return images.to_uint8(images.fit(images.from_uint8(load()), size))
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _scaled_upload(digest: str, size: int, _upload: Upload) -> np.ndarray:
+    image = images.decode(_upload.file.read(), name=_upload.source.name, max_side=MAX_SIZE)
+    return images.to_uint8(images.fit(image, size))
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _thumbnail(key: str, _source: Source) -> str:
+    return data_uri(images.thumbnail(picture(_source, THUMBNAIL * 2), THUMBNAIL * 2))
+
+
+def data_uri(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def thumbnails(sources: Iterable[Source]) -> list[Thumbnail]:
+    return [Thumbnail(identity(s), title(s), _thumbnail(identity(s), s)) for s in sources]
+
+
+def styles_of(recipe: Recipe, side: int) -> list[Style]:
+    """The recipe's styles, their pictures `side` pixels long, with the masks that it carries.
+
+    Raises: BadPicture, BadMask.
+    """
+
+    def shape() -> masks.Shape:
+        h, w, _ = picture(recipe.content, recipe.size).shape if recipe.content else (side, side, 3)
+        return h, w
+
+    return of_recipe(recipe, lambda source: picture(source, side), shape)

@@ -1,0 +1,185 @@
+"""Finished pictures: kept, shown beside what they were made of, and found again; one-pass ones made and waited for."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+import streamlit as st
+
+from nst_core import images, recipes
+from nst_core.engine import Job
+from nst_core.errors import BadRecipe
+from nst_core.machine import Kept
+from nst_core.models import weights
+from nst_core.recipes import InstantRecipe, Recipe
+from nst_core.stylizer import Step
+from ui.components import Thumbnail, compare, gallery
+from ui.files import keep
+from ui.messages import HOURGLASS, LOADING
+from ui.pictures import THUMBNAIL, data_uri, picture, styles_of, title
+from ui.shared_engine import engine
+
+KEPT_RESULTS = 16  # a session
+PREVIEW = 1280  # pixels; the page shows results no larger
+STYLE_SIDE = 512  # pixels of the style that travel to an instant stylizer; the predictors look at 256
+POLL = 0.4  # seconds between messages while waiting; most instant results are there before the first
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished picture: the PNG with its recipe inside, and what the page shows of it and of its content, JPEGs."""
+
+    recipe: Recipe
+    png: Kept
+    before: Kept
+    after: Kept
+    small: str  # a data URI
+    width: int
+    height: int
+    seconds: float
+
+    @property
+    def title(self) -> str:
+        styles = " + ".join(title(style.source) for style in self.recipe.styles)
+        return f"{title(self.recipe.content)} in {styles}" if self.recipe.content else styles
+
+    @property
+    def there(self) -> bool:
+        return self.png.there and self.before.there and self.after.there
+
+    def encode(self, format: images.Format) -> bytes:
+        """Raises: Gone."""
+        return self.png.read() if format == "png" else images.encode(images.decode(self.png.read()), format)
+
+
+def kept_results(prefix: str) -> dict[Recipe, Result]:
+    """The session's results on that page, oldest first."""
+    return st.session_state.setdefault(f"{prefix}.results", {})
+
+
+def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes) -> Result:
+    """Remember a finished Step as the recipe's result. before: what it was made of, a JPEG.
+
+    Raises: Failure when the disk is full.
+    """
+    assert step.image is not None
+    height, width, _ = step.image.shape
+    png = images.encode(step.image, "png", text=recipes.png_text(recipe))
+    small = data_uri(images.thumbnail(step.image, THUMBNAIL))
+    after = images.thumbnail(step.image, PREVIEW)
+    result = Result(recipe, keep(png), keep(before), keep(after), small, width, height, step.seconds)
+    kept = kept_results(prefix)
+    kept[recipe] = result
+    while len(kept) > KEPT_RESULTS:
+        kept.pop(next(iter(kept)))
+    st.session_state[f"{prefix}.shown"] = result
+    return result
+
+
+def show_result(prefix: str, result: Result | None) -> None:
+    """The result, or the last one while the next is under way: compare, figures, downloads."""
+    result = result or st.session_state.get(f"{prefix}.shown")
+    if result is None or not result.there:
+        st.skeleton(height=420)
+        return
+    st.session_state[f"{prefix}.shown"] = result
+    before, after = (data_uri(file.read()) for file in (result.before, result.after))
+    compare(before, after, width=result.width, alt=result.title, key=f"{prefix}.compare")
+    made_by = getattr(result.recipe, "engine", None) or getattr(result.recipe, "features", "one pass")
+    st.caption(f"{result.title} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
+    with st.container(horizontal=True):
+        for format in get_args(images.Format):
+            st.download_button(
+                format.upper(),
+                partial(result.encode, format),
+                file_name=f"{_file_stem(result)}.{'jpg' if format == 'jpeg' else format}",
+                mime=f"image/{format}",
+                on_click="ignore",
+                type="primary" if format == "png" else "secondary",
+                help="With its recipe inside: upload it here and every setting comes back." if format == "png" else None,
+                key=f"{prefix}.download.{format}",
+            )
+
+
+def _file_stem(result: Result) -> str:
+    sources = [result.recipe.content, *(style.source for style in result.recipe.styles)]
+    return "-".join(re.sub(r"[^\w-]+", "-", Path(source.name).stem).lower() for source in sources if source)[:80]
+
+
+def show_history(prefix: str, adopt: Callable[[Any], None]) -> None:
+    """The session's results as a strip, the newest first; a click restores picture and settings."""
+    kept = list(reversed(kept_results(prefix).values()))
+    if len(kept) < 2:
+        return
+    by_id = {str(hash(result.recipe)): result for result in kept}
+    current = st.session_state.get(f"{prefix}.shown")
+    st.caption("This session's pictures")
+    gallery(
+        [Thumbnail(id, result.title, result.small) for id, result in by_id.items()],
+        [id for id, result in by_id.items() if result is current],
+        lambda id: adopt(by_id[id].recipe),
+        key=f"{prefix}.history",
+        strip=True,
+    )
+
+
+def stylized(prefix: str, recipe: InstantRecipe) -> Result:
+    """The recipe's result by an instant stylizer.
+
+    Raises: NSTError.
+    """
+    if recipe.content is None:
+        raise BadRecipe("Choose a photograph, or upload your own.")
+    photograph = partial(picture, recipe.content, recipe.size)
+
+    def send() -> Job:
+        weights.path(recipe.engine)  # raises the sentence that says how to get it
+        return engine().stylize(photograph(), styles_of(recipe, STYLE_SIDE), recipe)
+
+    return made(prefix, recipe, send, photograph)
+
+
+def made(prefix: str, recipe: Recipe, send: Callable[[], Job], photograph: Callable[[], images.Image] | None) -> Result:
+    """The recipe's result, made now unless it was made before. photograph: what is painted; None: a texture.
+
+    Waits in the script: every message is a point where Streamlit drops this run for the visitor's next click.
+    Raises: NSTError.
+    """
+    kept = kept_results(prefix)
+    if recipe in kept:
+        return kept[recipe]
+    asked, job = st.session_state.get(f"{prefix}.job", (None, None))
+    if asked != recipe:
+        if job:
+            job.cancel()
+            del st.session_state[f"{prefix}.job"]
+        job = send()
+        st.session_state[f"{prefix}.job"] = recipe, job
+    before = images.thumbnail(photograph(), PREVIEW) if photograph else None
+    said, stand_in = st.empty(), st.empty()
+    if before and f"{prefix}.shown" not in st.session_state:  # a first visit: something to look at until the paint is there
+        stand_in.image(before, width="stretch")
+    while not job.wait(POLL):
+        said.markdown(_painting(job))
+    said.empty()
+    stand_in.empty()
+    try:
+        step = job.result()
+        return keep_result(prefix, recipe, step, before or images.thumbnail(step.image, PREVIEW))
+    finally:
+        del st.session_state[f"{prefix}.job"]
+
+
+def _painting(job: Job) -> str:
+    if not engine().ready:
+        return HOURGLASS + LOADING
+    return HOURGLASS + (f"Painting … {job.position} ahead of you." if job.position else "Painting …")
+
+
+def share(query: dict[str, str]) -> None:
+    """Keep the address in step with the settings, so that a link to them can be shared."""
+    if dict(st.query_params) != query:
+        st.query_params.from_dict(query)
