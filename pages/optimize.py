@@ -145,6 +145,8 @@ with shown:
         if job := PANEL.job:
             PANEL.watch(job, ui.Look(ui.describe, ui.done), collect)
         else:
-            ui.show_result("optimize", None)
+            with ui.sentences():
+                size = st.session_state["optimize.size"]
+                ui.show_result("optimize", None, partial(ui.picture, content, size) if content else None)
             show_run()
     ui.show_history("optimize", optimizing.adopt)

@@ -79,11 +79,14 @@ def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes) -> Resul
     return result
 
 
-def show_result(prefix: str, result: Result | None) -> None:
-    """The result, or the last one while the next is under way: compare, figures, downloads."""
+def show_result(prefix: str, result: Result | None, photograph: Callable[[], images.Image] | None = None) -> None:
+    """The result, or the last one while the next is under way: compare, figures, downloads. photograph: until the first."""
     result = result or st.session_state.get(f"{prefix}.shown")
     if result is None or not result.there:
-        st.skeleton(height=420)
+        if photograph:
+            st.image(images.thumbnail(photograph(), PREVIEW), width="stretch")
+        else:
+            st.skeleton(height=420)
         return
     st.session_state[f"{prefix}.shown"] = result
     before, after = (data_uri(file.read()) for file in (result.before, result.after))

@@ -1,13 +1,15 @@
 """Recipes: every way out leads back in, and what comes from elsewhere is read or refused with a sentence."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nst_core import images, recipes
 from nst_core.errors import BadRecipe
-from nst_core.recipes import Color, InstantRecipe, Source, StyleSource
+from nst_core.pictures import masks
+from nst_core.recipes import PRESETS, Color, InstantRecipe, Source, StyleSource, TextureNetworkRecipe
 
 GREY = np.full((32, 40, 3), 0.5, np.float32)
 SAMPLE = {"content": Source(name="chelsea"), "styles": (StyleSource(source=Source(name="woodcut-waves")),)}
@@ -18,6 +20,7 @@ BLEND = {
         StyleSource(source=Source(name="stained-glass"), weight=1 / 3),
     ),
 }
+KINDS = ("instant", "optimize", "texture-network")
 UPLOAD = Source.of_upload("Grüße aus 北京 \u200f🙂.jpg", b"the file")
 
 SOME = [
@@ -240,3 +243,20 @@ def test_uploads_are_told_apart_by_their_bytes():
 @pytest.mark.parametrize("name", ["", "x" * 5000, "北" * 300])
 def test_uploads_may_have_any_name(name):
     assert len(Source.of_upload(name, b"1").name) in range(1, 201)
+
+
+BEFORE = Path(__file__).parent / "before"  # written by the version before the house was laid out anew
+
+
+def test_pictures_from_before_bring_their_recipes_back():
+    woodcut, wall = Source(name="woodcut-waves"), Source.of_upload("wall.png", b"wall")
+    instant, optimize, texture = (recipes.of_png((BEFORE / f"{kind}.png").read_bytes()) for kind in KINDS)
+    left, right = masks.of_text(instant.styles[0].mask, (48, 64)), masks.of_text(optimize.styles[0].guide, (48, 64))
+    assert left[:, :32].min() == right[:, 32:].min() == 1
+    assert left[:, 32:].max() == right[:, :32].max() == 0
+    one, two = instant.styles
+    assert (one.source, one.weight, two.source, two.weight, two.color) == (woodcut, 0.7, wall, 0.3, Color.LUMINANCE)
+    assert (instant.content.name, instant.size, instant.strength, instant.engine) == ("chelsea", 768, 1.25, "instant-lite")
+    changed = {"content": wall, "styles": optimize.styles, "iterations": 77, "seed": 5}
+    assert optimize == PRESETS["improved-2016"].model_copy(update=changed)
+    assert texture == TextureNetworkRecipe(network=Source(name="molten-embers-texture"), shape=(128, 96), seed=3)
