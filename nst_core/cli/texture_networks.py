@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from nst_core import images, recipes
-from nst_core.cli import files, options, progress, work
+from nst_core.cli import files, options, progress
 from nst_core.engine import checkpoints
 from nst_core.errors import BadNetwork, BadRecipe
 from nst_core.machine import memory
@@ -53,8 +53,8 @@ def train_network(
     files.by_suffix(out, {".npz": "npz"}, "networks")
     files.check_folders(out, log)
     style, checkpoint = files.read(path), out.with_name(f".{out.name}.checkpoint.npz")
-    with work.silence():
-        from nst_core.texture_networks import training
+    from nst_core.texture_networks import training
+
     shown = images.fit(training.first_photograph(), SHOWN_SIDE)
     state = _unfinished(checkpoint, recipe)
     run = training.train(style, recipe, shown, folder=folder, state=state)

@@ -1,10 +1,7 @@
 """The work: one picture is made in this process, several by the engine."""
 
-import os
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from nst_core import images
@@ -91,27 +88,11 @@ def _steps(content: Image, styles: Sequence[Style], recipe: AnyRecipe, initial: 
     if isinstance(recipe, InstantRecipe):
         from nst_core import instant
 
-        with silence():  # Magenta brings TensorFlow
-            stylizer = instant.stylizer(recipe.engine)
-        return stylizer.stylize(content, styles, recipe)
+        return instant.stylizer(recipe.engine).stylize(content, styles, recipe)
     assert isinstance(recipe, OptimizeRecipe)
-    with silence():
-        from nst_core import optimize
+    from nst_core import optimize
+
     return optimize.Optimization(content, styles, recipe, initial=initial)
-
-
-@contextmanager
-def silence() -> Iterator[None]:
-    """Nothing on standard error, not even from C++: what TensorFlow says while it is imported, no level keeps back."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _all_in_one(complaints: Sequence[NSTError]) -> NSTError:

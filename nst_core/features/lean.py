@@ -3,13 +3,31 @@
 TensorFlow itself passes over a Keras that cannot be imported. Whoever needs it afterwards imports it as always.
 """
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing on standard error, not even from C++: what TensorFlow says while it is imported, no level keeps back."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
 
 _unwanted = not {"keras", "tensorflow"} & set(sys.modules)
 if _unwanted:
     sys.modules["keras"] = None  # type: ignore[assignment]  # what makes an import fail
-import tensorflow as tf  # noqa: E402
-
+with _silence():
+    import tensorflow as tf
 if _unwanted:
     del sys.modules["keras"]
 

@@ -1,7 +1,7 @@
 """vgg19-lite as arrays: what the optimiser, the predictor of `instant-lite` and the quality measures look through.
 
 Eleven 3×3 convolutions by Keras name, each followed by ReLU and, between blocks, by 2×2 max pooling; reflected borders; the
-input is (x − MEAN) / DEVIATION. NumPy only: TensorFlow (`features.py`) and ONNX (`instant/graph.py`) are made from it.
+input is (x − MEAN) / DEVIATION. NumPy only: TensorFlow (`features/`) and ONNX (`instant/graph.py`) are made from it.
 """
 
 import numpy as np

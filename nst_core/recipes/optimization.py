@@ -46,7 +46,7 @@ class OptimizeRecipe(Recipe):
     precision: Literal["auto", "float32"] = "auto"
 
     # paper: Gatys' sums. mean: means instead. normalised: relative to the target. rms: root mean square of the Gram
-    # matrices' difference. moments: mean and covariance instead of Gram matrices. See `nst_core/losses.py`.
+    # matrices' difference. moments: mean and covariance instead of Gram matrices. See `features/losses.py`.
     form: Literal["paper", "mean", "normalised", "rms", "moments"] = "moments"
     content_layers: tuple[str, ...] = ("block3_conv2", "block4_conv2")
     style_layers: tuple[str, ...] = FIRST_LAYERS
@@ -103,7 +103,7 @@ class OptimizeRecipe(Recipe):
 
 
 # `fast` and `vgg19-rms` are ours: means. The other three quote papers and programs: their layers, switches, sums and
-# constant rate. Two weights were chosen by eye (`benchmarks/optimize.py`, sheet), on features scaled like Keras' VGG-19:
+# constant rate. Two weights were chosen by eye (`benchmarks/sheet.py`), on features scaled like Keras' VGG-19:
 # gatys-2015 takes the paper's ratio of 10⁻³, since with a hundredth of that nothing of the content comes out of the noise; and
 # stylenet-vgg16 a hundredth of its program's total variation of 0.01, whose sum over the pixels blurs everything.
 _QUOTED: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """instant-lite as TensorFlow has it: functions of its arrays, for training, and what the exported model is checked against.
 
-Pictures are painted by `lite.py`, from the same arrays.
+Pictures are painted by `instant/lite.py`, from the same arrays.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,0 +1,64 @@
+"""What a session keeps: uploads leave Streamlit's memory, and what made room is forgotten with a sentence."""
+
+from types import SimpleNamespace
+
+import pytest
+import streamlit as st
+from streamlit.proto.Common_pb2 import FileURLs
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile, UploadedFileRec
+from streamlit.testing.v1 import AppTest
+
+from nst_core.machine import Shelf
+from ui import files
+
+
+@pytest.fixture
+def small(monkeypatch):
+    shelf = Shelf(each=100, total=1000)
+    monkeypatch.setattr(files, "_shelf", lambda: shelf)
+
+
+def test_an_upload_is_taken_out_of_streamlits_memory(monkeypatch):
+    manager = MemoryUploadedFileManager("/upload")
+    record = UploadedFileRec(file_id="7", name="wall.png", type="image/png", data=b"bricks")
+    manager.add_file("me", record)
+    monkeypatch.setattr(files, "get_script_run_ctx", lambda: SimpleNamespace(uploaded_file_mgr=manager, session_id="me"))
+    monkeypatch.setattr(st, "session_state", {"file": UploadedFile(record, FileURLs())})
+    assert files.taken("file") == ("wall.png", b"bricks")
+    assert not manager.get_files("me", ["7"])
+    st.session_state["file"] = DeletedFile("7")  # what Streamlit says of it from now on
+    assert files.taken("file") is None
+
+
+def page():
+    """A visitor who makes a picture at every look."""
+    from types import SimpleNamespace
+
+    import streamlit as st
+
+    from ui import files
+
+    made = st.session_state.setdefault("some.results", {})
+    files.forget_what_is_gone()
+    kept = files.keep(bytes(40))
+    made[len(made), kept] = SimpleNamespace(kept=kept, there=True)
+    for entry in made.values():
+        entry.there = entry.kept.there
+
+
+def test_what_made_room_is_forgotten_with_a_sentence(small):
+    app = AppTest.from_function(page).run().run()
+    assert len(app.session_state["some.results"]) == 2
+    assert not app.toast
+    app.run()
+    assert len(app.session_state["some.results"]) == 3
+    app.run()
+    assert len(app.session_state["some.results"]) == 3
+    assert "Made room" in app.toast[0].value
+
+
+def test_every_session_has_a_budget_of_its_own(small):
+    one, other = AppTest.from_function(page).run().run(), AppTest.from_function(page).run().run()
+    for app in (one, other):
+        assert all(entry.there for entry in app.session_state["some.results"].values())
