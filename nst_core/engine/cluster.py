@@ -24,6 +24,7 @@ SETTINGS = {
     "distributed.worker.memory.terminate": memory.TERMINATE,
     "distributed.admin.low-level-log-length": 100,  # previews pass through the scheduler's log
     "distributed.diagnostics.nvml": False,
+    "distributed.deploy.lost-worker-timeout": "1 day",  # a nanny whose worker takes long to come back shall not be given up
     # huge pages: ONNX Runtime takes and gives back its maps in every pass, and four kilobytes at a time that takes as long as
     # the convolutions
     "distributed.nanny.pre-spawn-environ.GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",

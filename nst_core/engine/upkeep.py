@@ -70,9 +70,14 @@ async def retire(worker: "Worker", reason: str) -> None:
 
     First the scheduler takes back what it had in hand or was to do, so that nothing is lost and nothing counts as a death.
     """
-    if worker.status is Status.running:
-        await worker.scheduler.retire_workers(workers=[worker.address], stimulus_id=f"nst-{reason}-{time.time()}")
+    if worker.status is not Status.running:
+        return
+    # a worker that the scheduler has let go of closes, and would take its nanny along if it came to that before its end
+    nanny, worker.nanny = worker.nanny, None
+    retired = await worker.scheduler.retire_workers(workers=[worker.address], stimulus_id=f"nst-{reason}-{time.time()}")
+    if worker.address in retired:
         os._exit(0)  # closing in order would take two seconds more, for TensorFlow's threads
+    worker.nanny = nanny  # it holds what no other worker can take
 
 
 def begin(worker: "Worker") -> None:
