@@ -11,6 +11,13 @@ from playwright.sync_api import sync_playwright
 from tests import browser
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+MARKED = {"pages": "browser", "engine": "slow", "training": "slow"}  # whole folders; elsewhere tests are marked one by one
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if mark := MARKED.get(item.path.parent.name):
+            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")

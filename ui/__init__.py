@@ -6,8 +6,8 @@
 from ui.components import LayerRow, Thumbnail, compare, drawing, fit_width, gallery, layers
 from ui.files import keep, taken
 from ui.frame import head
-from ui.jobs import Look, Panel, describe, done, loss_chart, preview, show_quality
-from ui.messages import HOURGLASS, LOADING, say, sentences, show_sentences
+from ui.jobs import Look, Panel, describe, done, loss_chart, show_quality
+from ui.messages import say, sentences, show_sentences
 from ui.pickers import COLORS, adopt_pictures, offer_download, pick_color, pick_content, pick_model, pick_styles, weight_of
 from ui.pictures import (
     CONTENTS,
@@ -23,15 +23,13 @@ from ui.pictures import (
     title,
     uploads,
 )
-from ui.results import PREVIEW, Result, keep_result, kept_results, made, share, show_history, show_result, stylized
-from ui.shared_engine import claim, collected, engine
+from ui.results import PREVIEW, Result, keep_result, made, share, show_history, show_result, stylized
+from ui.shared_engine import engine
 
 __all__ = [
     "COLORS",
     "CONTENTS",
     "FILE_TYPES",
-    "HOURGLASS",
-    "LOADING",
     "PREVIEW",
     "STYLES",
     "THUMBNAIL",
@@ -41,8 +39,6 @@ __all__ = [
     "Result",
     "Thumbnail",
     "adopt_pictures",
-    "claim",
-    "collected",
     "compare",
     "data_uri",
     "describe",
@@ -56,7 +52,6 @@ __all__ = [
     "keep",
     "keep_result",
     "keep_upload",
-    "kept_results",
     "layers",
     "loss_chart",
     "made",
@@ -66,7 +61,6 @@ __all__ = [
     "pick_model",
     "pick_styles",
     "picture",
-    "preview",
     "say",
     "sentences",
     "share",

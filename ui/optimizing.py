@@ -152,7 +152,7 @@ def ask_initial() -> None:
     """The picture to start from: what Instant sent, or an upload."""
     st.file_uploader("Picture to start from", ui.FILE_TYPES, key="optimize.initial_file", on_change=take_initial)
     if data := initial_picture():
-        st.image(images.thumbnail(images.decode(data, max_side=ui.THUMBNAIL * 2), ui.THUMBNAIL * 2), width=160)
+        st.image(images.thumbnail(images.decode(data, max_side=ui.THUMBNAIL), ui.THUMBNAIL), width=160)
 
 
 def take_initial() -> None:

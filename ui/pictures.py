@@ -22,7 +22,7 @@ from ui.files import keep
 
 ASSETS = Path(__file__).parents[1] / "assets"
 KEPT_UPLOADS = 12  # a session; the oldest is let go
-THUMBNAIL = 168  # pixels: twice what a gallery shows, for fine screens
+THUMBNAIL = 280  # pixels: more than twice what a gallery shows, for fine screens
 FILE_TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
 
 
@@ -35,9 +35,12 @@ class Upload(NamedTuple):
         return self.file.there
 
 
+RENDERED = {file.stem: file for folder in ("photographs", "styles") for file in sorted((ASSETS / folder).glob("*.jpg"))}
+
+
 def _rendered(folder: str) -> dict[str, Callable[[], np.ndarray]]:
     load = lambda file: images.to_uint8(images.decode(file.read_bytes()))  # noqa: E731
-    return {file.stem: partial(load, file) for file in sorted((ASSETS / folder).glob("*.jpg"))}
+    return {name: partial(load, file) for name, file in RENDERED.items() if file.parent.name == folder}
 
 
 CONTENTS: dict[str, Callable[[], np.ndarray]] = {
@@ -113,7 +116,9 @@ def _scaled_upload(digest: str, size: int, _upload: Upload) -> np.ndarray:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _thumbnail(key: str, _source: Source) -> str:
-    return data_uri(images.thumbnail(picture(_source, THUMBNAIL * 2), THUMBNAIL * 2))
+    file = RENDERED.get(key)  # a file of ours; an upload's key is a digest
+    small = images.shrink(file.read_bytes(), THUMBNAIL) if file else images.thumbnail(picture(_source, THUMBNAIL), THUMBNAIL)
+    return data_uri(small)
 
 
 def data_uri(jpeg: bytes) -> str:

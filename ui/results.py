@@ -11,7 +11,7 @@ import streamlit as st
 
 from nst_core import images, recipes
 from nst_core.engine import Job
-from nst_core.errors import BadRecipe
+from nst_core.errors import BadRecipe, Gone
 from nst_core.machine import Kept
 from nst_core.models import weights
 from nst_core.recipes import InstantRecipe, Recipe
@@ -82,15 +82,18 @@ def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes) -> Resul
 def show_result(prefix: str, result: Result | None, photograph: Callable[[], images.Image] | None = None) -> None:
     """The result, or the last one while the next is under way: compare, figures, downloads. photograph: until the first."""
     result = result or st.session_state.get(f"{prefix}.shown")
-    if result is None or not result.there:
+    try:
+        pictures = [data_uri(file.read()) for file in (result.before, result.after)] if result else []
+    except Gone:
+        pictures = []
+    if not result or not pictures:
         if photograph:
             st.image(images.thumbnail(photograph(), PREVIEW), width="stretch")
         else:
             st.skeleton(height=420)
         return
     st.session_state[f"{prefix}.shown"] = result
-    before, after = (data_uri(file.read()) for file in (result.before, result.after))
-    compare(before, after, width=result.width, alt=result.title, key=f"{prefix}.compare")
+    compare(*pictures, width=result.width, alt=result.title, key=f"{prefix}.compare")
     made_by = getattr(result.recipe, "engine", None) or getattr(result.recipe, "features", "one pass")
     st.caption(f"{result.title} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
     with st.container(horizontal=True):

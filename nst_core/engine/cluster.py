@@ -1,5 +1,6 @@
 """The embedded cluster, a process of its own: scheduler, and a nanny for each of the two workers."""
 
+import asyncio
 import logging
 import os
 import subprocess
@@ -24,7 +25,6 @@ SETTINGS = {
     "distributed.worker.memory.terminate": memory.TERMINATE,
     "distributed.admin.low-level-log-length": 100,  # previews pass through the scheduler's log
     "distributed.diagnostics.nvml": False,
-    "distributed.deploy.lost-worker-timeout": "1 day",  # a nanny whose worker takes long to come back shall not be given up
     # huge pages: ONNX Runtime takes and gives back its maps in every pass, and four kilobytes at a time that takes as long as
     # the convolutions
     "distributed.nanny.pre-spawn-environ.GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
@@ -49,25 +49,29 @@ def serve(memory_limit: int | None = None) -> None:
     import dask
 
     with dask.config.set(SETTINGS):
-        from distributed import Nanny, Scheduler, SpecCluster
+        asyncio.run(_serve(memory_limit))
 
-        limits = {"light": memory.of_light_worker, "slow": memory.of_slow_worker}
-        workers = {
-            name: {
-                "cls": Nanny,
-                "options": {
-                    "nthreads": sum(resources.values()),
-                    "resources": {str(lane): units for lane, units in resources.items()},
-                    "memory_limit": memory_limit or limits[name](),
-                    "host": "127.0.0.1",
-                    "dashboard": False,
-                    "silence_logs": SILENT,
-                },
-            }
-            for name, resources in WORKERS.items()
-        }
-        # any free port for its pages: two apps on one machine shall not meet
-        scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}}
-        with SpecCluster(workers=workers, scheduler=scheduler, silence_logs=SILENT) as cluster:
-            print(cluster.scheduler_address, flush=True)
-            sys.stdin.read()
+
+async def _serve(memory_limit: int | None) -> None:
+    from distributed import Nanny, Scheduler
+
+    logging.getLogger("distributed").setLevel(SILENT)
+    limits = {"light": memory.of_light_worker, "slow": memory.of_slow_worker}
+    # any free port for its pages: two apps on one machine shall not meet
+    async with Scheduler(host="127.0.0.1", dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
+        print(scheduler.address, flush=True)
+        nannies = []
+        for name, resources in WORKERS.items():  # one after the other: the first picture waits for the light one only
+            nanny = Nanny(
+                scheduler.address,
+                name=name,
+                nthreads=sum(resources.values()),
+                resources={str(lane): units for lane, units in resources.items()},
+                memory_limit=memory_limit or limits[name](),
+                host="127.0.0.1",
+                dashboard=False,
+                silence_logs=SILENT,
+            )
+            nannies.append(await nanny)
+        await asyncio.to_thread(sys.stdin.read)
+        await asyncio.gather(*(nanny.close() for nanny in nannies))

@@ -15,7 +15,6 @@ from nst_core.features.networks import (
     network,
     reflect_border,
     vgg,
-    vgg19_lite,
 )
 
 __all__ = [
@@ -30,5 +29,4 @@ __all__ = [
     "reflect_border",
     "tf",
     "vgg",
-    "vgg19_lite",
 ]

@@ -10,7 +10,7 @@ only workers import it.
 
 from nst_core.optimize.objective import FORMS, Objective
 from nst_core.optimize.optimizers import OPTIMIZERS, Adam, Lbfgs
-from nst_core.optimize.run import Optimization, Optimizer, Stage, stages, stylize, warm_up
+from nst_core.optimize.run import Optimization, Stage, stages, warm_up
 
 __all__ = [
     "FORMS",
@@ -19,9 +19,7 @@ __all__ = [
     "Lbfgs",
     "Objective",
     "Optimization",
-    "Optimizer",
     "Stage",
     "stages",
-    "stylize",
     "warm_up",
 ]

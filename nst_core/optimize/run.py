@@ -247,18 +247,3 @@ def warm_up() -> None:
     grey = np.full((MIN_SCALE_SIDE, MIN_SCALE_SIDE, 3), 0.5, np.float32)
     for _ in Optimization(grey, [Style(grey)], OptimizeRecipe(iterations=1, scales=1)):
         pass
-
-
-class Optimizer:
-    """Satisfies `Stylizer`."""
-
-    name = "optimize"
-
-    def stylize(self, content: Image, styles: Sequence[Style], recipe: OptimizeRecipe) -> Iterator[Step]:
-        """The Steps of an Optimization."""
-        return Optimization(content, styles, recipe)
-
-
-def stylize(content: Image, styles: Sequence[Style], recipe: OptimizeRecipe) -> Iterator[Step]:
-    """The Steps of an Optimization; the last carries the result, of exactly the content's shape."""
-    return Optimization(content, styles, recipe)

@@ -16,7 +16,7 @@ from nst_core.recipes.base import (
     Source,
     StyleSource,
 )
-from nst_core.recipes.network_training import MAX_STEPS, TrainingRecipe
+from nst_core.recipes.network_training import TrainingRecipe
 from nst_core.recipes.one_pass import InstantRecipe, TextureNetworkRecipe
 from nst_core.recipes.optimization import (
     ACTIVATION_SHIFT,
@@ -28,7 +28,6 @@ from nst_core.recipes.optimization import (
     block_number,
 )
 from nst_core.recipes.texts import (
-    MAX_TEXT,
     PNG_KEY,
     AnyRecipe,
     instant,
@@ -50,10 +49,8 @@ __all__ = [
     "LAYERS",
     "MAX_MASK_TEXT",
     "MAX_SIZE",
-    "MAX_STEPS",
     "MAX_STRENGTH",
     "MAX_STYLES",
-    "MAX_TEXT",
     "MIN_SIZE",
     "PNG_KEY",
     "PRESETS",

@@ -268,6 +268,7 @@ def test_no_command_is_a_question(line, nst):
 # --- optimize ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_optimize_writes_picture_log_and_timelapse(nst, here):
     line = f"optimize cat.png waves.jpg woods.webp -o out.png --size {SIZE} --iterations 6 --weights 0.2,0.8 --seed 7"
     code, out, err = nst(f"{line} --content-weight 2 --style-weight 3 --log losses.jsonl --timelapse film.gif")
@@ -389,6 +390,7 @@ def fill(folder):
     (folder / "notes.txt").write_text("no picture, and no mistake")
 
 
+@pytest.mark.slow
 def test_a_folder_comes_out_as_a_folder_but_for_what_is_broken(nst, here, one_engine):
     fill(here / "photos")
     code, out, err = nst(f"instant photos waves.jpg -o made --engine instant-lite --size {SIZE} --also cat.png")
@@ -401,6 +403,7 @@ def test_a_folder_comes_out_as_a_folder_but_for_what_is_broken(nst, here, one_en
     assert opened(here / "made" / "one.png").size[0] == SIZE
 
 
+@pytest.mark.slow
 def test_optimize_takes_several_contents(nst, here, one_engine):
     line = f"optimize cat.png waves.jpg -o made --also woods.webp --size {SIZE} --iterations 2"
     assert nst(line) == (0, "", "")
@@ -434,6 +437,7 @@ def test_a_process_says_nothing_but_what_we_say(here):
     assert left(here) == {"out.png"}
 
 
+@pytest.mark.slow
 def test_a_process_that_gets_ctrl_c_ends_with_130(here):
     run = process(f"optimize cat.png waves.jpg -o out.png --size {SIZE} --iterations 10000 --log losses.jsonl")
     log, deadline = here / "losses.jsonl", time.monotonic() + PATIENCE

@@ -185,6 +185,7 @@ def test_adam_against_numpy() -> None:
     np.testing.assert_allclose(adam.picture, x, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pause", [1, 3, 4, 5])
 def test_resuming_equals_never_pausing(pause: int) -> None:
     """Through a file, at two scales: 64×96 and 128×192, four and two steps."""
@@ -417,6 +418,7 @@ VARIANTS: list[dict[str, object]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", VARIANTS, ids=lambda changes: "+".join(map(str, changes.values())))
 def test_one_white_mask_makes_the_same_losses_at_the_same_steps(changes: dict[str, object]) -> None:
     chosen = recipe(**changes)
@@ -494,6 +496,7 @@ def test_the_styles_gradient_passes_by_the_union_of_the_masks() -> None:
     np.testing.assert_allclose(passed, whole * soft[None, ..., None], atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("color", Color)
 @pytest.mark.parametrize("changes", [{}, {"init": "noise", "optimizer": "lbfgs"}, {"init": "style", "scales": 2}], ids=str)
 def test_where_every_mask_is_black_each_pixel_is_the_contents(color: Color, changes: dict[str, object]) -> None:
@@ -639,6 +642,7 @@ def test_presets_say_what_their_papers_say() -> None:
     assert (stylenet.optimizer, stylenet.learning_rate, stylenet.form) == ("adam", 0.01, "normalised")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_runs_and_lowers_its_loss(name: str) -> None:
     preset = PRESETS[name].model_copy(update={"iterations": 4, "scales": 1, "learning_rate": 0.001})

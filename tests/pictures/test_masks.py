@@ -299,6 +299,7 @@ def test_masks_that_fit():
 # --- what they are for ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("engine", "pairs"), [("instant-lite", 2), ("optimise, fast", 1)])
 def test_two_halves_take_two_styles_says_the_judge(shared, engine, pairs, monkeypatch):
     """At half the benchmark's size, the optimiser with a fraction of its steps; `benchmarks.masks` does all pairs."""

@@ -217,6 +217,7 @@ def test_networks_are_for_one_purpose():
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_ends_with_its_network():
     recipe = recipes.training(**QUICK | {"steps": 60, "learning_rate": 0.01})
     steps = list(training(recipe))
@@ -246,6 +247,7 @@ def test_the_palette_is_that_of_the_style_wherever_its_colours_are():
     assert term(spotted) > 0.9 * term(dull) > 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"normalisation": "batch", "batch": 2}, {"purpose": "synthesize"}])
 def test_a_training_goes_on_from_its_state_with_the_same_numbers(settings):
     recipe = recipes.training(**QUICK, **settings)
@@ -260,6 +262,7 @@ def test_a_training_goes_on_from_its_state_with_the_same_numbers(settings):
     assert all((again[name] == first[name]).all() for name in ("flat", "average", "first", "second"))
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_training():
     one, other = (next(training(recipes.training(**QUICK, seed=seed))).losses for seed in (0, 1))
     assert one != other
@@ -320,6 +323,7 @@ def test_a_folder_without_photographs(tmp_path):
         photographs.photographs_in(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_a_training_seconds_and_no_numbers():
     engine = Engine()
     try:
@@ -531,6 +535,7 @@ def nst(tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_train_apply_and_synthesize(nst, tmp_path):
     assert nst("train waves.jpg -o net.npz --steps 4 --crop 64 --log losses.jsonl") == (0, "")
     assert [json.loads(line)["iteration"] for line in (tmp_path / "losses.jsonl").read_text().splitlines()] == [1, 2, 3, 4]
@@ -575,6 +580,7 @@ def test_a_mistake_gets_one_sentence(nst, tmp_path, line):
     assert not list(tmp_path.glob("out*")) and not list(tmp_path.glob("net*"))
 
 
+@pytest.mark.slow
 def test_a_killed_command_goes_on_where_it_was(tmp_path):
     """Killed in the middle, started again: the network is the one that an undisturbed run makes, bit for bit."""
     (tmp_path / "waves.png").write_bytes(images.encode(blobs(1, 64, 64)))
