@@ -206,6 +206,10 @@ def idle() -> Figures:
     return found
 
 
+PICTURE = """() => document.querySelector('[data-testid="stImage"] img')?.src ?? ''"""
+SHOWN = f"before => ![before, ''].includes(({PICTURE})())"
+
+
 def preview() -> Figures:
     found: Figures = {"preview": [], "done": []}
     with served() as (address, _), chromium() as launched:
@@ -217,9 +221,10 @@ def preview() -> Figures:
             page.get_by_role("button", name="Start", exact=True).wait_for()
             browser.settled(page)
             time.sleep(4)  # a look at the page
+            before = page.evaluate(PICTURE)  # the photograph, until there is a preview
             began = time.perf_counter()
             page.get_by_role("button", name="Start", exact=True).click()
-            page.get_by_test_id("stImage").locator("img").first.wait_for()
+            page.wait_for_function(SHOWN, arg=before)
             found["preview"].append(time.perf_counter() - began)
             page.locator(".compare img.after").first.wait_for(timeout=120_000)
             found["done"].append(time.perf_counter() - began)

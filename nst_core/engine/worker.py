@@ -22,7 +22,7 @@ from nst_core.stylizer import Step, Style
 if TYPE_CHECKING:
     from nst_core.pictures.quality import Quality
 
-CHECKPOINT_EVERY = 1.0  # seconds between the states that a worker leaves behind; a killed one costs at most that
+CHECKPOINT_EVERY = 0.5  # seconds between the states that a worker leaves behind; a killed one costs at most that
 LISTEN_EVERY = 0.05  # seconds between questions to the scheduler whether the page has said something
 PREVIEW_SIDE = 512  # pixels; previews travel as JPEG
 
