@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, Download, Page, Playwright, expect
 
 ROOT = Path(__file__).parent.parent
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
@@ -88,11 +88,17 @@ def pixels(uri: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB"), float)
 
 
-def download(page: Page, label: str) -> bytes:
-    """What a download button gives."""
-    with page.expect_download() as promise:
+def saved(page: Page, label: str) -> Download:
+    """What a download button gives, with its name."""
+    settled(page)  # a click while the script runs makes no file
+    with page.expect_download(timeout=PATIENCE) as promise:
         page.get_by_role("button", name=label, exact=True).click()
-    return promise.value.path().read_bytes()
+    return promise.value
+
+
+def download(page: Page, label: str) -> bytes:
+    """Its bytes."""
+    return saved(page, label).path().read_bytes()
 
 
 def settled(page: Page) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from nst_core import recipes
 from nst_core.recipes import MAX_STRENGTH, Source
-from tests.browser import PATIENCE, caption, next_result, pixels, result, settled
+from tests.browser import PATIENCE, caption, next_result, pixels, result, saved, settled
 
 
 @pytest.fixture
@@ -45,12 +45,6 @@ def set_slider(page, label, key):
 def upload(page, name, data, mime):
     page.get_by_text("Upload", exact=True).click()
     page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files({"name": name, "mimeType": mime, "buffer": data})
-
-
-def download(page, label):
-    with page.expect_download() as promise:
-        page.get_by_role("button", name=label, exact=True).click()
-    return promise.value
 
 
 def test_the_first_view_shows_a_painted_photograph_and_what_the_modes_do(page):
@@ -110,7 +104,7 @@ def test_an_uploaded_photograph_and_its_download_in_every_format(page):
     next_result(page, first)
     assert caption(page).startswith("garden.jpg in")
     for label, format in (("PNG", "PNG"), ("JPEG", "JPEG"), ("WEBP", "WEBP")):
-        file = download(page, label)
+        file = saved(page, label)
         assert file.suggested_filename.startswith("garden-")
         picture = Image.open(file.path())
         assert (picture.format, picture.size) == (format, (768, 480))
@@ -139,7 +133,7 @@ def test_a_png_made_here_restores_every_setting(page):
     third = next_result(page, second)
     set_slider(page, "Style strength", "End")
     wanted = next_result(page, third)
-    data = download(page, "PNG").path().read_bytes()
+    data = saved(page, "PNG").path().read_bytes()
     recipe = recipes.of_png(data)
     assert recipe.content == Source(name="astronaut")
     assert recipe.strength == MAX_STRENGTH

@@ -12,7 +12,7 @@ from nst_core import recipes
 from nst_core.models import weights
 from nst_core.recipes import Source, TextureNetworkRecipe
 from nst_core.texture_networks import generators
-from tests.browser import PATIENCE, caption, next_result, result
+from tests.browser import PATIENCE, caption, download, next_result, result
 
 
 @pytest.fixture
@@ -26,12 +26,6 @@ def page(chromium, address):
     yield page
     assert page.locator('[data-testid="stException"]').count() == 0
     context.close()
-
-
-def download(page, label):
-    with page.expect_download() as promise:
-        page.get_by_role("button", name=label, exact=True).click()
-    return promise.value.path().read_bytes()
 
 
 def mode(page, name):
@@ -95,7 +89,6 @@ def test_a_texture_is_made_laid_as_tiles_and_saved(page):
     page.get_by_role("button", name="Another one").click()
     expect(page.get_by_label("Noise seed", exact=True)).to_have_value("1")
     expect(page.get_by_text(re.compile("200 × 200 px"))).to_be_visible()
-    page.wait_for_timeout(500)
     other = download(page, "PNG")
     assert recipes.of_png(one).shape == (200, 200)
     pictures = [np.asarray(Image.open(io.BytesIO(png))) for png in (one, other)]

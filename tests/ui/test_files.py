@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 from nst_core.machine import Shelf
 from ui import files
 
+PATIENCE = 60  # seconds until a hang counts as a failure
+
 
 @pytest.fixture
 def small(monkeypatch):
@@ -48,7 +50,7 @@ def page():
 
 
 def test_what_made_room_is_forgotten_with_a_sentence(small):
-    app = AppTest.from_function(page).run().run()
+    app = AppTest.from_function(page, default_timeout=PATIENCE).run().run()
     assert len(app.session_state["some.results"]) == 2
     assert not app.toast
     app.run()
@@ -59,6 +61,9 @@ def test_what_made_room_is_forgotten_with_a_sentence(small):
 
 
 def test_every_session_has_a_budget_of_its_own(small):
-    one, other = AppTest.from_function(page).run().run(), AppTest.from_function(page).run().run()
+    one, other = (
+        AppTest.from_function(page, default_timeout=PATIENCE).run().run(),
+        AppTest.from_function(page, default_timeout=PATIENCE).run().run(),
+    )
     for app in (one, other):
         assert all(entry.there for entry in app.session_state["some.results"].values())
