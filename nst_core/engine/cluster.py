@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from nst_core.engine.jobs import Lane
-from nst_core.machine import memory
+from nst_core.machine import allocator, memory
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +48,7 @@ def serve(memory_limit: int | None = None) -> None:
     """Run until standard input closes; print the scheduler's address. memory_limit: of each worker, bytes."""
     import dask
 
+    allocator.huge_pages(allowed=True)  # whatever the page process wants for itself
     with dask.config.set(SETTINGS):
         asyncio.run(_serve(memory_limit))
 

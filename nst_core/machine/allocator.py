@@ -30,14 +30,19 @@ def stay_small() -> None:
     Huge pages are off: the kernel would fill them again around a few bytes that are still needed.
     """
     _tune({_M_ARENA_MAX: 2, _M_MMAP_THRESHOLD: _RETURNED, _M_TRIM_THRESHOLD: _RETURNED})
-    if hasattr(library := ctypes.CDLL(None), "prctl"):
-        library.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
+    huge_pages(allowed=False)
     threading.Thread(target=_give_back_now_and_then, name="nst-memory", daemon=True).start()
 
 
 def few_arenas() -> None:
     """For a process with TensorFlow, which has an allocator of its own ideas."""
     _tune({_M_ARENA_MAX: 2})
+
+
+def huge_pages(*, allowed: bool) -> None:
+    """Of this process, and of those that it will start. Elsewhere than on Linux nothing."""
+    if hasattr(library := ctypes.CDLL(None), "prctl"):
+        library.prctl(_PR_SET_THP_DISABLE, int(not allowed), 0, 0, 0)
 
 
 def _tune(settings: Mapping[int, int]) -> None:

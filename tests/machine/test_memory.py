@@ -1,10 +1,16 @@
 """How much memory a run takes: the estimate covers what was measured, and a request too large meets the largest that fits."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from nst_core.errors import TooLarge
 from nst_core.machine import memory
 from nst_core.recipes import MAX_SIZE, PRESETS, OptimizeRecipe
+
+ROOT = Path(__file__).parents[2]
 
 # (recipe, side, peak GB) as measured on 2 cores with bfloat16
 MEASURED = [
@@ -48,3 +54,15 @@ def test_too_large_a_request_is_told_what_fits(monkeypatch):
     with pytest.raises(TooLarge, match=f"choose {memory.largest_size(recipe, 1, 2_000_000_000)} px at most"):
         memory.check(recipe, 2048, 2048)
     memory.check(recipe, 256, 256)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells")
+def test_a_process_that_serves_has_no_huge_pages_and_its_workers_have():
+    script = (
+        "import subprocess, sys; from nst_core.machine import allocator\n"
+        'told = \'print([l.split()[1] for l in open("/proc/self/status") if l.startswith("THP_enabled")][0], flush=True)\'\n'
+        "again = 'from nst_core.machine import allocator; allocator.huge_pages(allowed=True); '\n"
+        "exec(told); allocator.stay_small(); exec(told); subprocess.run([sys.executable, '-c', again + told])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.split() == ["1", "0", "1"]
