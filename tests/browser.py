@@ -80,6 +80,8 @@ def next_result(page: Page, before: str) -> str:
 
 
 def caption(page: Page) -> str:
+    """The line under the result; it comes a moment after the picture."""
+    settled(page)
     return page.get_by_test_id("stCaptionContainer").filter(has_text=" px · ").inner_text()
 
 
