@@ -188,7 +188,7 @@ def test_a_missing_model_is_offered_with_its_size(page):
     first = result(page)
     settled(page)
     page.get_by_text("Size, colours, model").click()
-    page.get_by_text("Magenta's arbitrary stylization (92 MB to download)").click()
+    page.get_by_role("radio", name="Magenta's arbitrary stylization (92 MB to download)").press("Space")
     expect(page.get_by_role("button", name=re.compile("Download Magenta"))).to_be_visible()
     expect(page.get_by_test_id("stAlert").filter(has_text="not on this machine")).to_be_visible()
     assert result(page) == first
