@@ -62,7 +62,7 @@ class Engine:
         self._client: distributed.Client | None = None
         self._failure: NSTError = Failure(CLOSED)  # why there is no client
         self._warm: distributed.Future | None = None
-        self._preparing: distributed.Future | None = None
+        self._preparing = False
         self._lanes = set(Lane) if self._process else set[str]()  # that the cluster's workers know
         self._open: dict[str, Job] = {}
         self._following: dict[str, ThreadFuture[None]] = {}
@@ -249,13 +249,15 @@ class Engine:
         return {lane: 1} if self._lanes & set(Lane) else {}
 
     async def _prepare(self) -> None:
-        from distributed import fire_and_forget
-
-        client = await self._connected()
-        if self._preparing is None or self._preparing.done():
-            key, resources = f"nst-prepare-{uuid.uuid4().hex}", await self._resources(Lane.TENSORFLOW)
-            self._preparing = client.submit(worker.load_slow, key=key, pure=False, resources=resources)
-            fire_and_forget(self._preparing)
+        client, resources = await self._connected(), await self._resources(Lane.TENSORFLOW)
+        if self._preparing:
+            return
+        self._preparing = True
+        try:
+            # nobody holds the future afterwards: Dask would compute a lost result again, beside the job that goes on
+            await client.submit(worker.load_slow, key=f"nst-prepare-{uuid.uuid4().hex}", pure=False, resources=resources)
+        finally:
+            self._preparing = False
 
     async def _follow(self, job: Job) -> None:
         """Send a job and wait for what becomes of it; called again after a pause or a worker's death."""
