@@ -273,7 +273,8 @@ class Engine:
 
         checkpoint = checkpoints.path(job.id) if job.lane is Lane.SLOW else None
         work, key = (self._topic, job.id, *job.work, checkpoint), f"{job.id}-{uuid.uuid4().hex}"
-        future = client.submit(worker.perform, *work, key=key, pure=False, resources=resources)
+        # by default Dask takes what comes within 100 ms for one computation, in any order
+        future = client.submit(worker.perform, *work, key=key, pure=False, resources=resources, fifo_timeout=0)
         try:
             job.ended(await future)
         except (KilledWorker, FutureCancelledError):

@@ -284,6 +284,17 @@ def test_a_job_outlives_its_page_for_a_while_only(engine, monkeypatch):
     assert job.state is State.CANCELLED
 
 
+def test_who_asks_first_is_served_first_however_close_the_next_one_is():
+    early = Engine()  # all wait for the worker, and come to it at once
+    try:
+        waiting = [early.submit(jobs.count, 2, 0.1, lane=Lane.SLOW) for _ in range(6)]
+        ended = []
+        until(lambda: ended.extend(job for job in waiting if job.finished and job not in ended) or len(ended) == len(waiting))
+        assert ended == waiting
+    finally:
+        early.close()
+
+
 def test_jobs_sent_before_the_cluster_is_up_are_done_when_it_is():
     early = Engine()
     try:
