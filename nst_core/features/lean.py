@@ -26,7 +26,7 @@ def _silence() -> Iterator[None]:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Of a million new objects that all stay, looking for garbage takes a sixth of the import's time."""
+    """Nearly every new object stays: looking for garbage takes a sixth of the import's time."""
     enabled = gc.isenabled()
     gc.disable()
     try:

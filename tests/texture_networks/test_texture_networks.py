@@ -330,23 +330,22 @@ def test_a_killed_worker_costs_a_training_seconds_and_no_numbers():
         engine.wait_until_ready(PATIENCE)
         recipe = recipes.training(crop=64, style_size=64, steps=200)
         job = engine.train(blobs(9, 64, 64), blobs(4, 48, 48), recipe)
-        deadline = time.monotonic() + PATIENCE
-        while not (checkpoints.path(job.id).exists() and len(job.progress) > 20):
-            assert time.monotonic() < deadline and not job.finished
-            time.sleep(0.02)
         from tests import jobs
 
-        killed = engine.submit(jobs.process_id, lane=Lane.TENSORFLOW).result(PATIENCE)
-        assert not job.finished
-        os.kill(killed, signal.SIGKILL)
+        doomed = engine.submit(jobs.process_id, lane=Lane.TENSORFLOW).result(PATIENCE)
+        state, deadline = checkpoints.path(job.id), time.monotonic() + PATIENCE
+        # the page must have heard of steps behind the state: only these are done twice
+        while not (job.progress and state.exists() and job.progress[-1].iteration > checkpoints.load(state)["iteration"] + 2):
+            assert time.monotonic() < deadline and not job.finished
+            time.sleep(0.01)
+        os.kill(doomed, signal.SIGKILL)
         assert job.wait(PATIENCE)
         assert job.state is State.DONE
-        assert engine.submit(jobs.process_id, lane=Lane.TENSORFLOW).result(PATIENCE) != killed
         assert generators.read(job.result().network).log[-1][0] == 200
-        seen = {}  # nothing twice if it died just after a state was written, before it said what came next
+        seen = {}
         for progress in job.progress:  # what was done twice was the same
             assert seen.setdefault(progress.iteration, progress.losses) == progress.losses
-        assert max(seen) == 200
+        assert len(job.progress) > len(seen) == 200
     finally:
         engine.close()
 
