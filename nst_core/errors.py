@@ -7,6 +7,7 @@
     │   ├── BadMask          masks that do not fit their content or their styles
     │   ├── BadNetwork       an uploaded network that is none of ours
     │   ├── TooLarge         more memory than there is
+    │   ├── Busy             more work than the machine takes at once
     │   ├── Gone             what was kept for a while and has made room
     │   └── ModelUnavailable a model that is not on this machine, and how to get it
     └── Failure              a fault of ours or of the machine (exits with 1)
@@ -48,6 +49,10 @@ class BadNetwork(UserError):
 
 class TooLarge(UserError):
     """A request that needs more memory than there is."""
+
+
+class Busy(UserError):
+    """More work than the machine takes at once, of one visitor or of all; the sentence says when to ask again."""
 
 
 class Gone(UserError):

@@ -20,14 +20,15 @@ from PIL import Image as Pillow
 from PIL import ImageCms, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401
 
 from nst_core.errors import BadPicture
+from nst_core.limits import LIMITS
 
 Image = npt.NDArray[np.float32]  # (h, w, 3) in [0, 1], sRGB
 Mask = npt.NDArray[np.float32]  # (h, w) in [0, 1], 1 = the style applies here
 
 Format = Literal["png", "jpeg", "webp"]  # what `encode` writes
 
-MAX_BYTES = 25 * 1024**2
-MAX_PIXELS = 50_000_000  # width × height, as the header says
+MAX_BYTES = LIMITS.max_upload_mb * 1024**2
+MAX_PIXELS = LIMITS.max_megapixels * 1_000_000  # width × height, as the header says
 MIN_SIDE = 32  # pixels; five poolings leave one
 MAX_ASPECT = 8  # longer side / shorter side
 MAX_SCANS = 100  # of a JPEG; progressive ones have a dozen. Each costs a pass over all pixels, 75 bytes order one

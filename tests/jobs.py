@@ -1,9 +1,11 @@
 """Work for the engine's tests: it runs in the worker, which imports it by name."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -73,3 +75,23 @@ def refuse() -> None:
 
 def stumble() -> None:
     raise ZeroDivisionError("one over nothing")
+
+
+def mark(file: str) -> Iterator[Step]:
+    """Write into a file that it runs, and that it was ended."""
+    try:
+        for iteration in range(1, 6000):
+            time.sleep(0.1)
+            yield Step(iteration, 6000)
+    finally:
+        Path(file).write_text("ended")
+
+
+def die_once(file: str) -> str:
+    """The first time with its process."""
+    if Path(file).exists():
+        return "alive"
+    Path(file).touch()
+    time.sleep(0.5)  # that it began is on its way
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError

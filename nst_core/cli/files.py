@@ -62,6 +62,15 @@ def targets(contents: Sequence[Path], folder: Path) -> list[Path]:
     return targets
 
 
+def made_before(target: Path, recipe: AnyRecipe, content: Path) -> bool:
+    """Whether the picture lies there already, made by this recipe of this content: a batch that was cut off goes on."""
+    try:
+        found = recipes.of_png(target.read_bytes())
+    except (OSError, UserError):
+        return False
+    return found is not None and found == recipe.model_copy(update={"content": source(content)})
+
+
 def check_places(out: Path, log: Path | None, film: Path | None) -> None:
     """Before minutes of work, not after."""
     by_suffix(out, FORMATS, "pictures")

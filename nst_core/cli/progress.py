@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nst_core import images
 from nst_core.cli import files, interrupts
-from nst_core.engine import PREVIEW_SIDE, Job
+from nst_core.engine import PREVIEW_SIDE, Batch
 from nst_core.stylizer import Step
 
 GLANCE = 0.5  # seconds between two looks at a job
@@ -52,15 +52,15 @@ def shown(steps: Iterator[Step]) -> Iterator[Step]:
             _show("", end="\n")
 
 
-def watched(job: Job, name: str) -> Step:
-    """A job's result; until then, where it stands."""
-    _show(name)
-    while not job.wait(GLANCE):
-        if recent := [(step.iteration, step.seconds) for step in job.progress[-PACE:]]:
-            total = job.progress[-1].total
-            _show(f"{name}  {recent[-1][0]}/{total}{_time_left(recent, total)}")
-    _show(name, end="\n")
-    return job.result()
+def watched(batch: Batch[None], before: int) -> None:
+    """Until it has ended; meanwhile, on a terminal, where it stands. before: pictures that were there already."""
+    while not batch.wait(GLANCE):
+        under_way = next((entry for entry in batch.entries if entry.job), None)
+        steps = under_way.job.progress[-1:] if under_way and under_way.job else []
+        of_it = f" {steps[0].iteration}/{steps[0].total}" if steps and steps[0].total > 1 else ""
+        left = f", {batch.seconds_left:.0f} s left" if batch.seconds_left else ""
+        _show(f"{before + batch.done}/{before + len(batch.entries)}{left}  {under_way.name if under_way else ''}{of_it}")
+    _show(f"{before + batch.done}/{before + len(batch.entries)}", end="\n")
 
 
 def _time_left(recent: Sequence[tuple[int, float]], total: int) -> str:

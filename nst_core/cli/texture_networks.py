@@ -11,8 +11,8 @@ import numpy as np
 import typer
 
 from nst_core import images, recipes
-from nst_core.cli import files, options, progress
-from nst_core.engine import checkpoints
+from nst_core.cli import files, options, progress, work
+from nst_core.engine import Lane, checkpoints
 from nst_core.errors import BadNetwork, BadRecipe
 from nst_core.machine import memory
 from nst_core.models import weights
@@ -140,16 +140,20 @@ def train(
 @app.command()
 def apply(
     network: Annotated[str, typer.Argument(metavar="NET", help="A ready network's name, or an .npz file.")],
-    content: Annotated[Path, typer.Argument(help="The photograph.")],
+    content: Annotated[Path, typer.Argument(help="The photograph, or a folder of them.")],
     out: options.Out,
     size: Annotated[int, typer.Option(help="Longer side of the result, in pixels.")] = DEFAULT_SIZE,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
     color: Annotated[Color, typer.Option(help="style, or luminance: the photograph's own.")] = Color.STYLE,
 ) -> None:
-    """Paint a photograph with a trained network."""
+    """Paint a photograph, or every picture in a folder, with a trained network."""
     source, data = network_file(network)
     recipe = recipes.texture_network(network=source, size=size, seed=seed, color=color)
-    paint_with_network(content, data, recipe, out)
+    if content.is_dir():
+        memory.check_pass(recipe.size, recipe.size)
+        work.many([content], recipe, out, Lane.LIGHT, lambda engine, picture: engine.paint(data, picture, recipe))
+    else:
+        paint_with_network(content, data, recipe, out)
 
 
 @app.command()

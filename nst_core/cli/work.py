@@ -1,12 +1,12 @@
 """The work: one picture is made in this process, several by the engine."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from nst_core import images
 from nst_core.cli import files, progress
-from nst_core.engine import Engine
+from nst_core.engine import Batch, Engine, Entry, Job, Lane, lane_of
 from nst_core.errors import BadPicture, Diverged, Failure, NSTError, UserError
 from nst_core.images import Image
 from nst_core.pictures import timelapse
@@ -49,33 +49,47 @@ def stylize_one(
 
 
 def stylize_many(contents: Sequence[Path], styles: Sequence[Style], recipe: AnyRecipe, out: Path) -> None:
-    """By the engine, one after the other; what goes wrong is told at the end and holds nothing up."""
+    """By the engine, as many at once as its workers do."""
+    lane = lane_of(recipe.engine) if isinstance(recipe, InstantRecipe) else Lane.SLOW
+    many(contents, recipe, out, lane, lambda engine, content: engine.stylize(content, styles, recipe))
+
+
+def many(contents: Sequence[Path], recipe: AnyRecipe, out: Path, lane: Lane, send: Callable[[Engine, Image], Job]) -> None:
+    """Every picture to a file in the folder `out`; those that lie there already, made by the same recipe, are left out.
+
+    What goes wrong with one is told at the end and holds up no other.
+    """
     paths = [path for content in contents for path in files.pictures_at(content)]
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: for several pictures, name a folder to write to.")
-    targets = files.targets(paths, out)
-    complaints: list[NSTError] = []
+    named = [(path, target) for path, target in zip(paths, files.targets(paths, out), strict=True)]
+    todo = [(path, target) for path, target in named if not files.made_before(target, recipe, path)]
+    if not todo:
+        return
+    out.mkdir(parents=True, exist_ok=True)
     engine = Engine()
+
+    def send_one(number: int) -> Job:
+        return send(engine, images.fit(files.read(todo[number][0]), recipe.size))
+
+    def take_one(number: int, step: Step) -> None:
+        path, target = todo[number]
+        files.write_picture(step, target, recipe.model_copy(update={"content": files.source(path)}))
+
     try:
         engine.wait_until_ready(STARTUP)
-        for number, (path, target) in enumerate(zip(paths, targets, strict=True), 1):
-            try:
-                content = images.fit(files.read(path), recipe.size)
-                job = engine.stylize(content, styles, recipe)
-                step = progress.watched(job, f"{number}/{len(paths)} {path.name}")
-            except BadPicture as error:
-                complaints.append(error)
-                continue
-            except Diverged as error:
-                complaints.append(Diverged(f"{path.name}: {error}"))
-                step = error.best
-            if step:
-                out.mkdir(parents=True, exist_ok=True)
-                files.write_picture(step, target, recipe.model_copy(update={"content": files.source(path)}))
+        batch = Batch([path.name for path, _ in todo], send_one, take_one, at_once=engine.at_once(lane) + 1)
+        progress.watched(batch, len(paths) - len(todo))
     finally:
         engine.close()
-    if complaints:
+    if complaints := [_named(entry) for entry in batch.failed]:
         raise _all_in_one(complaints)
+
+
+def _named(entry: Entry[None]) -> NSTError:
+    """Which of the many: what is wrong with a picture's file begins with its name already."""
+    assert entry.error
+    return entry.error if isinstance(entry.error, BadPicture) else type(entry.error)(f"{entry.name}: {entry.error}")
 
 
 def _finish(step: Step, recipe: AnyRecipe, out: Path, frames: Sequence[bytes], film: Path | None) -> None:

@@ -1,43 +1,87 @@
-"""What a slow job can go on from: arrays by name <-> a file that only its owner can read.
+"""What a slow job can go on from: arrays by name <-> files that only their owner can read.
 
-`NST_CHECKPOINT_DIR` names the folder, which must be a shared one where workers are other machines; by default it lies among the
-platform's state folders.
+A job's state is written by its worker, what it was asked for by the page (`orders`). `NST_CHECKPOINT_DIR` names the folder,
+which must be a shared one where workers are other machines; by default it lies among the platform's state folders.
 """
 
 import os
+import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import platformdirs
 
+from nst_core.limits import LIMITS
+
 
 def folder() -> Path:
-    """Made when it is asked for, and nobody else's to look into."""
+    """Made when it is asked for, and nobody else's to look into. Where that cannot be, a temporary one."""
     named = os.environ.get("NST_CHECKPOINT_DIR")
     place = Path(named) if named else platformdirs.user_state_path("nst", appauthor=False) / "checkpoints"
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not named:
-        place.chmod(0o700)
-    return place
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not named:
+            place.chmod(0o700)
+        if os.access(place, os.W_OK):
+            return place
+    except OSError:
+        pass  # a home that is read-only, or none at all: pauses and deaths are served all the same, restarts are not
+    return _temporary()
+
+
+@cache
+def _temporary() -> Path:
+    return Path(tempfile.mkdtemp(prefix="nst-checkpoints-"))
 
 
 def path(job: str) -> Path:
+    """Of its state."""
     return folder() / f"{job}.npz"
 
 
+def order(job: str) -> Path:
+    """Of what was asked for."""
+    return folder() / f"{job}.order.npz"
+
+
 def save(file: Path, state: Mapping[str, np.ndarray]) -> None:
-    """Beside its place first: a worker killed while writing leaves the state before."""
-    with (partial := file.with_suffix(".partial")).open("wb") as unfinished:
-        np.savez(unfinished, **state)  # type: ignore[arg-type]  # any name but allow_pickle may follow
-    partial.replace(file)
+    """Beside its place first: a worker killed while writing leaves the state before.
+
+    Raises: OSError when the disk is full.
+    """
+    partial = file.with_suffix(".partial")
+    try:
+        with partial.open("wb") as unfinished:
+            np.savez(unfinished, **state)  # type: ignore[arg-type]  # any name but allow_pickle may follow
+        partial.replace(file)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def discard(job: str) -> None:
-    for suffix in (".npz", ".partial"):
-        path(job).with_suffix(suffix).unlink(missing_ok=True)
+    for file in (path(job), order(job)):
+        for suffix in (".npz", ".partial"):
+            file.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def load(file: Path) -> dict[str, np.ndarray]:
     with np.load(file, allow_pickle=False) as archive:
         return dict(archive)
+
+
+def tidy() -> None:
+    """What nobody came back for goes: the old, and the oldest of what is too much."""
+    room, young = LIMITS.checkpoints_mb * 1e6, time.time() - LIMITS.checkpoint_hours * 3600
+    found: list[tuple[float, int, Path]] = []
+    for file in (*folder().glob("*.npz"), *folder().glob("*.partial")):
+        with suppress(OSError):  # its job may end while we look
+            found.append((file.stat().st_mtime, file.stat().st_size, file))
+    for written, size, file in sorted(found, reverse=True):
+        room -= size
+        if room < 0 or written < young:
+            file.unlink(missing_ok=True)

@@ -1,11 +1,12 @@
 """A job as its page sees it: where it stands, its progress, its result; cancel, pause, stop, resume."""
 
 import threading
+import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,8 +14,11 @@ from nst_core import images
 from nst_core.engine import checkpoints
 from nst_core.errors import Cancelled, Diverged, Failure, NSTError, WorkerLost
 from nst_core.machine import Kept
-from nst_core.recipes import Recipe
+from nst_core.recipes import Recipe, TrainingRecipe
 from nst_core.stylizer import Step, Style
+
+if TYPE_CHECKING:
+    from nst_core.engine.orders import Order
 
 DEATHS = 2  # workers that a job may lose before it is given up: it is probably what kills them
 GRACE = 60.0  # seconds that a job outlives its page: a reload or a dropped connection comes back, a closed tab does not
@@ -65,25 +69,66 @@ class Progress:
 class Sender(Protocol):
     """What a job asks of its engine."""
 
-    def ahead_of(self, job: "Job") -> int: ...
+    def ahead_of(self, job: "Job") -> Sequence["Job"]: ...
+    def wait_of(self, job: "Job") -> float: ...
     def send(self, job: "Job") -> None: ...
     def forget(self, job: "Job") -> None: ...
     def signal(self, job: "Job", signal: Signal) -> None: ...
 
 
-class Job:
+class Watched:
+    """What ends some time after its last watcher has gone."""
+
+    def __init__(self) -> None:
+        self._claims = 0
+
+    def cancel(self) -> None:
+        raise NotImplementedError
+
+    def claim(self) -> None:
+        """A session watches this."""
+        self._claims += 1
+
+    def release(self) -> None:
+        """It does no longer; without another this is cancelled after GRACE."""
+        self._claims -= 1
+        timer = threading.Timer(GRACE, lambda: self.cancel() if self._claims <= 0 else None)
+        timer.daemon = True
+        timer.start()
+
+
+class Job(Watched):
     """A piece of work that the engine does elsewhere. Reading its properties never blocks."""
 
-    def __init__(self, engine: Sender, function: Callable[..., Any], args: tuple[Any, ...], lane: Lane) -> None:
-        self.id = uuid.uuid4().hex
-        self.lane = lane
+    def __init__(
+        self,
+        engine: Sender,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        lane: Lane,
+        *,
+        visitor: str = "",
+        order: "Order | None" = None,
+        id: str = "",
+    ) -> None:
+        """visitor: whose it is, for limits and fairness; "": nobody's. order: what a restarted server can go on with."""
+        super().__init__()
+        self.id = id or uuid.uuid4().hex
+        self.lane, self.visitor, self.order = lane, visitor, order
+        self.kind = function.__name__
+        self.recipe = next((arg for arg in args if isinstance(arg, Recipe | TrainingRecipe)), None)
+        self.shape = next((arg.shape[1::-1] for arg in args if isinstance(arg, np.ndarray)), ())  # (w, h) of the first picture
         self.note: Any = None  # what the page wants to find again with the job
+        self.notice = ""  # a sentence about it that is no error
         self.progress: list[Progress] = []
         self.error: NSTError | None = None
+        self.priority = self.turn = self.peak = 0  # peak: bytes of its worker, the highest while it ran
         self._engine, self._function, self._args = engine, function, args
         self._state, self._value = State.QUEUED, None
         self._finished, self._lock = threading.Event(), threading.RLock()
-        self._deaths = self._claims = 0
+        self._deaths = 0
+        self._asked = self._began = time.monotonic()
+        self._ended = 0.0
 
     @property
     def state(self) -> State:
@@ -96,7 +141,31 @@ class Job:
     @property
     def position(self) -> int:
         """How many jobs of its lane go first; 0 when it is running or next."""
-        return self._engine.ahead_of(self)
+        return len(self._engine.ahead_of(self))
+
+    @property
+    def wait_left(self) -> float:
+        """Seconds until it may begin, as far as can be said."""
+        return self._engine.wait_of(self)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether its worker died, and it is to go on."""
+        return self._deaths > 0 and self.lane is Lane.SLOW
+
+    @property
+    def pixels(self) -> int:
+        return int(np.prod(self.shape)) if self.shape else 0
+
+    @property
+    def waited(self) -> float:
+        """Seconds until a worker took it up."""
+        return self._began - self._asked
+
+    @property
+    def seconds(self) -> float:
+        """That it ran, pauses included; 0 until it has ended."""
+        return max(0.0, self._ended - self._began)
 
     def wait(self, timeout: float | None = None) -> bool:
         """True once the job is done, failed or cancelled; False when the timeout (seconds) came first."""
@@ -139,18 +208,8 @@ class Job:
             self._state = State.QUEUED
             if recipe:
                 self._args = tuple(recipe if isinstance(arg, Recipe) else arg for arg in self._args)
+                self.recipe, self.order = recipe, self.order and self.order.changed(recipe)
         self._engine.send(self)
-
-    def claim(self) -> None:
-        """A session watches this job."""
-        self._claims += 1
-
-    def release(self) -> None:
-        """It does no longer; without another the job is cancelled after GRACE."""
-        self._claims -= 1
-        timer = threading.Timer(GRACE, lambda: self.cancel() if self._claims <= 0 else None)
-        timer.daemon = True
-        timer.start()
 
     # Called by the engine, on its own thread.
 
@@ -163,6 +222,8 @@ class Job:
         """A worker has taken it up."""
         with self._lock:
             if not self.finished:
+                if not self.progress:
+                    self._began = time.monotonic()
                 self._state = State.RUNNING
 
     def ended(self, value: Any) -> None:
@@ -176,21 +237,27 @@ class Job:
         """With what the worker raised."""
         if isinstance(error, Diverged):
             error.best = unpack(error.best)
-        self.fail(error if isinstance(error, NSTError) else _unforeseen(error))
+        self.fail(error if isinstance(error, NSTError) else unforeseen(error))
 
-    def fail(self, error: NSTError) -> None:
+    def fail(self, error: NSTError, *, recallable: bool = False) -> None:
+        """recallable: no fault of its own; what it needs to go on is left for a restarted server."""
         with self._lock:
             if not self.finished:
-                self._finish(State.CANCELLED if isinstance(error, Cancelled) else State.FAILED, error=error)
+                self._finish(State.CANCELLED if isinstance(error, Cancelled) else State.FAILED, error=error, keep=recallable)
 
     def bereaved(self) -> None:
-        """Its worker has died. A job that had not begun was another's victim; one with a state goes on from there."""
+        """Its worker has died, or the scheduler.
+
+        A job that had not begun was another's victim; one with a state goes on from there; one pass is soon made again.
+        """
         with self._lock:
             if self.finished:
                 return
-            begun, self._deaths = self._state is State.RUNNING, self._deaths + 1
+            begun = self._state is State.RUNNING
+            self._deaths += begun
             self._state = State.QUEUED
-        if not begun or (checkpoints.path(self.id).exists() and self._deaths <= DEATHS):
+        short = self.lane is Lane.LIGHT
+        if not begun or (self._deaths <= DEATHS and (short or checkpoints.path(self.id).exists())):
             self._engine.send(self)
         else:
             self.fail(
@@ -200,16 +267,16 @@ class Job:
                 )
             )
 
-    def _finish(self, state: State, *, value: Any = None, error: NSTError | None = None) -> None:
-        self._state, self._value, self.error = state, value, error
-        self._args = ()  # what went in
-        if self.lane is Lane.SLOW:
+    def _finish(self, state: State, *, value: Any = None, error: NSTError | None = None, keep: bool = False) -> None:
+        self._state, self._value, self.error, self._ended = state, value, error, time.monotonic()
+        self._args, self.order = (), None  # what went in
+        if self.lane is Lane.SLOW and not keep:
             checkpoints.discard(self.id)
         self._finished.set()
         self._engine.forget(self)
 
 
-def _unforeseen(error: Exception) -> Failure:
+def unforeseen(error: Exception) -> Failure:
     return Failure(f"Something went wrong that we did not foresee ({type(error).__name__}: {error}). Please report it.")
 
 

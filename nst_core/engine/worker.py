@@ -16,6 +16,7 @@ from nst_core import images
 from nst_core.engine import checkpoints
 from nst_core.engine.jobs import ANY, PAUSED, Signal, pack, unpack
 from nst_core.errors import Cancelled, Diverged
+from nst_core.machine import allocator
 from nst_core.recipes import InstantRecipe, OptimizeRecipe, TextureNetworkRecipe, TrainingRecipe
 from nst_core.stylizer import Step, Style
 
@@ -27,11 +28,21 @@ LISTEN_EVERY = 0.05  # seconds between questions to the scheduler whether the pa
 PREVIEW_SIDE = 512  # pixels; previews travel as JPEG
 
 
-def perform(topic: str, job: str, function: Callable[..., Any], args: tuple[Any, ...], checkpoint: Path | None = None) -> Any:
+Say = Callable[[Mapping[str, Any]], None]  # tells the page something about the job
+
+
+def perform(
+    topic: str,
+    job: str,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    checkpoint: Path | None = None,
+    limit: float | None = None,
+) -> Any:
     """Run a job's function; publish the steps of an iterator and return the last, which carries the result.
 
     What can say its `state` is given the one that an earlier worker left, leaves its own every few seconds, and can be
-    paused: then PAUSED is returned.
+    paused: then PAUSED is returned. limit: seconds after which what can be stopped is.
     """
     from distributed import get_worker
 
@@ -39,17 +50,21 @@ def perform(topic: str, job: str, function: Callable[..., Any], args: tuple[Any,
 
     worker = get_worker()
     upkeep.begin(worker)
+    allocator.reset_peak()
     say = lambda message: worker.log_event(topic, {"job": job} | message)  # noqa: E731
     say({"began": True})
-    with Ear(job) as ear:
-        if checkpoint and Signal.CANCEL in ear.listen():  # while it was being sent
-            raise Cancelled("Cancelled before it began.")
-        state = {"state": checkpoints.load(checkpoint)} if checkpoint and checkpoint.exists() else {}
-        outcome = function(*args, **state)
-        return _steps(outcome, ear, say, checkpoint) if isinstance(outcome, Iterator) else outcome
+    try:
+        with Ear(job) as ear:
+            if checkpoint and Signal.CANCEL in ear.listen():  # while it was being sent
+                raise Cancelled("Cancelled before it began.")
+            state = {"state": checkpoints.load(checkpoint)} if checkpoint and checkpoint.exists() else {}
+            outcome = function(*args, **state)
+            return _steps(outcome, ear, say, checkpoint, limit) if isinstance(outcome, Iterator) else outcome
+    finally:
+        say({"peak": allocator.peak()})
 
 
-def _steps(outcome: Iterator[Step], ear: "Ear", say: Callable[[Mapping[str, Any]], None], checkpoint: Path | None) -> Any:
+def _steps(outcome: Iterator[Step], ear: "Ear", say: Say, checkpoint: Path | None, limit: float | None) -> Any:
     """The last step, packed, or PAUSED."""
     saved, step = time.monotonic(), None
     try:
@@ -60,13 +75,16 @@ def _steps(outcome: Iterator[Step], ear: "Ear", say: Callable[[Mapping[str, Any]
             heard = ear.listen()
             if Signal.CANCEL in heard:
                 raise Cancelled(f"Cancelled after {step.iteration} of {step.total} steps.")
-            if Signal.STOP in heard and isinstance(outcome, Stoppable):
+            late = limit is not None and step.seconds > limit
+            if isinstance(outcome, Stoppable) and (late or Signal.STOP in heard):
                 outcome.stop()
+                if late:
+                    say({"notice": f"Ended after {step.seconds / 60:.0f} minutes, the most that a job may take here."})
             paused = Signal.PAUSE in heard
             if checkpoint and isinstance(outcome, Resumable) and (paused or time.monotonic() - saved > CHECKPOINT_EVERY):
-                checkpoints.save(checkpoint, outcome.state())
+                left = _leave(checkpoint, outcome.state(), say, paused)
                 saved = time.monotonic()
-                if paused:
+                if paused and left:
                     return PAUSED
     except Diverged as error:
         error.best = pack(step) if step else None
@@ -74,12 +92,24 @@ def _steps(outcome: Iterator[Step], ear: "Ear", say: Callable[[Mapping[str, Any]
     return pack(step)
 
 
+def _leave(checkpoint: Path, state: Mapping[str, np.ndarray], say: Say, paused: bool) -> bool:
+    """Whether the state could be written; a full disk costs the pause, not the job."""
+    try:
+        checkpoints.save(checkpoint, state)
+        return True
+    except OSError as error:
+        if paused:
+            say({"notice": f"This job cannot be paused: the machine has no room for its state ({error.strerror})."})
+        return False
+
+
 class Ear:
     """What the page has told the job, asked of the scheduler now and then: a question takes a millisecond."""
 
     def __init__(self, job: str) -> None:
-        from distributed import Event
+        from distributed import Event, get_worker
 
+        self._worker, self._task = get_worker(), get_worker().get_current_task()
         self._any, self._events = Event(f"{ANY}-{job}"), {signal: Event(f"{signal}-{job}") for signal in Signal}
         self._asked, self._heard = 0.0, set[Signal]()
 
@@ -98,8 +128,15 @@ class Ear:
         if time.monotonic() - self._asked < LISTEN_EVERY:
             return set()
         self._asked = time.monotonic()
+        if not self._wanted():
+            return {Signal.CANCEL}
         self._heard = self._said() if self._any.is_set() else set()
         return self._heard
+
+    def _wanted(self) -> bool:
+        """Whether somebody waits for it: a page's process that has died has let go of it."""
+        task = self._worker.state.tasks.get(self._task)
+        return task is not None and task.state in ("executing", "long-running")
 
     def _said(self) -> set[Signal]:
         return {signal for signal, event in self._events.items() if event.is_set()}

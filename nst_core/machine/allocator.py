@@ -5,7 +5,9 @@ import gc
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's mallopt
 _PR_SET_THP_DISABLE = 41  # of Linux' prctl
@@ -65,6 +67,20 @@ def _give_back_now_and_then() -> None:
         if time.process_time() - worked > WORK:
             give_back()
             worked = time.process_time()
+
+
+def reset_peak() -> None:
+    """From here on `peak` counts. Elsewhere than on Linux nothing."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak() -> int:
+    """Bytes of this process in memory, the most since `reset_peak`; where that is not known, now."""
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+    return resident()
 
 
 def resident() -> int:

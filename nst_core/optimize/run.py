@@ -86,6 +86,7 @@ class Optimization:
         self._picture = np.array(state["picture"]) if state else self._first_picture(initial)
         self._restored: State | None = dict(state) if state else None
         self._optimizer: Adam | Lbfgs | None = None
+        self._stopped = False
         self._steps = self._run()
 
     @property
@@ -101,6 +102,10 @@ class Optimization:
     def close(self) -> None:
         """Give the run up; its threads end."""
         self._steps.close()
+
+    def stop(self) -> None:
+        """Make the next step the last, its picture as it is then, at the content's shape."""
+        self._stopped = True
 
     def change(self, recipe: OptimizeRecipe) -> None:
         """New weights or learning rate from the next step on; the optimiser keeps what it knows.
@@ -147,6 +152,9 @@ class Optimization:
                 if complaint := watch.complaint(evaluation, weights()[0]):
                     yield self._step(terms, self._result(watch.best))
                     raise Diverged(f"{complaint} after {self._iteration} of {self.total} steps. {_WAY_OUT}")
+                if self._stopped:
+                    yield self._step(terms, self._result(self._optimizer.picture))
+                    return
                 if self._iteration < self.total:
                     shown = self._iteration == 1 or self._iteration % every == 0
                     yield self._step(terms, self._finished(self._optimizer.picture) if shown else None)

@@ -6,7 +6,9 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 256, 2048, 512
+from nst_core.limits import LIMITS
+
+MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 256, LIMITS.max_size, 512
 MAX_STRENGTH = 1.5
 MAX_STYLES = 4
 MAX_MASK_TEXT = 200_000  # characters of a mask or guide in a recipe; sharp ones have a few thousand

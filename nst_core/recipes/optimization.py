@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nst_core.limits import LIMITS
 from nst_core.recipes.base import Recipe
 
 
@@ -64,7 +65,7 @@ class OptimizeRecipe(Recipe):
     optimizer: Literal["adam", "lbfgs"] = "adam"
     learning_rate: float = Field(default=0.03, gt=0, le=1)  # adam's, of a picture in [0, 1]
     final_rate: float = Field(default=0.05, gt=0, le=1)  # what is left of it at the end of each scale, by a cosine
-    iterations: int = Field(default=300, ge=1, le=10_000)  # over all scales
+    iterations: int = Field(default=min(300, LIMITS.max_iterations), ge=1, le=LIMITS.max_iterations)  # over all scales
     init: Literal["content", "noise", "style", "image"] = "content"
     scales: int = Field(default=4, ge=1, le=8)  # sizes, coarse to fine; the last is the result's
     scale_factor: float = Field(default=1.6, ge=1.1, le=4)  # from one to the next

@@ -404,6 +404,31 @@ def test_a_folder_comes_out_as_a_folder_but_for_what_is_broken(nst, here, one_en
 
 
 @pytest.mark.slow
+def test_a_folder_that_was_cut_off_goes_on(nst, here, one_engine, monkeypatch):
+    fill(here / "photos")
+    (here / "photos" / "broken.png").unlink()
+    line = f"instant photos waves.jpg -o made --engine instant-lite --size {SIZE}"
+    assert nst(line) == (0, "", "")
+    written = {path.name: path.stat().st_mtime_ns for path in (here / "made").iterdir()}
+    (here / "made" / "two.png").unlink()
+    (here / "made" / "one.png").write_bytes(b"half a pict")
+    assert nst(line) == (0, "", "")
+    again = {path.name for path in (here / "made").iterdir() if path.stat().st_mtime_ns != written[path.name]}
+    assert again == {"one.png", "two.png"}
+    monkeypatch.setattr(work, "Engine", lambda: pytest.fail("the engine was started"))
+    assert nst(line) == (0, "", "")  # all are there
+    monkeypatch.undo()
+
+
+@pytest.mark.slow
+def test_a_network_paints_a_folder(nst, here, one_engine):
+    fill(here / "photos")
+    code, out, err = nst(f"texture-network apply starlit-oils photos -o made --size {SIZE}")
+    assert (code, out) == (2, "") and err.startswith("broken.png is damaged")
+    assert {path.name for path in (here / "made").iterdir()} == {"one.png", "two.png", "two-2.png"}
+
+
+@pytest.mark.slow
 def test_optimize_takes_several_contents(nst, here, one_engine):
     line = f"optimize cat.png waves.jpg -o made --also woods.webp --size {SIZE} --iterations 2"
     assert nst(line) == (0, "", "")

@@ -14,6 +14,7 @@ import pytest
 
 from nst_core import images
 from nst_core.engine import Engine, Lane, State, checkpoints
+from nst_core.engine.client import CLOSED
 from nst_core.engine.jobs import pack, unpack
 from nst_core.engine.worker import CHECKPOINT_EVERY, optimize
 from nst_core.errors import BadMask, BadRecipe, Cancelled, Diverged, Failure, WorkerLost
@@ -191,7 +192,7 @@ def test_prepare_loads_tensorflow_before_it_is_wanted(engine):
     until(lambda: "tensorflow" in engine.submit(jobs.who_has, ("tensorflow",), lane=Lane.TENSORFLOW).result(PATIENCE)[1])
     # what is still held would be computed again when its worker dies, beside the job that goes on there
     held = lambda dask_scheduler: [key for key in dask_scheduler.tasks if key.startswith("nst-prepare")]  # noqa: E731
-    until(lambda: not engine._client.run_on_scheduler(held))
+    until(lambda: not engine._connection._client.run_on_scheduler(held))
 
 
 def test_the_scheduler_forgets_what_a_job_was_told(engine):
@@ -200,7 +201,7 @@ def test_the_scheduler_forgets_what_a_job_was_told(engine):
     job.cancel()
     assert job.wait(PATIENCE)
     events = lambda dask_scheduler: list(dask_scheduler.extensions["events"]._events)  # noqa: E731
-    until(lambda: not [name for name in engine._client.run_on_scheduler(events) if job.id in name])
+    until(lambda: not [name for name in engine._connection._client.run_on_scheduler(events) if job.id in name])
 
 
 def test_checkpoints_are_for_their_owner_only(engine, monkeypatch, tmp_path):
@@ -229,7 +230,6 @@ def test_a_killed_worker_costs_its_job_and_nothing_else(engine):
         running.result()
     assert queued.result(PATIENCE).iteration == 3  # it had not begun: it is sent again by itself
 
-    assert engine.alive
     engine.wait_until_ready(PATIENCE)
     assert engine.submit(jobs.process_id, lane=Lane.TENSORFLOW).result(PATIENCE) != worker
     again = engine.submit(jobs.count, 3, 0.01, lane=Lane.SLOW)
@@ -275,7 +275,7 @@ def test_a_job_outlives_its_page_for_a_while_only(engine, monkeypatch):
     monkeypatch.setattr("nst_core.engine.jobs.GRACE", 0.5)
     job = engine.submit(jobs.count, 600, 0.1, lane=Lane.SLOW)
     job.claim()
-    assert engine.find(job.id) is job
+    assert engine.find(job.id, object) is job
     job.release()
     job.claim()  # a reload: the new session is there before the old one's time is up
     assert not job.wait(2)
@@ -307,10 +307,10 @@ def test_jobs_sent_before_the_cluster_is_up_are_done_when_it_is():
 def test_close_ends_every_process_and_every_open_job():
     engine = Engine()
     engine.submit(jobs.process_id).result(PATIENCE)
-    family = psutil.Process(engine._process.pid).children(recursive=True)
+    family = psutil.Process(engine._connection.process.pid).children(recursive=True)
     open_job = engine.submit(jobs.count, 600, 0.1, lane=Lane.SLOW)
     engine.close()
-    assert not engine.alive
+    assert engine.closed
     assert open_job.state is State.FAILED
     _, living = psutil.wait_procs(family, timeout=20)
     assert not living
@@ -324,12 +324,15 @@ def test_closing_is_silent_whatever_is_open():
         "while not running.progress: time.sleep(0.05)\nengine.prepare()\nengine.close()\nprint(running.error)"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
-    assert done.stdout.strip() == "The engine was closed."
+    assert done.stdout.strip() == CLOSED
     assert not done.stderr
 
 
 def test_the_cluster_ends_with_its_parent_however_that_dies():
-    script = "import time; from nst_core.engine import Engine; e = Engine(); print(e._process.pid, flush=True); time.sleep(600)"
+    script = (
+        "import time; from nst_core.engine import Engine; engine = Engine()\n"
+        "print(engine._connection.process.pid, flush=True); time.sleep(600)"
+    )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=ROOT)
     cluster = psutil.Process(int(parent.stdout.readline()))
     parent.kill()
@@ -363,7 +366,6 @@ def test_a_cluster_that_cannot_be_reached_is_a_sentence():
     try:
         with pytest.raises(Failure, match="cannot be reached"):
             engine.submit(jobs.process_id).result(PATIENCE)
-        assert not engine.alive
     finally:
         engine.close()
 

@@ -1,0 +1,108 @@
+"""Many pictures, painted in one way: a few at a time, each with a fate of its own. Names and functions in, entries out."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from nst_core.engine.jobs import Job, Watched, unforeseen
+from nst_core.errors import Busy, Cancelled, Diverged, NSTError
+from nst_core.stylizer import Step
+
+T = TypeVar("T")
+AGAIN = 1.0  # seconds until a job is sent again that the engine had no room for
+
+
+@dataclass(eq=False)
+class Entry(Generic[T]):
+    """A picture of the batch: its job while it is under way, then what it became, or its sentence; of a diverged run both."""
+
+    name: str
+    job: Job | None = None
+    value: T | None = None
+    error: NSTError | None = None
+    done: bool = False
+
+
+class Batch(Watched, Generic[T]):
+    """It begins at once. What goes wrong with one picture holds up no other. Reading its properties never blocks."""
+
+    def __init__(
+        self, names: Sequence[str], send: Callable[[int], Job], take: Callable[[int, Step], T], *, at_once: int
+    ) -> None:
+        """send: reads a picture, by its number, and sends its job. take: keeps what came of it. Both may raise NSTErrors and
+        are called from threads. at_once: jobs that are under way at the same time."""
+        super().__init__()
+        self.id = uuid.uuid4().hex
+        self.entries = [Entry[T](name) for name in names]
+        self._send, self._take = send, take
+        self._numbers, self._lock = iter(range(len(names))), threading.Lock()
+        self._cancelled, self._finished = threading.Event(), threading.Event()
+        self.began = time.monotonic()
+        for _ in range(max(1, min(at_once, len(names)))):  # daemons: a server that ends does not wait for them
+            threading.Thread(target=self._work, name="nst-batch", daemon=True).start()
+
+    @property
+    def finished(self) -> bool:
+        return self._finished.is_set()
+
+    @property
+    def done(self) -> int:
+        """Pictures that have met their fate."""
+        return sum(entry.done for entry in self.entries)
+
+    @property
+    def failed(self) -> list[Entry[T]]:
+        return [entry for entry in self.entries if entry.error]
+
+    @property
+    def seconds_left(self) -> float:
+        """At the pace until now; 0 until there is one."""
+        left = len(self.entries) - self.done
+        return (time.monotonic() - self.began) / self.done * left if self.done else 0.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """True once every picture has met its fate."""
+        return self._finished.wait(timeout)
+
+    def cancel(self) -> None:
+        """What is done stays done."""
+        self._cancelled.set()
+        for entry in self.entries:
+            if job := entry.job:
+                job.cancel()
+
+    def _work(self) -> None:
+        while (number := self._next()) is not None:
+            entry = self.entries[number]
+            try:
+                self._paint(number, entry)
+            except Diverged as error:
+                entry.error, entry.value = error, self._take(number, error.best) if error.best else None
+            except NSTError as error:
+                entry.error = error
+            except Exception as error:  # of any type: the rest of the batch must not suffer
+                entry.error = unforeseen(error)
+            finally:
+                entry.job, entry.done = None, True
+        if self.done == len(self.entries):
+            self._finished.set()
+
+    def _next(self) -> int | None:
+        with self._lock:
+            return next(self._numbers, None)
+
+    def _paint(self, number: int, entry: Entry[T]) -> None:
+        while not self._cancelled.is_set():
+            try:
+                entry.job = self._send(number)
+                break
+            except Busy:
+                self._cancelled.wait(AGAIN)
+        if entry.job is None:
+            raise Cancelled("Cancelled before its turn.")
+        if self._cancelled.is_set():  # between the two
+            entry.job.cancel()
+        entry.value = self._take(number, entry.job.result())

@@ -1,0 +1,205 @@
+"""The way to a Dask cluster: the embedded one, started and started again, or a borrowed one, joined and joined again.
+
+An address, or none, in; a client that runs, and what a job of a lane asks a worker for, out. All on one event loop, except for
+the constructor.
+"""
+
+import asyncio
+import logging
+import pkgutil
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from nst_core.engine import cluster, lanes, worker
+from nst_core.engine.jobs import Lane
+from nst_core.errors import Failure, NSTError
+
+if TYPE_CHECKING:  # a third of a second to import: only the thread that connects pays it
+    import distributed
+
+GLANCE = 0.2  # seconds between looks at whether the connection is there
+AGAIN = 3.0  # seconds between two tries
+SURVEY = 5.0  # seconds between looks at the workers of a borrowed cluster
+NEWCOMERS = 20.0  # seconds that a borrowed cluster has for a worker of the wanted kind to come
+LEAVING = 4  # seconds for good-byes; Dask itself listens for two
+
+
+class Connection:
+    """Kept up until it is closed. What was under way when it was lost, its awaiters hear of from Dask."""
+
+    def __init__(
+        self,
+        address: str | None,
+        *,
+        memory_limit: int | None,
+        timeout: float,
+        rest: float,
+        topic: str,
+        heard: Callable[..., None],
+    ) -> None:
+        """address: None for the embedded cluster, which starts at once. heard: is told what workers log under the topic."""
+        self._address, self._memory_limit = address, memory_limit
+        self._timeout, self._rest, self._topic, self._heard = timeout, rest, topic, heard
+        self.process = None if address else cluster.start(memory_limit)
+        self._client: distributed.Client | None = None
+        self._failure: NSTError = Failure("The engine was closed.")  # why there is no client
+        self._warm: distributed.Future | None = None
+        self._units: dict[str, float] = {}  # of each lane, in the whole cluster
+        self._up = asyncio.Event()  # connected, or failed to
+        self._closed = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def warm(self) -> bool:
+        """Whether the light lane has its models loaded."""
+        return self._warm is not None and self._warm.status == "finished"
+
+    async def warmth(self) -> None:
+        """Wait for that. Raises: Failure, or whatever the worker raised."""
+        await self.client()
+        assert self._warm is not None
+        await self._warm
+
+    async def keep(self) -> None:
+        """Until it is closed: connect, and connect again when the connection is lost."""
+        self._task = asyncio.current_task()
+        while not self._closed:
+            try:
+                self._client = await self._join()
+                await self._warm_up(self._client)
+                self._up.set()
+                await self._until_lost(self._client)
+            except Exception as error:  # Dask may raise anything, and whoever waits here must hear of it
+                self._failure = error if isinstance(error, NSTError) else Failure(f"The engine cannot be reached: {error}.")
+                self._up.set()
+                await asyncio.sleep(AGAIN)
+            if not self._closed:
+                self._up.clear()
+                await self._drop()
+
+    async def client(self) -> "distributed.Client":
+        """Raises: Failure, when there is none and the last try has failed."""
+        while True:
+            await self._up.wait()
+            if self._client is None or self._closed:
+                raise self._failure
+            if self._client.status == "running":
+                return self._client
+            await asyncio.sleep(GLANCE)
+
+    async def resources(self, lane: Lane) -> dict[str, int]:
+        """What a job asks a worker for.
+
+        Raises: Failure, when no worker does such jobs.
+        """
+        tries = max(1, round(NEWCOMERS / GLANCE))
+        for _ in range(tries):
+            if await self.units(lane):
+                return {lane: 1}
+            await asyncio.sleep(GLANCE)
+        wanted = '"light=2"' if lane is Lane.LIGHT else '"slow=1 tensorflow=2"'
+        raise Failure(
+            f"No worker of the cluster at {self._address} does {lane} jobs: start one with `dask worker {self._address} "
+            f"--nthreads 3 --resources {wanted}`, as DEPLOYING.md says."
+        )
+
+    async def units(self, lane: Lane) -> float:
+        """How many jobs of the lane the cluster does at once."""
+        if self.process:
+            return sum(resources.get(lane, 0) for resources in cluster.WORKERS.values())
+        if not self._units.get(lane):
+            await self._survey(await self.client())
+        return self._units[lane]
+
+    async def close(self) -> None:
+        """Leave the cluster; `end` ends an embedded one."""
+        self._closed = True
+        self._up.set()
+        if self._client:
+            with suppress(TimeoutError):
+                await self._client.close(timeout=LEAVING)
+        if self._task:
+            await asyncio.wait([self._task], timeout=2 * GLANCE)
+            self._task.cancel()
+
+    def end(self) -> None:
+        """The embedded cluster's process; blocks until it is gone."""
+        if not self.process or not self.process.stdin:
+            return
+        with suppress(OSError):
+            self.process.stdin.close()  # its signal to end
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+    # --- inside
+
+    async def _join(self) -> "distributed.Client":
+        address = self._address or await asyncio.to_thread(self._embedded)
+        from distributed import Client
+
+        for name in ("distributed", "distributed.client", "distributed.core"):
+            logging.getLogger(name).setLevel(cluster.SILENT)
+        from nst_core.engine.upkeep import Upkeep
+
+        options = {"timeout": self._timeout, "set_as_default": False, "name": "nst"}
+        client = await Client(address, asynchronous=True, **options)
+        try:
+            await client.run_on_scheduler(pkgutil.resolve_name, "nst_core.engine:PREVIEW_SIDE")
+            client.subscribe_topic(self._topic, self._heard)
+            await client.register_plugin(Upkeep(self._rest))
+        except ImportError as error:
+            await client.close(timeout=LEAVING)
+            raise Failure(
+                f"The cluster at {address} does not know this program ({error}): start its scheduler and workers in a copy of "
+                "this repository, with PYTHONPATH=. before the command, as DEPLOYING.md says."
+            ) from error
+        return client
+
+    def _embedded(self) -> str:
+        """The address of the embedded scheduler, whose process is started again when it has gone."""
+        assert self.process
+        if self.process.poll() is not None:
+            self.process = cluster.start(self._memory_limit)
+        assert self.process.stdout
+        address = self.process.stdout.readline().decode().strip()
+        if not address:
+            raise Failure("The engine's own process ended before it was up; its last words are on standard error.")
+        return address
+
+    async def _warm_up(self, client: "distributed.Client") -> None:
+        # holding this future is what warms a replacement worker too: Dask computes a lost result again
+        self._units = {}
+        light = {Lane.LIGHT: 1}
+        self._warm = client.submit(worker.load_light, key=f"nst-light-{self._topic}", pure=False, resources=light)
+
+    async def _until_lost(self, client: "distributed.Client") -> None:
+        surveyed = time.monotonic()
+        while client.status == "running" and not (self.process and self.process.poll() is not None):
+            await asyncio.sleep(GLANCE)
+            if not self.process and time.monotonic() - surveyed > SURVEY:
+                await self._survey(client)
+                surveyed = time.monotonic()
+
+    async def _survey(self, client: "distributed.Client") -> None:
+        """Of a borrowed cluster: what its workers do, and something to do for those that were not told."""
+        workers = (await client.scheduler.identity(n_workers=-1))["workers"]  # type: ignore[union-attr]
+        given = lanes.lent(workers)
+        for address, units in given.items():
+            await client.run(lanes.take, units, workers=[address], on_error="ignore")
+        self._units = lanes.served(
+            {address: {**each, "resources": given.get(address, each.get("resources", {}))} for address, each in workers.items()}
+        )
+
+    async def _drop(self) -> None:
+        """A client without its scheduler; and an embedded cluster that nobody can talk to any more."""
+        client, self._client, self._warm = self._client, None, None
+        if client:
+            with suppress(TimeoutError, OSError):
+                await client.close(timeout=1)
+        if self.process and self.process.poll() is None:
+            await asyncio.to_thread(self.end)

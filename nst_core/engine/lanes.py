@@ -1,0 +1,38 @@
+"""Which workers of a borrowed cluster do what: those started without our resources are given lanes, so that no lane waits.
+
+What the scheduler knows of its workers in, by address; units of each lane, by address, out.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nst_core.engine.jobs import Lane
+
+if TYPE_CHECKING:
+    from distributed import Worker
+
+Units = dict[str, int]
+SLOW: Units = {str(Lane.SLOW): 1, str(Lane.TENSORFLOW): 1}
+
+
+def served(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Units of each lane in the whole cluster."""
+    return {str(lane): sum(each.get("resources", {}).get(lane, 0) for each in workers.values()) for lane in Lane}
+
+
+def lent(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, Units]:
+    """For each worker that knows no lane: one with threads to spare does everything, a single thread what is lacking most."""
+    counts, given = served(workers), dict[str, Units]()
+    for address in sorted(address for address, each in workers.items() if not set(Lane) & set(each.get("resources", {}))):
+        if (threads := workers[address]["nthreads"]) > 1:
+            given[address] = {str(Lane.LIGHT): max(1, threads - 2)} | SLOW
+        else:
+            given[address] = SLOW if counts[Lane.SLOW] < counts[Lane.LIGHT] else {str(Lane.LIGHT): 1}
+        for lane, units in given[address].items():
+            counts[lane] += units
+    return given
+
+
+async def take(lanes: Units, dask_worker: "Worker") -> None:
+    """In the worker: these are its lanes from now on."""
+    await dask_worker.set_resources(**lanes)

@@ -1,0 +1,89 @@
+"""What a slow job was asked for, as a file: so that a restarted server goes on with it. Order <-> npz, and no pickle.
+
+It lies beside the job's state (`checkpoints`) until the job ends. Pictures and masks are in it as 8 bits.
+"""
+
+import json
+import re
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from nst_core import images
+from nst_core.engine import checkpoints, worker
+from nst_core.engine.jobs import unpack
+from nst_core.errors import BadRecipe
+from nst_core.images import Image
+from nst_core.recipes import Color, OptimizeRecipe, TrainingRecipe, parse
+from nst_core.stylizer import Style
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_OF_STYLE = ("image", "mask", "guide")
+SlowRecipe = OptimizeRecipe | TrainingRecipe
+
+
+@dataclass(frozen=True)
+class Order:
+    """pictures: 8 bits, by name: of an optimisation `content` and perhaps `initial`, of a training `style` and `shown`."""
+
+    recipe: SlowRecipe
+    pictures: Mapping[str, np.ndarray]
+    styles: Sequence[Style] = field(default=())  # packed
+
+    @property
+    def work(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """The function that does it, and what it is given."""
+        if isinstance(self.recipe, OptimizeRecipe):
+            return worker.optimize, (self.pictures["content"], list(self.styles), self.recipe, self.pictures.get("initial"))
+        return worker.train, (self.pictures["style"], self.pictures["shown"], self.recipe)
+
+    def picture(self, name: str) -> Image:
+        return images.from_uint8(self.pictures[name])
+
+    def unpacked(self) -> list[Style]:
+        """The styles, their pictures and masks in [0, 1]."""
+        return [unpack(style) for style in self.styles]
+
+    def changed(self, recipe: Any) -> "Order":
+        """The same with other weights."""
+        return replace(self, recipe=recipe)
+
+
+def save(job: str, order: Order) -> None:
+    """Raises: OSError."""
+    arrays = dict(order.pictures)
+    for number, style in enumerate(order.styles):
+        arrays |= {f"{name}.{number}": array for name in _OF_STYLE if (array := getattr(style, name)) is not None}
+    said = {
+        "recipe": order.recipe.model_dump(mode="json"),
+        "styles": [{"weight": style.weight, "color": style.color} for style in order.styles],
+    }
+    arrays["order"] = np.frombuffer(json.dumps(said).encode(), np.uint8)
+    checkpoints.save(checkpoints.order(job), arrays)
+
+
+def load(job: str) -> Order | None:
+    """None where there is none, or none that can be read: an id comes from an address, which anybody may write."""
+    if not _ID.fullmatch(job) or not (file := checkpoints.order(job)).is_file():
+        return None
+    try:
+        return _order(checkpoints.load(file))
+    except (OSError, EOFError, zipfile.BadZipFile, ValueError, LookupError, BadRecipe):
+        return None
+
+
+def _order(arrays: dict[str, np.ndarray]) -> Order:
+    said = json.loads(arrays.pop("order").tobytes())
+    styles = []
+    for number, of_style in enumerate(said["styles"]):
+        parts: dict[str, Any] = {name: arrays.pop(f"{name}.{number}", None) for name in _OF_STYLE}
+        color = Color(of_style["color"]) if of_style["color"] else None
+        styles.append(Style(**parts, weight=of_style["weight"], color=color))
+    if said["recipe"]["kind"] == "training":
+        return Order(TrainingRecipe.model_validate(said["recipe"]), arrays)
+    recipe = parse(json.dumps(said["recipe"]))
+    assert isinstance(recipe, OptimizeRecipe)
+    return Order(recipe, arrays, styles)

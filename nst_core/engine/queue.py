@@ -1,0 +1,106 @@
+"""Who goes first, how many wait, and for how long: open jobs in, positions, priorities and seconds out.
+
+A visitor's second job stands behind every other visitor's first, the third behind their seconds: Dask serves the higher
+priority first, and among equals who asked first.
+"""
+
+from collections.abc import Iterator
+from itertools import count
+
+from nst_core.engine.jobs import Job, Lane, State
+from nst_core.errors import Busy
+from nst_core.limits import LIMITS
+from nst_core.recipes import OptimizeRecipe, TrainingRecipe
+
+INTERRUPTED = 1  # the priority of a job whose worker died: it was being served
+GUESS = 20.0  # seconds of a slow job of which nothing is known
+PACE = {"vgg19-lite": 2.5e-7, "vgg19": 2.5e-6, "vgg16": 2e-6}  # seconds a pixel and iteration until a run has shown them
+LEARNED = 0.5  # weight of the latest run
+
+
+class Queue:
+    """Open jobs of all visitors."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._turns = count()
+        self._pace = dict(PACE)
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(list(self._jobs.values()))
+
+    def get(self, id: str) -> Job | None:
+        return self._jobs.get(id)
+
+    def check(self, lane: Lane, visitor: str) -> None:
+        """Raises: Busy, where the visitor has too many jobs, or all have. Nobody, as on a command line, has never too many."""
+        if not visitor:
+            return
+        if lane is not Lane.SLOW:
+            if len(self._of(lane)) >= LIMITS.max_pictures_queue:
+                raise Busy("Very many pictures are being painted right now: try again in a moment.")
+            return
+        waiting = [other for other in self if other.lane is Lane.SLOW]  # the paused ones too: they come back
+        if sum(other.visitor == visitor for other in waiting) >= LIMITS.max_jobs:
+            raise Busy(f"{LIMITS.max_jobs} slow jobs of yours are under way: wait for one to end, or cancel one.")
+        if len(waiting) >= LIMITS.max_queue:
+            minutes = sum(map(self.left_of, waiting)) / 60
+            raise Busy(
+                f"{len(waiting)} slow jobs are under way or waiting, as many as this machine takes, which is "
+                f"{max(1, minutes):.0f} minutes of work: try again then. Instant paints at once."
+            )
+
+    def enter(self, job: Job) -> None:
+        self._jobs[job.id] = job
+
+    def leave(self, job: Job) -> None:
+        self._jobs.pop(job.id, None)
+        if (work := _work(job)) and job.state is State.DONE and job.seconds:
+            features = job.recipe.features  # type: ignore[union-attr]  # it has work
+            self._pace[features] += LEARNED * (job.seconds / work - self._pace[features])
+
+    def place(self, job: Job) -> int:
+        """Its priority, for this sending. Later sendings stand behind earlier ones of the same priority."""
+        job.turn = next(self._turns)
+        if job.interrupted:
+            job.priority = INTERRUPTED
+        elif job.visitor:
+            job.priority = -sum(other.visitor == job.visitor and other is not job for other in self._of(job.lane))
+        return job.priority
+
+    def ahead_of(self, job: Job) -> list[Job]:
+        """What is served before a job that waits."""
+        if job.state is not State.QUEUED:
+            return []
+        mine = self._rank(job)
+        return [other for other in self._of(job.lane) if other is not job and self._rank(other) < mine]
+
+    def wait_of(self, job: Job) -> float:
+        """Seconds until a slow job that waits may begin, one at a time."""
+        return sum(self.left_of(other) for other in self.ahead_of(job))
+
+    def left_of(self, job: Job) -> float:
+        """Seconds that a slow job may still take."""
+        if len(job.progress) > 1 and (pace := _iterations_a_second(job)):
+            return (job.progress[-1].total - job.progress[-1].iteration) / pace
+        if isinstance(job.recipe, TrainingRecipe) and job.recipe.seconds:
+            return job.recipe.seconds
+        work = _work(job)
+        return work * self._pace[job.recipe.features] if work else GUESS  # type: ignore[union-attr]
+
+    def _of(self, lane: Lane) -> list[Job]:
+        return [job for job in self if job.lane is lane and job.state is not State.PAUSED]
+
+    @staticmethod
+    def _rank(job: Job) -> tuple[bool, int, int]:
+        return job.state is not State.RUNNING, -job.priority, job.turn
+
+
+def _work(job: Job) -> float:
+    """Pixels times iterations of an optimisation; 0 for other jobs."""
+    return job.pixels * job.recipe.iterations if isinstance(job.recipe, OptimizeRecipe) else 0
+
+
+def _iterations_a_second(job: Job) -> float:
+    first, last = job.progress[0], job.progress[-1]
+    return (last.iteration - first.iteration) / (last.seconds - first.seconds) if last.seconds > first.seconds else 0.0

@@ -1,0 +1,113 @@
+"""Who goes first: positions, priorities, how long, and how many are too many. No cluster."""
+
+import numpy as np
+import pytest
+
+from nst_core.engine import Lane, State, checkpoints
+from nst_core.engine.jobs import Job, Progress
+from nst_core.engine.queue import PACE, Queue
+from nst_core.errors import Busy
+from nst_core.limits import LIMITS
+from nst_core.recipes import OptimizeRecipe, TrainingRecipe
+
+PICTURE = np.zeros((100, 200, 3), np.uint8)
+RECIPE = OptimizeRecipe(iterations=50)
+
+
+class Silent:
+    """An engine that does nothing."""
+
+    def __getattr__(self, name):
+        return lambda *args: None
+
+
+@pytest.fixture
+def queue():
+    return Queue()
+
+
+def add(queue, visitor="", lane=Lane.SLOW, recipe=RECIPE):
+    queue.check(lane, visitor)
+    job = Job(Silent(), len, (PICTURE, recipe), lane, visitor=visitor)
+    queue.enter(job)
+    queue.place(job)
+    return job
+
+
+def served(queue, jobs):
+    """In the order that Dask would serve them."""
+    return sorted(jobs, key=lambda job: (-job.priority, job.turn))
+
+
+def test_one_visitors_many_do_not_push_back_anothers_first(queue, monkeypatch):
+    monkeypatch.setattr("nst_core.engine.queue.LIMITS", LIMITS.model_copy(update={"max_jobs": 10, "max_queue": 99}))
+    greedy = [add(queue, "a") for _ in range(10)]
+    modest = [add(queue, "b") for _ in range(2)]
+    order = served(queue, greedy + modest)
+    assert order == [greedy[0], modest[0], greedy[1], modest[1], *greedy[2:]]
+    assert [len(queue.ahead_of(job)) for job in order] == list(range(12))
+
+
+def test_nobodys_jobs_come_in_their_order(queue):
+    jobs = [add(queue) for _ in range(5)]
+    assert served(queue, jobs) == jobs
+
+
+def test_who_was_interrupted_goes_first(queue, monkeypatch, tmp_path):
+    monkeypatch.setenv("NST_CHECKPOINT_DIR", str(tmp_path))
+    first, second = add(queue, "a"), add(queue, "b")
+    checkpoints.save(checkpoints.path(second.id), {})  # it can go on
+    second.began()
+    second.bereaved()
+    queue.place(second)
+    assert queue.ahead_of(second) == []
+    assert queue.ahead_of(first) == [second]
+
+
+def test_paused_and_other_lanes_jobs_are_not_ahead(queue):
+    paused, light, mine = add(queue), add(queue, lane=Lane.LIGHT), add(queue)
+    paused.ended(State.PAUSED)
+    assert queue.ahead_of(mine) == []
+    assert light.state is State.QUEUED
+
+
+def test_a_visitor_has_so_many_at_once(queue):
+    mine = [add(queue, "a") for _ in range(LIMITS.max_jobs)]
+    with pytest.raises(Busy, match=f"^{LIMITS.max_jobs} slow jobs of yours are under way"):
+        add(queue, "a")
+    add(queue, "b")
+    add(queue, "a", lane=Lane.LIGHT)  # quick ones are another matter
+    queue.leave(mine[0])
+    add(queue, "a")
+
+
+def test_a_full_queue_says_how_long(queue):
+    for number in range(LIMITS.max_queue):
+        add(queue, str(number), recipe=TrainingRecipe(seconds=120))
+    with pytest.raises(Busy, match=rf"{LIMITS.max_queue} slow jobs .* {2 * LIMITS.max_queue} minutes of work"):
+        add(queue, "late")
+    add(queue)  # nobody's, of a command line
+
+
+def test_too_many_pictures_are_a_sentence(queue):
+    for number in range(LIMITS.max_pictures_queue):
+        add(queue, str(number), lane=Lane.LIGHT)
+    with pytest.raises(Busy, match="try again in a moment"):
+        add(queue, "late", lane=Lane.LIGHT)
+
+
+def test_seconds_are_guessed_from_pixels_iterations_and_pace(queue):
+    running, waiting = add(queue), add(queue)
+    assert queue.left_of(waiting) == pytest.approx(50 * 20_000 * PACE["vgg19-lite"])
+    running.began()
+    running.progress += [Progress(n, 50, {}, n / 2, None) for n in range(1, 11)]
+    assert queue.wait_of(waiting) == pytest.approx(40 / 2)  # two iterations a second, forty to go
+
+
+def test_a_finished_run_teaches_the_pace(queue, monkeypatch):
+    job = add(queue)
+    job.began()
+    job.ended("done")
+    monkeypatch.setattr(type(job), "seconds", 10.0)
+    queue.leave(job)
+    assert queue.left_of(add(queue)) == pytest.approx((50 * 20_000 * PACE["vgg19-lite"] + 10) / 2)

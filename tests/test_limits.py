@@ -1,0 +1,31 @@
+"""Limits: read from the environment, wrong ones passed over, all of them in the README."""
+
+import logging
+import re
+from pathlib import Path
+
+import pytest
+
+from nst_core import limits
+from nst_core.limits import Limits
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_the_environment_sets_them():
+    assert limits.read({}) == Limits()
+    read = limits.read({"NST_MAX_SIZE": "1024", "NST_MAX_MINUTES": "0.5", "MAX_JOBS": "9"})
+    assert (read.max_size, read.max_minutes, read.max_jobs) == (1024, 0.5, Limits().max_jobs)
+
+
+@pytest.mark.parametrize("value", ["many", "", "-1", "1e9", "nan"])
+def test_what_cannot_be_keeps_its_default_and_is_told(value, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert limits.read({"NST_MAX_SIZE": value, "NST_MAX_JOBS": "5"}) == Limits(max_jobs=5)
+    assert "NST_MAX_SIZE" in caplog.text and "stays 2048" in caplog.text
+
+
+def test_the_readme_lists_every_one_with_its_default():
+    listed = dict(re.findall(r"^\| `(NST_\w+)` \| ([\d.,]+) \|", README, re.M))
+    wanted = {limits.variable(name): f"{field.default:,}" for name, field in Limits.model_fields.items()}
+    assert listed == wanted
