@@ -31,12 +31,12 @@ def jpeg(picture: np.ndarray, *, limit: int = LIMIT) -> bytes:
     return buffer.getvalue()
 
 
-def render(drawings: dict[str, Drawing], names: list[str], folder: Path) -> None:
-    """Draw the named pictures, or all of them, into <folder>/<name>.jpg; an unknown name ends the program."""
+def render(drawings: dict[str, Drawing], names: list[str], folder: Path, *, limit: int = LIMIT) -> None:
+    """Draw the named pictures, or all of them, into <folder>/<name>.jpg of so many bytes; an unknown name ends the program."""
     if unknown := sorted(set(names) - set(drawings)):
         raise SystemExit(f"No such picture: {', '.join(unknown)}. There are: {', '.join(drawings)}.")
     folder.mkdir(exist_ok=True)
     for name in names or drawings:
         path = folder / f"{name}.jpg"
-        path.write_bytes(jpeg(drawings[name](seeded(name))))
+        path.write_bytes(jpeg(drawings[name](seeded(name)), limit=limit))
         print(f"{path.name:24} {path.stat().st_size / 1000:4.0f} kB")

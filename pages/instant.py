@@ -1,11 +1,13 @@
 """Instant: any photograph in any style, in one pass. Ask, guard, run, show; the result follows every change by itself."""
 
 import random
+from functools import partial
 
 import streamlit as st
 
 import ui
 from nst_core import recipes
+from nst_core.engine import lane_of
 from nst_core.errors import NSTError
 from nst_core.models import weights
 from nst_core.recipes import MAX_SIZE, MAX_STRENGTH, MIN_SIZE, InstantRecipe, Source, StyleSource
@@ -73,9 +75,9 @@ def ask_settings() -> dict[str, object]:
 
 ui.head(
     "Paint a photograph in any style, in a moment",
-    "**Instant** needs one pass of a small network; **Optimize** takes its time for the finest; **Masks** puts a style into "
-    "every region that you paint; **Texture networks** are trained for a single style.",
+    "Choose a photograph and a style: what you see is painted anew at every change. Or take another way:",
 )
+ui.ways("instant")
 open_link()
 shown, asked = st.columns([7, 5], gap="large")
 with asked:
@@ -87,7 +89,7 @@ with shown:
     stage = st.container(key="stage")
     settings = ask_settings()
     with stage:
-        result = None
+        recipe = result = None
         try:
             recipe = recipes.instant(content=content, styles=styles, **settings)
             ui.share(recipes.to_query(recipe))
@@ -100,3 +102,5 @@ with shown:
             st.session_state["optimize.refine"] = result
             st.switch_page("pages/optimize.py")
     ui.show_history("instant", adopt)
+    if recipe:
+        ui.many("instant", recipe, lane_of(recipe.engine), partial(ui.painter, recipe, ui.STYLE_SIDE))

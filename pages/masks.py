@@ -31,7 +31,7 @@ def ask_layers(covers: Covers) -> None:
     ui.layers(rows, painting.act, key="masks.rows")
     styled, protected = (sum((layer.style is None) is kind for layer in painting.layers()) for kind in (False, True))
     with st.container(horizontal=True):
-        st.button("Add a layer", icon=":material/add:", on_click=painting.new_layer, disabled=styled >= MAX_STYLES)
+        st.button("Add a region", icon=":material/add:", on_click=painting.new_layer, disabled=styled >= MAX_STYLES)
         st.button(
             "Protect a region",
             icon=":material/shield:",
@@ -44,9 +44,9 @@ def ask_layers(covers: Covers) -> None:
 
 def ask_style(layer: Layer) -> None:
     if layer.style is None:
-        st.caption("What is painted on this layer stays as it is.")
+        st.caption("What is painted here stays as it is.")
         return
-    st.markdown(f"**Style of this layer:** {ui.title(layer.style)}")
+    st.markdown(f"**Style of this region:** {ui.title(layer.style)}")
     ui.gallery(
         ui.thumbnails(painting.shown_styles()),
         [ui.identity(layer.style)],
@@ -69,7 +69,7 @@ def ask_settings() -> dict[str, object]:
         strength = st.slider("Style strength", 0.0, MAX_STRENGTH, step=0.05, key="masks.strength", persist_state="session")
         color = ui.pick_color("masks.color")
         restore = st.checkbox(
-            "Restore the photograph’s own pixels where nothing is painted", key="masks.restore", persist_state="session"
+            "Leave the photograph as it is where nothing is painted", key="masks.restore", persist_state="session"
         )
     return {"size": size, "strength": strength, "color": color, "restore_content": restore}
 
@@ -81,12 +81,12 @@ def make_fine(result: ui.Result) -> None:
 
 def show_downloads(covers: Covers) -> None:
     """Each layer's mask as a PNG."""
-    with st.popover("Masks", icon=":material/download:"):
-        st.caption("White is where the style goes. They can be uploaded here again, or used on the command line.")
+    with st.popover("Save the regions", icon=":material/download:"):
+        st.caption("Black and white pictures (masks): white is where the style goes. They can be uploaded again under “More”.")
         for number, layer in enumerate(painting.layers(), 1):
             name = layer.style.name if layer.style else "protected"
             st.download_button(
-                f"Mask {number}: {ui.title(layer.style) if layer.style else 'stays as it is'}",
+                f"Region {number}: {ui.title(layer.style) if layer.style else 'stays as it is'}",
                 masks.to_png(covers[layer.id]),
                 file_name=f"mask-{number}-{name.rsplit('.')[0]}.png",
                 mime="image/png",
@@ -123,7 +123,7 @@ with shown:
     try:
         found = painting.regions(covers)
         if not found:
-            raise BadRecipe("Nothing is painted yet: choose a layer and paint over the photograph.")
+            raise BadRecipe("Nothing is painted yet: choose a region and paint over the photograph.")
         recipe = recipes.instant(content=content, styles=found, engine="instant-lite", **settings)
         result = ui.stylized("masks", recipe)
         ui.show_result("masks", result)

@@ -8,28 +8,16 @@ import streamlit as st
 
 import ui
 from nst_core import images, recipes
-from nst_core.engine import Job, Progress
+from nst_core.engine import Job, Lane, Progress
 from nst_core.errors import BadRecipe, Diverged
-from nst_core.machine import Kept, memory
+from nst_core.machine import memory
 from nst_core.models import weights
 from nst_core.pictures import timelapse
 from nst_core.recipes import OptimizeRecipe
-from nst_core.stylizer import Style
 from ui import optimizing
 from ui.optimizing import PANEL
 
 LIVE = ("content_weight", "style_weight", "tv_weight", "learning_rate")  # what a paused run can change
-MEASURED = 512  # pixels at which quality is measured
-
-
-class Note(NamedTuple):
-    """What belongs to a job besides its progress, so that a reloaded page has it too: the photograph to show beside the
-    result, and what the result is measured by."""
-
-    recipe: OptimizeRecipe
-    before: Kept
-    content: images.Image
-    styles: list[Style]
 
 
 class Run(NamedTuple):
@@ -59,9 +47,8 @@ def start(recipe: OptimizeRecipe) -> None:
     initial = None
     if recipe.init == "image" and (data := optimizing.initial_picture()):
         initial = images.decode(data, name="The picture to start from", max_side=recipe.size)
-    small = [Style(images.fit(style.image, MEASURED), style.weight) for style in styles]
-    note = Note(recipe, ui.keep(images.thumbnail(content, ui.PREVIEW)), images.fit(content, MEASURED), small)
-    PANEL.begin(ui.engine().stylize(content, styles, recipe, initial=initial), note)
+    job = ui.engine().stylize(content, styles, recipe, initial=initial, visitor=ui.visitor())
+    PANEL.begin(job, optimizing.note(recipe, content, styles))
 
 
 def resume(job: Job) -> None:
@@ -91,7 +78,7 @@ def collect(job: Job) -> None:
         return
     with ui.sentences():
         ui.keep_result("optimize", note.recipe, step, note.before.read())
-        measure = ui.engine().assess(images.fit(step.image, MEASURED), note.content, note.styles)
+        measure = ui.engine().assess(images.fit(step.image, optimizing.MEASURED), note.content, note.styles)
         st.session_state["optimize.run"] = Run(job.progress, measure)
 
 
@@ -103,12 +90,12 @@ def show_run() -> None:
     run: Run | None = st.session_state.get("optimize.run")
     if run is None:
         return
-    measured, losses, film = st.tabs(["Quality", "Losses", "Time-lapse"])
+    measured, losses, film = st.tabs(["Quality", "Progress", "Time-lapse"])
     with measured:
         if run.measure.wait(MEASURING):
             ui.show_quality(run.measure.result())
     with losses:
-        ui.loss_chart(run.progress)
+        ui.loss_chart(ui.pick_curve("optimize.every_layer")(run.progress))
     with film, st.container(horizontal=True):
         for name, make in {"gif": timelapse.gif, "mp4": timelapse.mp4}.items():
             st.download_button(
@@ -123,9 +110,8 @@ def film_of(run: Run, make: Callable[[list[bytes]], bytes]) -> bytes:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 ui.head(
-    "Optimise a picture, slow and at its finest",
-    "The picture itself is optimised until its features match the photograph's content and the style's statistics, as Gatys, "
-    "Ecker and Bethge did in 2015. Watch it come into being; pause, change a weight, go on.",
+    "Paint slowly, at its finest",
+    "Changed a little, looked at, changed again: watch the photograph become a painting. Pause, change your mind, go on.",
 )
 optimizing.open_page()
 ui.engine().prepare()
@@ -136,6 +122,7 @@ with asked:
     styles = optimizing.ask_regions(ui.pick_styles("optimize.styles"))
 with shown:
     with st.container(key="stage"):
+        recipe = None
         with ui.sentences():
             recipe = recipes.optimize(content=content, styles=styles, **settings)
             if PANEL.wanted():
@@ -143,10 +130,15 @@ with shown:
         PANEL.buttons(resume)
         ui.show_sentences()
         if job := PANEL.job:
-            PANEL.watch(job, ui.Look(ui.describe, ui.done), collect)
+            place, curve = st.container(), ui.pick_curve("optimize.every_layer")
+            with place:
+                PANEL.watch(job, ui.Look(ui.describe, ui.done, curve), collect)
         else:
             with ui.sentences():
-                size = st.session_state["optimize.size"]
-                ui.show_result("optimize", None, partial(ui.picture, content, size) if content else None)
+                if recipe:
+                    st.caption(optimizing.promise(recipe))
+                ui.show_result("optimize", None, partial(optimizing.invite, content, styles) if content else None)
             show_run()
     ui.show_history("optimize", optimizing.adopt)
+    if recipe:
+        ui.many("optimize", recipe, Lane.SLOW, partial(ui.painter, recipe, recipe.size))

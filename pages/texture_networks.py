@@ -1,10 +1,13 @@
 """Texture networks: one small network a style. Paint with a ready one, make a texture, or train one. Ask, guard, run, show."""
 
+from functools import partial
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import ui
 from nst_core import recipes
+from nst_core.engine import Lane
 from nst_core.errors import BadRecipe, NSTError
 from nst_core.models import weights
 from nst_core.recipes import DEFAULT_SIZE, Color, Source, TextureNetworkRecipe, TrainingRecipe
@@ -23,15 +26,15 @@ def show_paint(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerat
         id = networks.pick_network("paint")
         content = ui.pick_content(f"{PREFIX}.content", on_upload=take_file)
     with below, st.container(border=True):
-        left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
+        left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
         with left:
             size = st.slider("Longer side, pixels", MIN_SIDE, MAX_SIDE, step=64, key=f"{PREFIX}.size", persist_state="session")
         with middle:
             seed = networks.ask_seed("paint")
         with right:
-            own = st.toggle("Keep the photograph's colours", key=f"{PREFIX}.luminance", persist_state="session")
+            own = st.toggle("The photograph's colours", key=f"{PREFIX}.luminance", persist_state="session")
     with stage:
-        result = None
+        recipe = result = None
         try:
             if content is None:
                 raise BadRecipe("Choose a photograph, or upload your own.")
@@ -46,6 +49,8 @@ def show_paint(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerat
         ui.show_result(f"{PREFIX}.paint", result)
     with below:
         ui.show_history(f"{PREFIX}.paint", adopt)
+        if recipe:
+            ui.many(f"{PREFIX}.paint", recipe, Lane.LIGHT, partial(networks.painter, id, recipe))
         networks.explain(id)
 
 
@@ -116,14 +121,14 @@ def open_page() -> None:
     }  # fmt: skip
     for name, value in defaults.items():
         state.setdefault(f"{PREFIX}.{name}", value)
-    if training.PANEL.find(TrainingRecipe):
+    if training.PANEL.find(TrainingRecipe, training.note_of):
         state[f"{PREFIX}.mode"] = "train"
 
 
 ui.head(
     "A network of its own for every style",
-    "**Texture networks** learn one style each and then paint any photograph with it in a single pass, or make endless "
-    "textures. Ready ones are here; train your own in minutes.",
+    "A texture network has learned a single style: it paints any photograph in it at once, or makes endless patterns. "
+    "Train your own in minutes.",
 )
 open_page()
 mode = st.segmented_control(

@@ -3,10 +3,12 @@
 `painting` and `brushes`, `optimizing`, `networks` and `training` belong to one page each and stand on the others.
 """
 
+from ui.batch import many
+from ui.charts import loss_chart, pick_curve, show_quality
 from ui.components import LayerRow, Thumbnail, compare, drawing, fit_width, gallery, layers
-from ui.files import keep, taken
-from ui.frame import head
-from ui.jobs import Look, Panel, describe, done, loss_chart, show_quality
+from ui.files import keep, taken, visitor
+from ui.frame import head, ways
+from ui.jobs import Look, Panel, describe, done
 from ui.messages import say, sentences, show_sentences
 from ui.pickers import COLORS, adopt_pictures, offer_download, pick_color, pick_content, pick_model, pick_styles, weight_of
 from ui.pictures import (
@@ -23,7 +25,7 @@ from ui.pictures import (
     title,
     uploads,
 )
-from ui.results import PREVIEW, Result, keep_result, made, share, show_history, show_result, stylized
+from ui.results import PREVIEW, STYLE_SIDE, Result, keep_result, made, painter, share, show_history, show_result, stylized
 from ui.shared_engine import engine
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "FILE_TYPES",
     "PREVIEW",
     "STYLES",
+    "STYLE_SIDE",
     "THUMBNAIL",
     "LayerRow",
     "Look",
@@ -55,9 +58,12 @@ __all__ = [
     "layers",
     "loss_chart",
     "made",
+    "many",
     "offer_download",
+    "painter",
     "pick_color",
     "pick_content",
+    "pick_curve",
     "pick_model",
     "pick_styles",
     "picture",
@@ -74,5 +80,7 @@ __all__ = [
     "thumbnails",
     "title",
     "uploads",
+    "visitor",
+    "ways",
     "weight_of",
 ]

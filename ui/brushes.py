@@ -1,4 +1,4 @@
-"""Painting on a layer: tools, the canvas, and what can be done with what is painted."""
+"""Painting on a layer, a "region" to visitors: tools, the canvas, and what can be done with what is painted."""
 
 from functools import partial
 
@@ -21,7 +21,7 @@ TOOLS = {
 }
 BRUSHES = ("brush", "eraser")
 HINTS = {
-    "brush": "**Brush:** the layer’s style appears where you paint.",
+    "brush": "**Brush:** the chosen style appears where you paint.",
     "eraser": "**Eraser:** takes paint away.",
     "polygon": "**Polygon:** click its corners, then the first one again.",
     "rectangle": "**Rectangle:** drag from corner to corner.",
@@ -45,7 +45,10 @@ def ask_tool() -> None:
         )
     with right:
         if st.session_state["masks.tool"] == "wand":
-            st.slider("Tolerance", 0.01, 0.5, step=0.01, key="masks.tolerance", persist_state="session")
+            st.slider(
+                "How much alike", 0.01, 0.5, step=0.01, key="masks.tolerance", persist_state="session",
+                help="Further to the right, more colours count as alike (tolerance).",
+            )  # fmt: skip
         else:
             brush = st.session_state["masks.tool"] in BRUSHES
             st.slider("Brush size", 4, 120, key="masks.brush", persist_state="session", disabled=not brush)
@@ -97,16 +100,16 @@ def ask_more(layer: Layer) -> None:
         st.button("Invert", icon=":material/invert_colors:", on_click=partial(painting.fill, layer, inverted=True))
         st.button("Paint the rest", icon=":material/format_color_fill:", on_click=partial(painting.fill, layer, inverted=False))
     st.file_uploader(
-        "A mask: white is where the style goes",
+        "A black and white picture (mask): white is where the style goes",
         ui.FILE_TYPES,
         key="masks.mask_file",
         on_change=partial(painting.take_mask, layer),
     )
     st.checkbox("Keep its greys as soft edges", key="masks.soft")
     for name, label, options, start in (
-        ("grow", "Grow or shrink, pixels", {"min_value": -30, "max_value": 30}, 0),
+        ("grow", "Grow or shrink the region, pixels", {"min_value": -30, "max_value": 30}, 0),
         ("soften", "Soften its edges, pixels", {"min_value": 0, "max_value": 60}, 6),
-        ("weight", "Weight where layers overlap", {"min_value": 0.05, "max_value": 1.0, "step": 0.05}, 1.0),
+        ("weight", "Weight where regions overlap", {"min_value": 0.05, "max_value": 1.0, "step": 0.05}, 1.0),
     ):
         st.session_state.setdefault(f"masks.{name}.{layer.id}", start)
         st.slider(label, key=f"masks.{name}.{layer.id}", persist_state="session", **options)
@@ -116,6 +119,7 @@ def ask_more(layer: Layer) -> None:
             "Colours in this region",
             [None, *ui.COLORS],
             format_func=lambda c: ui.COLORS[c] if c else "As everywhere",
+            placeholder="As everywhere",
             key=f"masks.color.{layer.id}",
             persist_state="session",
         )

@@ -25,6 +25,7 @@ _compare = _component(
 _layers = _component("layers", '<div class="layers"></div>')
 _fit = _component("fit", "")
 _drawing = _component("drawing", '<div class="drawing"></div>')
+_cards = _component("cards", '<nav class="cards" aria-label="Ways to paint"></nav>')
 
 
 class Thumbnail(NamedTuple):
@@ -68,6 +69,21 @@ def layers(rows: Iterable[LayerRow], on_act: Callable[[str, str], None], *, key:
         on_act(told["id"], told["act"])
 
     _layers(key=key, data=[{"items": [row._asdict() for row in rows]}], on_acted_change=acted)
+
+
+class Card(NamedTuple):
+    """A page to go to. id: its address. src: a data URI."""
+
+    id: str
+    title: str
+    line: str
+    src: str
+
+
+def cards(items: Iterable[Card], current: str, *, key: str) -> str | None:
+    """Pages in a row, the current one marked; the id of the one that was clicked just now."""
+    data = {"items": [item._asdict() for item in items], "current": current}
+    return _cards(key=key, data=[data], on_picked_change=lambda: None).picked  # type: ignore[attr-defined]
 
 
 def fit_width(block: str, width: int) -> None:

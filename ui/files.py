@@ -1,15 +1,17 @@
 """What a session keeps: files with a budget, not the page process's memory."""
 
 import uuid
+from collections.abc import Callable
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from nst_core.limits import LIMITS
 from nst_core.machine import Kept, Shelf
 
-FILES = {"each": 150_000_000, "total": 1_000_000_000}  # bytes of files that a session may keep, and all of them
+FILES = {"each": LIMITS.visitor_mb * 1_000_000, "total": LIMITS.visitors_mb * 1_000_000}  # bytes
 
 
 @st.cache_resource(show_spinner=False)
@@ -17,12 +19,23 @@ def _shelf() -> Shelf:
     return Shelf(**FILES)
 
 
+def visitor() -> str:
+    """Who this session is, to share fairly; nobody's name."""
+    return st.session_state.setdefault("visitor", uuid.uuid4().hex)
+
+
 def keep(data: bytes) -> Kept:
     """In a file, while this session wants it and there is room.
 
     Raises: Failure when the disk is full.
     """
-    return _shelf().keep(data, st.session_state.setdefault("visitor", uuid.uuid4().hex))
+    return _shelf().keep(data, visitor())
+
+
+def keeper(what: str) -> Callable[[bytes], Kept]:
+    """Like `keep`, to be called from other threads, and with a budget of its own for what it is."""
+    shelf, owner = _shelf(), f"{visitor()}.{what}"
+    return lambda data: shelf.keep(data, owner)
 
 
 def forget_what_is_gone() -> None:
@@ -40,9 +53,19 @@ def forget_what_is_gone() -> None:
 
 def taken(widget: str) -> tuple[str, bytes] | None:
     """Name and bytes of what an uploader or the camera just got. Streamlit lets go of it: it would hold it all session long."""
-    file, context = st.session_state[widget], get_script_run_ctx()
-    if not isinstance(file, UploadedFile) or context is None:
-        return None
-    if isinstance(manager := context.uploaded_file_mgr, MemoryUploadedFileManager):
-        manager.remove_file(context.session_id, file.file_id)
-    return file.name, file.getvalue()
+    return next(iter(taken_all(widget)), None)
+
+
+def taken_all(widget: str) -> list[tuple[str, bytes]]:
+    """The same of an uploader for several files."""
+    files, context = st.session_state[widget], get_script_run_ctx()
+    if context is None or files is None:
+        return []
+    found = []
+    for file in files if isinstance(files, list) else [files]:
+        if not isinstance(file, UploadedFile):
+            continue  # taken before: an uploader for several tells of each as it comes
+        if isinstance(manager := context.uploaded_file_mgr, MemoryUploadedFileManager):
+            manager.remove_file(context.session_id, file.file_id)
+        found.append((file.name, file.getvalue()))
+    return found

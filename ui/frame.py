@@ -3,9 +3,30 @@
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from ui.components import Card, cards
 from ui.files import forget_what_is_gone
-from ui.pictures import ASSETS
+from ui.pictures import ASSETS, data_uri
 from ui.shared_engine import engine
+
+WAYS = {
+    "instant": ("Instant", "Any style, in a moment"),
+    "optimize": ("Optimize", "Slowly, at its finest"),
+    "masks": ("Masks", "A style for every region you paint"),
+    "texture_networks": ("Texture networks", "One style learned for good; endless patterns"),
+}  # by the names of the pages' files, which are their addresses
+
+
+def ways(current: str) -> None:
+    """The pages as cards; a click goes there within the session."""
+    if picked := cards(_ways(), current, key=f"{current}.ways"):
+        st.switch_page(f"pages/{picked}.py")
+
+
+@st.cache_data(show_spinner=False)
+def _ways() -> list[Card]:
+    """Their pictures are made by `assets/make_cards.py`."""
+    picture = lambda name: data_uri((ASSETS / "cards" / f"{name}.jpg").read_bytes())  # noqa: E731
+    return [Card(name, title, line, picture(name)) for name, (title, line) in WAYS.items()]
 
 
 def head(title: str, text: str) -> None:

@@ -1,16 +1,16 @@
-"""Slow jobs on a page: the panel that starts, watches and ends one; losses, previews, measures."""
+"""Slow jobs on a page: the panel that starts, watches and ends one, and its previews."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
 
-from nst_core.engine import Job, Progress, State
+from nst_core.engine import Job, Order, Progress, State
 from nst_core.errors import Gone
-from nst_core.pictures.quality import Quality
-from ui.messages import LOADING
+from ui.charts import loss_chart, summed
+from ui.files import visitor
+from ui.messages import LOADING, spoken
 from ui.shared_engine import claim, collected, engine
 
 POLL = 0.4  # seconds between looks at a running job
@@ -23,7 +23,7 @@ class Look:
 
     line: Callable[[Job], str]
     share: Callable[[Job], float]  # of the work that is done
-    curve: Callable[[list[Progress]], list[Progress]] = list  # what the chart draws
+    curve: Callable[[list[Progress]], list[Progress]] = summed  # what the chart draws
     before: bytes | None = None
     beside: bool = False
 
@@ -44,10 +44,17 @@ class Panel:
     def job(self) -> Job | None:
         return st.session_state.get(f"{self.prefix}.job")
 
-    def find(self, kind: type) -> Job | None:
-        """The job in the address of a page that was reloaded, shown here from now on. kind: of its recipe."""
-        found = engine().find(st.query_params.get("job", ""))
-        if found is None or found is self.job or not isinstance(found.note.recipe, kind):
+    def find(self, kind: type, note: Callable[[Order], object]) -> Job | None:
+        """The job in the address of a page that was reloaded, shown here from now on; also one of a server before this one.
+
+        kind: of its recipe. note: makes what `begin` is given of what was asked for.
+        """
+        found = engine().find(st.query_params.get("job", ""), kind, visitor=visitor())
+        if found is None or found is self.job:
+            return None
+        if found.note is None and found.order:
+            found.note = note(found.order)
+        if found.note is None:
             return None
         claim(found)
         st.session_state[f"{self.prefix}.job"] = found
@@ -96,7 +103,7 @@ class Panel:
 
         def draw() -> None:
             progress = list(job.progress)
-            line.markdown(look.line(job))
+            line.markdown(look.line(job) + (f" {job.notice}" if job.notice else ""))
             bar.progress(min(1.0, look.share(job)))
             if shown := preview(progress) or look.before:
                 picture.image(shown, width="stretch")
@@ -111,6 +118,8 @@ class Panel:
             collected(job)
             del st.session_state[f"{self.prefix}.job"]
             st.query_params.pop("job", None)
+            if job.notice:
+                st.toast(job.notice, icon=":material/info:")
             collect(job)
         if job.finished or not paused:
             st.rerun()  # for other buttons, and the result
@@ -129,7 +138,7 @@ def describe(job: Job) -> str:
     if not engine().ready and not job.progress:
         return LOADING
     if job.position:
-        return f"Waiting: {job.position} ahead of you."
+        return f"Waiting: {job.position} ahead of you, {spoken(job.wait_left)}."
     if not job.progress:
         return "Looking at photograph and style …"
     first, last = job.progress[0], job.progress[-1]
@@ -145,41 +154,3 @@ def preview(progress: list[Progress]) -> bytes | None:
         return kept.read() if kept else None
     except Gone:
         return None
-
-
-def loss_chart(progress: list[Progress]) -> None:
-    """Every term over the iterations, on a logarithmic scale."""
-    names = [name for name, value in progress[-1].losses.items() if value > 0]
-    thinned = progress[:: max(1, len(progress) // 200)]
-    series = [
-        {
-            "name": name,
-            "type": "line",
-            "showSymbol": False,
-            "data": [[p.iteration, p.losses[name]] for p in thinned if p.losses.get(name, 0) > 0],
-        }
-        for name in names
-    ]
-    chart = {
-        "animation": False,
-        "grid": {"left": 56, "right": 12, "top": 12, "bottom": 64},
-        "legend": {"type": "scroll", "bottom": 0},
-        "tooltip": {"trigger": "axis", "valueFormatter": "scientific"},
-        "xAxis": {"type": "value", "max": progress[-1].total},
-        "yAxis": {"type": "log"},
-        "series": series,
-    }
-    st.echarts_chart(json.dumps(chart), height=260)
-
-
-def show_quality(quality: Quality) -> None:
-    """Distances to style and content and SSIM, beside the photograph's own."""
-    result, before = quality.result, quality.unstylised
-    gain = result.mean_style - before.mean_style
-    with st.container(horizontal=True):
-        st.metric("Style distance", f"{result.mean_style:.3f}", f"{gain:+.3f}", delta_color="inverse")
-        st.metric("Content distance", f"{result.content:.3f}", help="0 is the photograph's own content.")
-        st.metric("SSIM", f"{result.ssim:.3f}", help="Structural similarity of luminance to the photograph; 1 is the same.")
-    rows = "".join(f"| {name} | {result.style[name]:.3f} | {before.style[name]:.3f} |\n" for name in result.style)
-    st.markdown(f"| style distance at | result | photograph |\n|---|---|---|\n{rows}")
-    st.caption("Measured on vgg19-lite at 512 px: ‖G − A‖ / ‖A‖ by layer, ‖F − P‖ / ‖P‖ at block4_conv2. Smaller is better.")

@@ -28,3 +28,10 @@ class sentences:  # noqa: N801 - reads as `with ui.sentences():`
 def show_sentences() -> None:
     for sentence in st.session_state.pop("sentences", []):
         st.error(sentence, icon=":material/error:")
+
+
+def spoken(seconds: float) -> str:
+    """A guess at a time, as people say it."""
+    if seconds < 90:
+        return f"about {10 * max(1, round(seconds / 10))} seconds"
+    return f"about {seconds / 60:.0f} minutes"

@@ -1,7 +1,7 @@
 """Texture networks on the page: ready ones and the session's own, chosen, shown, saved."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 import ui
 from nst_core import images
-from nst_core.engine import Job, Progress
+from nst_core.engine import Engine, Job, Progress
 from nst_core.errors import BadRecipe
 from nst_core.machine import Kept, memory
 from nst_core.models import weights
@@ -135,7 +135,9 @@ def styles_of(id: str) -> tuple[StyleSource, ...]:
 def ask_seed(mode: str) -> int:
     key = f"{PREFIX}.{mode}.seed"
     st.session_state.setdefault(key, 0)
-    return st.number_input("Noise seed", 0, 2**32 - 1, key=key, persist_state="session", help="Another seed, other details.")
+    return st.number_input(
+        "Variation", 0, 2**32 - 1, key=key, persist_state="session", help="Another number, other details (seed of the noise)."
+    )
 
 
 def explain(id: str) -> None:
@@ -146,14 +148,15 @@ def explain(id: str) -> None:
         ui.drawing(drawing.svg(plan), f"{PREFIX}.drawing")
         seen = "a smaller copy of the picture and some noise" if plan.picture else "noise"
         st.caption(
-            f"{plan.parameters:,} numbers, {len(data) / 1000:.0f} kB. Every scale looks at {seen}; "
-            "the coarse ones decide where things go, the fine ones draw the strokes. Width: channels."
+            f"{plan.parameters:,} numbers, {len(data) / 1000:.0f} kB. Every scale looks at {seen}: "
+            "the coarse ones decide where things go, the fine ones draw the strokes. The wider a box, the more it tells apart "
+            "(channels)."
         )
         if len(network.log) > 1:
             last, closer = network.log[-1], " and to the photograph's content" if plan.picture else ""
             st.markdown(
                 f"**Trained** for {last[0]:,.0f} of {recipe.steps:,} steps in {last[1] / 60:.0f} minutes, judged by "
-                f"`{recipe.features}`. Lower is closer to the style{closer}:"
+                f"a second network, `{recipe.features}`. Lower is closer to the style{closer}:"
             )
             total = int(last[0])
             rows = [Progress(int(r["iteration"]), total, curve(r), r["seconds"], None) for r in generators.rows(network)]
@@ -184,9 +187,19 @@ def made(id: str, recipe: TextureNetworkRecipe) -> ui.Result:
     def send() -> Job:
         content = photograph() if photograph else None
         memory.check_pass(*(content.shape[:2] if content is not None else recipe.shape or (recipe.size, recipe.size)))
-        return ui.engine().paint(bytes_of(id), content, recipe)
+        return ui.engine().paint(bytes_of(id), content, recipe, visitor=ui.visitor())
 
     return ui.made(f"{PREFIX}.{'paint' if source else 'texture'}", recipe, send, photograph)
+
+
+def painter(id: str, recipe: TextureNetworkRecipe) -> Callable[[images.Image], Job]:
+    """Sends a photograph to be painted by the network; from any thread."""
+    memory.check_pass(recipe.size, recipe.size)
+    return partial(_paint, ui.engine(), bytes_of(id), recipe, ui.visitor())
+
+
+def _paint(engine: Engine, network: bytes, recipe: TextureNetworkRecipe, visitor: str, content: images.Image) -> Job:
+    return engine.paint(network, content, recipe, visitor=visitor)
 
 
 def show_tiles(result: ui.Result, tiles: int) -> None:

@@ -1,34 +1,76 @@
 """What the Optimize page asks for: preset, weights, start, regions; State: `optimize.NAME` of every field of the recipe."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import streamlit as st
 
 import ui
 from nst_core import images, recipes
+from nst_core.engine import Order
+from nst_core.limits import LIMITS
 from nst_core.machine import Kept
+from nst_core.models import weights
 from nst_core.recipes import MAX_SIZE, MIN_SIZE, PRESETS, InstantRecipe, OptimizeRecipe, Source, StyleSource
+from nst_core.stylizer import Style
 
-OPENING = {"content": Source(name="mountain-lake"), "styles": (StyleSource(source=Source(name="starlit-oils")),)}
+MEASURED = 512  # pixels at which quality is measured
+OPENING = {
+    "content": Source(name="mountain-lake"),
+    "styles": (StyleSource(source=Source(name="starlit-oils")),),
+    "size": 768,
+}
+
+
+class About(NamedTuple):
+    """A preset to a visitor: what it gives, and how."""
+
+    title: str
+    text: str
+
+
 ABOUT = {
-    "fast": "Fast: our small network, coarse to fine",
-    "gatys-2015": "Gatys et al. 2015: VGG-19, L-BFGS from noise",
-    "improved-2016": "Novak & Nikulin 2016: all layers, shifted and chained Gram matrices",
-    "stylenet-vgg16": "VGG-16 in normalised form, every layer",
-    "vgg19-rms": "VGG-19, root mean square of Gram matrices",
+    "fast": About("In half a minute", "Through our own small network: broad strokes first, fine ones last."),
+    "gatys-2015": About(
+        "As Gatys painted in 2015",
+        "The paper that began it, by Gatys, Ecker and Bethge: out of random dots, through the large network VGG-19.",
+    ),
+    "improved-2016": About(
+        "As Novak and Nikulin improved it in 2016",
+        "Through all of VGG-19, from the finest grain to large forms, with four changes to Gatys' formula.",
+    ),
+    "stylenet-vgg16": About(
+        "Grain and large forms alike",
+        "Through all of VGG-16, a smaller sister of VGG-19: its first layers count as much as its last.",
+    ),
+    "vgg19-rms": About(
+        "In minutes, by a keener eye", "Begins with the photograph, and looks through the large network VGG-19."
+    ),
 }
 IMPROVEMENTS = {
-    "all_layers": "Style on every convolution",
-    "geometric_weights": "Geometric layer weights",
+    "all_layers": "Style from every layer",
+    "geometric_weights": "Fine layers count most for style, coarse ones for content (geometric weights)",
     "activation_shift": "Activation shift of −1",
     "correlation_chain": "Correlation chain between neighbouring layers",
 }
 FORMS = {
-    "moments": "Means and covariances, as means",
-    "mean": "Gram matrices, as means",
-    "paper": "Gram matrices, Gatys' sums",
-    "normalised": "Gram matrices, relative to the target",
-    "rms": "Root mean square of Gram matrices",
+    "moments": "Means and covariances",
+    "mean": "Gram matrices, averaged",
+    "paper": "Gram matrices, summed as Gatys did",
+    "normalised": "Gram matrices, relative to the style's",
+    "rms": "Gram matrices, root mean square",
 }
-STARTS = {"content": "The photograph", "noise": "Noise", "style": "The style", "image": "A picture of yours or from Instant"}
+STARTS = {
+    "content": "The photograph",
+    "noise": "Random dots (noise)",
+    "style": "The style's picture",
+    "image": "A picture of yours or from Instant",
+}
+# An iteration a megapixel on two cores with bfloat16, `benchmarks/out/optimize.md` (`fast` made 15 s at 512 px 1.9 times as
+# long at 768), and what goes before the first.
+SECONDS = {"vgg19-lite": 0.65, "vgg19": 4.0, "vgg16": 3.0}
+PREPARING = 5.0
+WEIGHT: dict[str, object] = {"min_value": 0.0, "format": "%g"}
 FREE = ("content", "styles")  # fields that have pickers of their own
 CONTROLS = tuple(name for name in OptimizeRecipe.model_fields if name not in (*FREE, "kind"))
 
@@ -36,10 +78,30 @@ CONTROLS = tuple(name for name in OptimizeRecipe.model_fields if name not in (*F
 PANEL = ui.Panel("optimize")
 
 
+class Note(NamedTuple):
+    """What belongs to a job besides its progress, so that a reloaded page has it too: the photograph to show beside the
+    result, and what the result is measured by."""
+
+    recipe: OptimizeRecipe
+    before: Kept
+    content: images.Image
+    styles: list[Style]
+
+
+def note(recipe: OptimizeRecipe, content: images.Image, styles: Sequence[Style]) -> Note:
+    small = [Style(images.fit(style.image, MEASURED), style.weight) for style in styles]
+    return Note(recipe, ui.keep(images.thumbnail(content, ui.PREVIEW)), images.fit(content, MEASURED), small)
+
+
+def _note_of(order: Order) -> Note:
+    assert isinstance(order.recipe, OptimizeRecipe)
+    return note(order.recipe, order.picture("content"), order.unpacked())
+
+
 def open_page() -> None:
     """The first run of a session: the job in the address if it is still there, else what Instant sent, else our opening."""
     state = st.session_state
-    if found := PANEL.find(OptimizeRecipe):
+    if found := PANEL.find(OptimizeRecipe, _note_of):
         adopt(found.note.recipe)
     elif refined := state.pop("optimize.refine", None):
         pictures = {name: getattr(refined.recipe, name) for name in (*FREE, "size", "color", "restore_content")}
@@ -92,49 +154,72 @@ def take_recipe() -> None:
 
 def ask_settings() -> dict[str, object]:
     """Preset first, everything else folded away."""
-    st.selectbox(
-        "Preset",
+    preset = st.selectbox(
+        "How to paint (preset)",
         list(PRESETS),
-        format_func=lambda name: ABOUT[name],
+        format_func=lambda name: ABOUT[name].title,
         key="optimize.preset",
         on_change=take_preset,
         persist_state="session",
     )
-    ui.offer_download(st.session_state["optimize.features"], "optimize")
+    st.caption(f"{ABOUT[preset].text} {needs(PRESETS[preset].features)}")
+    with st.container():  # always there: what follows stays open when a download is offered
+        ui.offer_download(st.session_state["optimize.features"], "optimize")
     with st.expander("Everything else", icon=":material/tune:"):
         ask_details()
     return {name: st.session_state[f"optimize.{name}"] for name in CONTROLS}
 
 
+def needs(features: str) -> str:
+    """What a visitor has to get for a preset that looks through this network."""
+    model = weights.MODELS[features]
+    missing = model.status is weights.Status.MISSING
+    return f"Needs a download of {model.megabytes:.0f} MB, once." if missing else "Nothing to download."
+
+
 def ask_details() -> None:
-    def number(label: str, name: str, **options: object) -> None:
-        st.number_input(label, key=f"optimize.{name}", persist_state="session", **options)  # type: ignore[call-overload]
-
-    def choice(label: str, name: str, options: dict[str, str]) -> None:
-        st.selectbox(label, list(options), format_func=lambda o: options[o], key=f"optimize.{name}", persist_state="session")
-
+    """What most visitors want, and a part for specialists."""
+    _ask("slider", "size", "Longer side, pixels", "Twice the side takes four times as long.", min_value=MIN_SIZE,
+        max_value=MAX_SIZE, step=64)  # fmt: skip
     left, right = st.columns(2)
     with left:
-        st.slider("Longer side, pixels", MIN_SIZE, MAX_SIZE, step=64, key="optimize.size", persist_state="session")
-        number("Style weight", "style_weight", min_value=0.0, format="%g")
-        number("Content weight", "content_weight", min_value=0.0, format="%g")
-        number("Total variation weight", "tv_weight", min_value=0.0, format="%g", help="Against grain.")
-        choice("Start from", "init", STARTS)
-        if st.session_state["optimize.init"] == "image":
-            ask_initial()
+        _ask("number_input", "iterations", "Rounds (iterations)", "Each brings the picture a little nearer; twice as many take "
+            "twice as long.", min_value=1, max_value=LIMITS.max_iterations)  # fmt: skip
+        _ask("number_input", "style_weight", "Weight of the style", "More: bolder colours and strokes.", **WEIGHT)
+        _ask("number_input", "tv_weight", "Weight of smoothness", "More: less grain (total variation).", **WEIGHT)
     with right:
-        number("Iterations", "iterations", min_value=1, max_value=10_000)
-        choice("Optimiser", "optimizer", {"adam": "Adam", "lbfgs": "L-BFGS"})
-        number("Learning rate", "learning_rate", min_value=1e-4, max_value=1.0, format="%g", help="Adam's.")
-        number("Scales, coarse to fine", "scales", min_value=1, max_value=8)
-        number("Style scale", "style_scale", min_value=0.25, max_value=4.0, help="Above 1: larger strokes.")
-        number("Seed of the noise", "seed", min_value=0, max_value=2**32 - 1)
+        _ask("number_input", "style_scale", "Size of the strokes", "Above 1: larger ones.", min_value=0.25, max_value=4.0)
+        _ask("number_input", "content_weight", "Weight of the content", "More: clearer what the photograph shows.", **WEIGHT)
+        _choose("init", "Start from", STARTS)
+    if st.session_state["optimize.init"] == "image":
+        ask_initial()
     ui.pick_color("optimize.color")
-    choice("Losses", "form", FORMS)
-    st.caption("The four improvements of 2016")
+    with st.expander("For specialists"):
+        ask_special()
+
+
+def ask_special() -> None:
+    """What only those change who know the papers."""
+    _choose("form", "Losses: how style is compared", FORMS)
+    left, right = st.columns(2)
+    with left:
+        _choose("optimizer", "Optimiser", {"adam": "Adam", "lbfgs": "L-BFGS"})
+        _ask("number_input", "scales", "Scales, coarse to fine", min_value=1, max_value=8)
+    with right:
+        _ask("number_input", "learning_rate", "Learning rate", "Adam's.", min_value=1e-4, max_value=1.0, format="%g")
+        _ask("number_input", "seed", "Seed of the noise", min_value=0, max_value=2**32 - 1)
+    st.caption("The four improvements of Novak and Nikulin, 2016")
     for name, label in IMPROVEMENTS.items():
-        st.checkbox(label, key=f"optimize.{name}", persist_state="session")
-    st.file_uploader("Your own recipe", ["json"], key="optimize.recipe", on_change=take_recipe)
+        _ask("checkbox", name, label)
+    st.file_uploader("All settings from a file (recipe)", ["json"], key="optimize.recipe", on_change=take_recipe)
+
+
+def _ask(widget: str, name: str, label: str, help: str | None = None, **options: object) -> None:
+    getattr(st, widget)(label, key=f"optimize.{name}", help=help, persist_state="session", **options)
+
+
+def _choose(name: str, label: str, options: dict[str, str]) -> None:
+    st.selectbox(label, list(options), format_func=lambda o: options[o], key=f"optimize.{name}", persist_state="session")
 
 
 def ask_regions(styles: list[StyleSource]) -> list[StyleSource]:
@@ -165,3 +250,43 @@ def take_initial() -> None:
 def initial_picture() -> bytes | None:
     kept: Kept | None = st.session_state.get("optimize.initial")
     return kept.read() if kept and kept.there else None
+
+
+# --- before the first run ---------------------------------------------------------------------------------------------
+
+
+def invite(content: Source, styles: list[StyleSource]) -> None:
+    """The photograph, and in its corner the styles that it will be painted in."""
+    with st.container(key="opening"):
+        st.image(images.thumbnail(ui.picture(content, st.session_state["optimize.size"]), ui.PREVIEW), width="stretch")
+        with st.container(key="opening-styles"):
+            for style in ui.thumbnails([style.source for style in styles]):
+                st.image(style.src)
+
+
+def promise(recipe: OptimizeRecipe) -> str:
+    """What pressing Start will do, and about how long it takes."""
+    if recipe.content is None:
+        return "Choose a photograph, or upload your own."
+    h, w, _ = ui.picture(recipe.content, recipe.size).shape
+    styles, time = " and ".join(ui.title(style.source) for style in recipe.styles), in_words(duration(recipe, h, w))
+    return (
+        f"**Start** paints *{ui.title(recipe.content)}* in the style of *{styles}*, {w} × {h} pixels, in {recipe.iterations:,} "
+        f"rounds that each come a little nearer. That takes about **{time}** on two processor cores; you can watch."
+    )
+
+
+def duration(recipe: OptimizeRecipe, height: int, width: int) -> float:
+    """Seconds that it will take, roughly: a scale has iterations in inverse proportion to its side, `optimize.stages`."""
+    sides = [recipe.scale_factor**-k for k in range(recipe.scales)]
+    work = recipe.iterations * sum(sides) / sum(1 / side for side in sides)  # iterations at full size
+    return PREPARING + SECONDS[recipe.features] * work * height * width / 1e6
+
+
+def in_words(seconds: float) -> str:
+    """26.1 reads as "25 seconds", 540 as "9 minutes"."""
+    if seconds < 55:
+        return f"{5 * max(1, round(seconds / 5))} seconds"
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    number, unit = (minutes, "minute") if minutes < 60 else (hours, "hour")
+    return f"{number} {unit}{'s' * (number > 1)}"

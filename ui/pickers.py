@@ -20,12 +20,13 @@ from ui.shared_engine import engine
 
 COLORS = {
     Color.STYLE: "The style's",
-    Color.LUMINANCE: "The photograph's (keep its chroma)",
-    Color.LINEAR_SYMMETRIC: "The photograph's, by optimal transport",
-    Color.LINEAR_PCA: "The photograph's, by principal axes",
-    Color.LINEAR_CHOLESKY: "The photograph's, by Cholesky",
-    Color.HISTOGRAM: "The photograph's, by histogram",
+    Color.LUMINANCE: "The photograph's, exactly",
+    Color.LINEAR_SYMMETRIC: "Like the photograph's (optimal transport)",
+    Color.LINEAR_PCA: "Like the photograph's (principal axes)",
+    Color.LINEAR_CHOLESKY: "Like the photograph's (Cholesky)",
+    Color.HISTOGRAM: "Like the photograph's (histogram)",
 }
+WHERE = {weights.Status.EMBEDDED: "ours, always here", weights.Status.CACHED: "downloaded"}
 
 
 def pick_content(key: str, on_upload: Callable[[str, bytes], bool] = lambda name, data: False) -> Source | None:
@@ -128,7 +129,15 @@ def _take_style(key: str) -> None:
 
 
 def pick_color(key: str) -> Color:
-    return st.selectbox("Colours", list(COLORS), format_func=lambda c: COLORS[c], key=key, persist_state="session")
+    return st.selectbox(
+        "Colours",
+        list(COLORS),
+        format_func=lambda c: COLORS[c],
+        key=key,
+        persist_state="session",
+        help="“Exactly” paints light and dark, and keeps every colour of the photograph. “Like” first dyes the style in the "
+        "photograph's colours; the four ways differ in detail.",
+    )
 
 
 def offer_download(name: str, key: str) -> None:
@@ -149,15 +158,22 @@ def offer_download(name: str, key: str) -> None:
 def pick_model(key: str, names: Iterable[str]) -> str:
     """One of the models; a missing one is offered with its size, and a click gets it in the background."""
     offered = list(names)
-    chosen: str = st.radio("Model", offered, format_func=_describe_model, key=key, persist_state="session")
+    chosen: str = st.radio(
+        "Model",
+        offered,
+        format_func=_describe_model,
+        key=key,
+        persist_state="session",
+        help="Which network paints: ours, small and quick, or the one that Google's Magenta project published.",
+    )
     offer_download(chosen, key)
     return chosen
 
 
 def _describe_model(name: str) -> str:
     model = weights.MODELS[name]
-    where = {weights.Status.MISSING: f"{model.megabytes:.0f} MB to download"}.get(model.status, model.status.value)
-    return f"{model.title} ({where})"
+    missing = model.status is weights.Status.MISSING
+    return f"{model.title} ({f'{model.megabytes:.0f} MB to download' if missing else WHERE[model.status]})"
 
 
 @st.fragment(run_every=1.0)

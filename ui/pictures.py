@@ -12,6 +12,7 @@ from skimage import data as photographs
 
 from nst_core import images
 from nst_core.errors import BadPicture
+from nst_core.limits import LIMITS
 from nst_core.machine import Kept
 from nst_core.pictures import masks
 from nst_core.pictures.styles import of_recipe
@@ -21,7 +22,6 @@ from ui.components import Thumbnail
 from ui.files import keep
 
 ASSETS = Path(__file__).parents[1] / "assets"
-KEPT_UPLOADS = 12  # a session; the oldest is let go
 THUMBNAIL = 280  # pixels: more than twice what a gallery shows, for fine screens
 FILE_TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
 
@@ -79,7 +79,7 @@ def keep_upload(name: str, data: bytes) -> Source:
     kept = uploads()
     kept.pop(identity(upload.source), None)
     kept[identity(upload.source)] = upload
-    while len(kept) > KEPT_UPLOADS:
+    while len(kept) > LIMITS.kept_uploads:
         kept.pop(next(iter(kept)))
     return upload.source
 

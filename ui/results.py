@@ -12,17 +12,17 @@ import streamlit as st
 from nst_core import images, recipes
 from nst_core.engine import Job
 from nst_core.errors import BadRecipe, Gone
+from nst_core.limits import LIMITS
 from nst_core.machine import Kept
 from nst_core.models import weights
-from nst_core.recipes import InstantRecipe, Recipe
+from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
 from nst_core.stylizer import Step
 from ui.components import Thumbnail, compare, gallery
-from ui.files import keep
+from ui.files import keep, visitor
 from ui.messages import HOURGLASS, LOADING
 from ui.pictures import THUMBNAIL, data_uri, picture, styles_of, title
 from ui.shared_engine import engine
 
-KEPT_RESULTS = 16  # a session
 PREVIEW = 1280  # pixels; the page shows results no larger
 STYLE_SIDE = 512  # pixels of the style that travel to an instant stylizer; the predictors look at 256
 POLL = 0.4  # seconds between messages while waiting; most instant results are there before the first
@@ -73,22 +73,23 @@ def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes) -> Resul
     result = Result(recipe, keep(png), keep(before), keep(after), small, width, height, step.seconds)
     kept = kept_results(prefix)
     kept[recipe] = result
-    while len(kept) > KEPT_RESULTS:
+    while len(kept) > LIMITS.kept_results:
         kept.pop(next(iter(kept)))
     st.session_state[f"{prefix}.shown"] = result
     return result
 
 
-def show_result(prefix: str, result: Result | None, photograph: Callable[[], images.Image] | None = None) -> None:
-    """The result, or the last one while the next is under way: compare, figures, downloads. photograph: until the first."""
+def show_result(prefix: str, result: Result | None, invite: Callable[[], None] | None = None) -> None:
+    """The result, or the last one while the next is under way: compare, figures, downloads. invite: shows what is there
+    until the first."""
     result = result or st.session_state.get(f"{prefix}.shown")
     try:
         pictures = [data_uri(file.read()) for file in (result.before, result.after)] if result else []
     except Gone:
         pictures = []
     if not result or not pictures:
-        if photograph:
-            st.image(images.thumbnail(photograph(), PREVIEW), width="stretch")
+        if invite:
+            invite()
         else:
             st.skeleton(height=420)
         return
@@ -143,7 +144,7 @@ def stylized(prefix: str, recipe: InstantRecipe) -> Result:
 
     def send() -> Job:
         weights.path(recipe.engine)  # raises the sentence that says how to get it
-        return engine().stylize(photograph(), styles_of(recipe, STYLE_SIDE), recipe)
+        return engine().stylize(photograph(), styles_of(recipe, STYLE_SIDE), recipe, visitor=visitor())
 
     return made(prefix, recipe, send, photograph)
 
@@ -185,7 +186,18 @@ def _painting(job: Job) -> str:
     return HOURGLASS + (f"Painting … {job.position} ahead of you." if job.position else "Painting …")
 
 
+def painter(recipe: InstantRecipe | OptimizeRecipe, side: int) -> Callable[[images.Image], Job]:
+    """Sends a photograph to be painted as the recipe says; from any thread. side: pixels of the styles.
+
+    Raises: NSTError.
+    """
+    weights.path(recipe.engine if isinstance(recipe, InstantRecipe) else recipe.features)
+    send = partial(engine().stylize, styles=styles_of(recipe, side), recipe=recipe, visitor=visitor())
+    return lambda content: send(content)
+
+
 def share(query: dict[str, str]) -> None:
     """Keep the address in step with the settings, so that a link to them can be shared."""
+    query |= {"batch": st.query_params["batch"]} if "batch" in st.query_params else {}
     if dict(st.query_params) != query:
         st.query_params.from_dict(query)

@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from nst_core.engine import Engine, Job
+from nst_core.engine import Batch, Engine, Job, journal
 from nst_core.machine import allocator
 
 
-@st.cache_resource(show_spinner=False, validate=lambda engine: engine.alive or engine.closed)
+@st.cache_resource(show_spinner=False)
 def engine() -> Engine:
-    """One for all sessions; a new one when the old one has died, not when the server is closing it."""
+    """One for all sessions; it mends itself."""
     _small()
+    journal.listen()
     return Engine()
 
 
@@ -19,24 +20,25 @@ def _small() -> None:
     allocator.stay_small()
 
 
-def _release(jobs: list[Job]) -> None:
+def _release(jobs: list[Job | Batch]) -> None:
     for job in jobs:
         job.release()
 
 
 @st.cache_resource(scope="session", show_spinner=False, on_release=_release)
-def _claimed() -> list[Job]:
+def _claimed() -> list[Job | Batch]:
     return []
 
 
-def claim(job: Job) -> None:
+def claim(job: Job | Batch) -> None:
     """This session watches the job; when it ends, the job has a minute to be found by another."""
     job.claim()
     _claimed().append(job)
 
 
-def collected(job: Job) -> None:
+def collected(job: Job | Batch) -> None:
     """What the job made is on the page: nobody needs the job any more."""
-    engine().collected(job)
+    if isinstance(job, Job):
+        engine().collected(job)
     if job in _claimed():
         _claimed().remove(job)

@@ -10,8 +10,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 import ui
 from nst_core import images, recipes
-from nst_core.engine import Job, Progress, State
+from nst_core.engine import Job, Order, Progress, State
 from nst_core.errors import Cancelled
+from nst_core.limits import LIMITS
 from nst_core.recipes import Source, TrainingRecipe
 from nst_core.stylizer import Step
 from nst_core.texture_networks import Trained, drawing, generators
@@ -32,6 +33,11 @@ class Note(NamedTuple):
     recipe: TrainingRecipe
     style: Source
     shown: images.Image
+
+
+def note_of(order: Order) -> Note:
+    assert isinstance(order.recipe, TrainingRecipe) and order.recipe.style
+    return Note(order.recipe, order.recipe.style, order.picture("shown"))
 
 
 class Run(NamedTuple):
@@ -57,8 +63,9 @@ def show_train(stage: DeltaGenerator, asked: DeltaGenerator, take_file: Callable
             "For", ["stylize", "synthesize"], format_func=lambda p: {"stylize": "Photographs", "synthesize": "Textures"}[p],
             key=f"{PREFIX}.purpose", required=True, persist_state="session", disabled=job is not None,
         )  # fmt: skip
+        offered = [minutes for minutes in MINUTES if minutes <= LIMITS.max_minutes] or MINUTES[:1]
         minutes = st.segmented_control(
-            "Time", list(MINUTES), format_func=lambda m: f"{m} minutes", key=f"{PREFIX}.minutes", required=True,
+            "Time", offered, format_func=lambda m: f"{m} minutes", key=f"{PREFIX}.minutes", required=True,
             persist_state="session", help="On two cores; you can stop sooner.", disabled=job is not None,
         )  # fmt: skip
         style = pick_style()
@@ -126,7 +133,8 @@ def start(style: Source, content: Source | None, purpose: str, minutes: int) -> 
     """
     recipe = recipes.training(style=style, purpose=purpose, seconds=60.0 * minutes)
     shown = ui.picture(content or style, SHOWN_SIDE)
-    PANEL.begin(ui.engine().train(ui.picture(style, recipe.style_size), shown, recipe), Note(recipe, style, shown))
+    job = ui.engine().train(ui.picture(style, recipe.style_size), shown, recipe, visitor=ui.visitor())
+    PANEL.begin(job, Note(recipe, style, shown))
 
 
 def look(job: Job) -> ui.Look:

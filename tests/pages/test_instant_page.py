@@ -54,7 +54,24 @@ def test_the_first_view_shows_a_painted_photograph_and_what_the_modes_do(page):
     assert np.abs(pixels(uri) - pixels(before)).mean() > 10
     assert "instant-lite" in caption(page)
     for mode in ("Instant", "Optimize", "Masks", "Texture networks"):
-        expect(page.get_by_text(mode).first).to_be_visible()
+        expect(page.locator(".cards").get_by_role("link", name=mode)).to_be_visible()
+    bottom = page.locator(".compare").bounding_box()
+    assert bottom["y"] + bottom["height"] < 860  # all of it, without scrolling
+
+
+def test_a_card_leads_to_its_page_and_keeps_the_session(page):
+    first = result(page)
+    page.get_by_title("Coffee", exact=True).click()
+    coffee = next_result(page, first)
+    cards = page.locator(".cards a")
+    expect(cards).to_have_count(4)
+    expect(cards.first).to_have_attribute("aria-current", "page")
+    assert all(box["height"] < 100 for box in (card.bounding_box() for card in cards.all()))
+    cards.filter(has_text="Masks").press("Enter")
+    expect(page.get_by_role("heading", name="Paint where each style goes")).to_be_visible()
+    page.get_by_role("link", name="Instant").click()
+    expect(page.get_by_role("heading", name="Paint a photograph")).to_be_visible()
+    assert result(page) == coffee
 
 
 def test_another_sample_and_another_style(page):
@@ -209,6 +226,9 @@ def test_a_phone_shows_the_result_first_and_nothing_sticks_out(chromium, address
     result(page)
     assert page.locator(".compare").bounding_box()["y"] < 600
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    strip = page.locator(".cards")
+    assert strip.bounding_box()["height"] < 100
+    assert strip.evaluate("cards => cards.scrollWidth > cards.clientWidth")  # a strip, not a pile
     first = result(page)
     page.get_by_title("Halftone citrus", exact=True).tap()
     next_result(page, first)

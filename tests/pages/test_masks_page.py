@@ -150,7 +150,7 @@ def test_strokes_survive_another_page_and_another_width(page):
     shown, was = next_result(page, opening), coverages(page)
     page.get_by_role("link", name="Instant").click()
     expect(page.get_by_text("Style strength")).to_be_visible()
-    page.get_by_role("link", name="Masks").click()
+    page.get_by_role("link", name="Masks").first.click()
     expect(page.locator(".layers .pick").first).to_be_visible()
     assert result(page) == shown and coverages(page) == was
 
@@ -210,8 +210,8 @@ def test_a_mask_can_be_uploaded_and_comes_back_as_a_download(page):
     settled(page)
     expect_coverage(page, 0, 49, 51)
     page.keyboard.press("Escape")
-    press(page, "Masks")
-    mask = np.asarray(Image.open(io.BytesIO(download(page, "Mask 1: Starlit oils"))))
+    press(page, "Save the regions")
+    mask = np.asarray(Image.open(io.BytesIO(download(page, "Region 1: Starlit oils"))))
     assert mask.shape == (480, 640) and mask[:, :300].min() > 250 and mask[:, 340:].max() < 5
 
 
@@ -248,7 +248,8 @@ def test_make_it_fine_optimises_the_same_regions(page):
     expect(page.get_by_text("Each style keeps to its painted region.")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("Everything else", exact=True).click()
-    for label, value in (("Iterations", "20"), ("Scales, coarse to fine", "1")):
+    page.get_by_text("For specialists", exact=True).click()
+    for label, value in (("Rounds (iterations)", "20"), ("Scales, coarse to fine", "1")):
         page.get_by_label(label, exact=True).fill(value)
         page.get_by_label(label, exact=True).press("Enter")
     page.get_by_role("button", name="Start").click()

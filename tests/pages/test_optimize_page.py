@@ -52,27 +52,43 @@ def cancel(page):
 
 def test_a_run_from_start_to_time_lapse(page):
     details(page)
-    set_number(page, "Iterations", 60)
+    set_number(page, "Rounds (iterations)", 60)
     start(page)
     result(page)
-    assert caption(page).startswith("Mountain lake in Starlit oils · 512 × 384 px")
+    assert caption(page).startswith("Mountain lake in Starlit oils · 768 × 576 px")
     expect(page.get_by_text("Style distance", exact=True)).to_be_visible()
+    expect(page.get_by_text(re.compile(r"It came \d+% of the way"))).to_be_visible()
+    page.get_by_text("Layer by layer", exact=True).click()
     expect(page.get_by_text("block5_conv1").first).to_be_visible()
 
     png = download(page, "PNG")
     recipe = recipes.of_png(png)
     assert isinstance(recipe, OptimizeRecipe)
     assert (recipe.iterations, recipe.content) == (60, Source(name="mountain-lake"))
-    assert Image.open(io.BytesIO(png)).size == (512, 384)
+    assert Image.open(io.BytesIO(png)).size == (768, 576)
 
     page.get_by_role("tab", name="Time-lapse").click()
     assert Image.open(io.BytesIO(download(page, "GIF"))).n_frames > 10
     assert download(page, "MP4")[4:8] == b"ftyp"
 
 
+def test_the_opening_shows_what_start_will_do_and_a_preset_what_it_gives(page):
+    shown = page.locator(".st-key-opening img")
+    expect(shown).to_have_count(2)  # the photograph, and the style in its corner
+    picture, style = (image.bounding_box() for image in shown.all())
+    assert style["width"] < picture["width"] / 3
+    assert style["y"] + style["height"] < picture["y"] + picture["height"]
+    told = page.get_by_test_id("stCaptionContainer").filter(has_text="Start paints")
+    expect(told).to_contain_text("Mountain lake in the style of Starlit oils, 768 × 576 pixels")
+    expect(told).to_contain_text("about 25 seconds")
+    page.get_by_title("Coffee", exact=True).click()
+    expect(told).to_contain_text("Coffee in the style of")
+    expect(page.get_by_text("Nothing to download.")).to_be_visible()
+
+
 def test_pause_change_the_style_weight_resume_and_cancel(page):
     details(page)
-    set_number(page, "Iterations", 3000)
+    set_number(page, "Rounds (iterations)", 3000)
     start(page)
     expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
     first = iteration(page)
@@ -81,7 +97,7 @@ def test_pause_change_the_style_weight_resume_and_cancel(page):
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     expect(page.get_by_text("Paused.")).to_be_visible()
-    set_number(page, "Style weight", 3)
+    set_number(page, "Weight of the style", 4)
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
@@ -93,7 +109,7 @@ def test_pause_change_the_style_weight_resume_and_cancel(page):
 
 def test_a_reloaded_tab_finds_its_job_again(page):
     details(page)
-    set_number(page, "Iterations", 3000)
+    set_number(page, "Rounds (iterations)", 3000)
     start(page)
     expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
     before = iteration(page)
@@ -105,21 +121,21 @@ def test_a_reloaded_tab_finds_its_job_again(page):
 
 def test_two_users_optimising_leave_the_page_to_a_third(page, chromium, address):
     details(page)
-    set_number(page, "Iterations", 3000)
+    set_number(page, "Rounds (iterations)", 3000)
     start(page)
     expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
     second, third = (chromium.new_context(viewport={"width": 1280, "height": 900}) for _ in range(2))
     waiting = second.new_page()
     waiting.goto(f"{address}/optimize")
     start(waiting)
-    expect(waiting.get_by_text("Waiting: 1 ahead of you.")).to_be_visible()
+    expect(waiting.get_by_text("Waiting: 1 ahead of you")).to_be_visible()
 
     instant = third.new_page()
     instant.goto(address)
     first = result(instant)
     instant.get_by_title("Coffee", exact=True).click()
     next_result(instant, first)
-    expect(waiting.get_by_text("Waiting: 1 ahead of you.")).to_be_visible()  # the first run is still under way
+    expect(waiting.get_by_text("Waiting: 1 ahead of you")).to_be_visible()  # the first run is still under way
     cancel(waiting)
     cancel(page)
     second.close()
@@ -133,14 +149,14 @@ def test_refine_from_instant(page, address):
     expect(page.get_by_role("button", name="Start")).to_be_visible()
     details(page)
     expect(page.get_by_role("combobox", name="Start from")).to_have_value("A picture of yours or from Instant")
-    set_number(page, "Iterations", 12)
+    set_number(page, "Rounds (iterations)", 12)
     start(page)
     result(page)
     assert caption(page).startswith("Chelsea in Woodcut waves")
 
 
 def test_a_preset_whose_network_is_missing_says_so_and_offers_it(page):
-    page.get_by_role("combobox", name="Preset").click()
+    page.get_by_role("combobox", name="How to paint (preset)").click()
     page.get_by_role("option", name=re.compile("Gatys")).click()
     expect(page.get_by_role("button", name=re.compile("Download VGG-19"))).to_be_visible()
     page.get_by_role("button", name="Start").click()

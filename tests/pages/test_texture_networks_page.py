@@ -59,11 +59,11 @@ def test_a_photograph_is_painted_by_each_network_and_saved_with_its_recipe(page)
     assert recipe.network.name in weights.NETWORKS
     assert Image.open(io.BytesIO(png)).size == (768, 576)
 
-    seed = page.get_by_label("Noise seed", exact=True)
+    seed = page.get_by_label("Variation", exact=True)
     seed.fill("7")
     seed.press("Enter")
     third = next_result(page, second)
-    page.get_by_text("Keep the photograph's colours").click()
+    page.get_by_text("The photograph's colours").click()
     next_result(page, third)
 
 
@@ -87,7 +87,7 @@ def test_a_texture_is_made_laid_as_tiles_and_saved(page):
     expect(page.get_by_text(re.compile("200 × 200 px"))).to_be_visible()
     one = download(page, "PNG")
     page.get_by_role("button", name="Another one").click()
-    expect(page.get_by_label("Noise seed", exact=True)).to_have_value("1")
+    expect(page.get_by_label("Variation", exact=True)).to_have_value("1")
     expect(page.get_by_text(re.compile("200 × 200 px"))).to_be_visible()
     other = download(page, "PNG")
     assert recipes.of_png(one).shape == (200, 200)

@@ -1,0 +1,227 @@
+"""Many photographs at once: a section of a page that takes them, paints each as the page's settings say, and gives a ZIP.
+
+State: `{prefix}.batch` holds the batch, `{prefix}.batch_files` what was uploaded for the next one. The address names the batch,
+for the page that is reloaded.
+"""
+
+import io
+import zipfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+import streamlit as st
+
+from nst_core import images, recipes
+from nst_core.engine import Batch, Job, Lane
+from nst_core.errors import BadRecipe, Gone, TooLarge
+from nst_core.limits import LIMITS
+from nst_core.machine import Kept
+from nst_core.recipes import MIN_SIZE, Recipe, Source
+from nst_core.stylizer import Step
+from ui.files import keeper, taken_all
+from ui.messages import say, sentences, spoken
+from ui.pictures import FILE_TYPES, THUMBNAIL
+from ui.shared_engine import claim, collected, engine
+
+LOOK = 1.0  # seconds between looks at a batch
+SHOWN = 12  # finished pictures of it that the page shows
+PNG_BYTES = 2.3 * 0.75  # of a painted picture, for each pixel of a square of its longer side
+Painter = Callable[[images.Image], Job]  # called from threads
+
+
+class File(NamedTuple):
+    name: str
+    file: Kept
+
+
+class Made(NamedTuple):
+    """A painted picture: its name in the ZIP, the PNG with its recipe, a small JPEG."""
+
+    name: str
+    png: Kept
+    small: bytes
+
+
+def many(prefix: str, recipe: Recipe | None, lane: Lane, painter: Callable[[], Painter]) -> None:
+    """Folded away until somebody wants it. recipe: None while the page's settings do not work. painter: asked when the batch
+    begins; may raise NSTErrors."""
+    batch = _found(prefix)
+    with st.expander("Many photographs at once", icon=":material/photo_library:", expanded=batch is not None):
+        if batch is None:
+            _ask(prefix, recipe, lane, painter)
+        elif batch.finished:
+            _show(prefix, batch)
+        else:
+            _watch(prefix, batch)
+
+
+@st.cache_resource(show_spinner=False)
+def _batches() -> "WeakValueDictionary[str, Batch[Made]]":
+    """Of all sessions, by id."""
+    return WeakValueDictionary()
+
+
+def _found(prefix: str) -> Batch[Made] | None:
+    """The session's, or the one in the address of a page that was reloaded."""
+    page, id = st.query_params.get("batch", "").partition("-")[::2]
+    if f"{prefix}.batch" not in st.session_state and page == prefix and (batch := _batches().get(id)):
+        claim(batch)
+        st.session_state[f"{prefix}.batch"] = batch
+    return st.session_state.get(f"{prefix}.batch")
+
+
+# --- ask --------------------------------------------------------------------------------------------------------------
+
+
+def _ask(prefix: str, recipe: Recipe | None, lane: Lane, painter: Callable[[], Painter]) -> None:
+    st.caption(
+        f"Up to {LIMITS.max_batch} photographs, all painted with the settings of this page. You get a ZIP; one that cannot be "
+        "painted holds up no other."
+    )
+    st.file_uploader(
+        "Your photographs", FILE_TYPES, accept_multiple_files=True, max_upload_size=LIMITS.max_batch_upload_mb,
+        key=_uploader(prefix), on_change=partial(_take, prefix), label_visibility="collapsed",
+    )  # fmt: skip
+    files: list[File] = st.session_state.get(f"{prefix}.batch_files", [])
+    if not files:
+        return
+    with st.container(horizontal=True):
+        begin = st.button(
+            f"Paint {len(files)} photographs", icon=":material/play_arrow:", type="primary", key=f"{prefix}.batch_go"
+        )
+        st.button("Clear", icon=":material/close:", key=f"{prefix}.batch_clear", on_click=partial(_clear, prefix))
+    if begin and recipe:
+        with sentences():
+            _start(prefix, files, recipe, lane, painter)
+        st.rerun()
+
+
+def _uploader(prefix: str) -> str:
+    """Its key: another after every batch, since the browser goes on listing what an uploader was given."""
+    return f"{prefix}.batch_upload.{st.session_state.get(f'{prefix}.batch_number', 0)}"
+
+
+def _take(prefix: str) -> None:
+    """Callback of the uploader: what came goes into files, as far as there is room."""
+    kept: list[File] = st.session_state.setdefault(f"{prefix}.batch_files", [])
+    hold, room = keeper("batch-uploads"), LIMITS.visitor_mb * 1_000_000 - sum(file.file.size for file in kept)
+    with sentences():
+        for name, data in taken_all(_uploader(prefix)):
+            room -= len(data)
+            if len(kept) == LIMITS.max_batch or room < 0:
+                raise TooLarge(
+                    f"A batch takes {LIMITS.max_batch} photographs of {LIMITS.visitor_mb} MB together: the first {len(kept)} "
+                    "were taken. Paint these, then the rest."
+                )
+            kept.append(File(name, hold(data)))
+
+
+def _clear(prefix: str) -> None:
+    for key in ("batch", "batch_files"):
+        st.session_state.pop(f"{prefix}.{key}", None)
+    st.session_state[f"{prefix}.batch_number"] = st.session_state.get(f"{prefix}.batch_number", 0) + 1
+    st.query_params.pop("batch", None)
+
+
+def _start(prefix: str, files: list[File], recipe: Recipe, lane: Lane, painter: Callable[[], Painter]) -> None:
+    """Raises: NSTError."""
+    _check(len(files), recipe)
+    paint, hold, names = painter(), keeper("batch"), _names(files)
+
+    def send(number: int) -> Job:
+        name, file = files[number]
+        return paint(images.fit(images.decode(file.read(), name=name, max_side=recipe.size), recipe.size))
+
+    def take(number: int, step: Step) -> Made:
+        name, file = files[number]
+        assert step.image is not None
+        own = recipe.model_copy(update={"content": Source.of_upload(name, file.read())})
+        png = images.encode(step.image, "png", text=recipes.png_text(own))
+        return Made(names[number], hold(png), images.thumbnail(step.image, THUMBNAIL))
+
+    at_once = 1 if lane is Lane.SLOW else engine().at_once(lane) + 1
+    batch = Batch([file.name for file in files], send, take, at_once=at_once)
+    claim(batch)
+    _batches()[batch.id] = batch
+    st.session_state[f"{prefix}.batch"] = batch
+    st.session_state.pop(f"{prefix}.batch_files")
+    st.query_params["batch"] = f"{prefix}-{batch.id}"
+
+
+def _check(count: int, recipe: Recipe) -> None:
+    """Raises: TooLarge, BadRecipe."""
+    if any(style.mask for style in recipe.styles):
+        raise BadRecipe("These settings have painted regions, which belong to one photograph: choose styles without them.")
+    room = LIMITS.visitor_mb * 1e6 / count / PNG_BYTES
+    if recipe.size**2 > room:
+        fits = int(room**0.5) // 64 * 64
+        way_out = f"choose {fits} px at most, or fewer photographs" if fits >= MIN_SIZE else "choose fewer photographs"
+        raise TooLarge(f"{count} pictures of {recipe.size} px are more than this machine keeps for a visitor: {way_out}.")
+
+
+def _names(files: list[File]) -> list[str]:
+    """In the ZIP: as the photographs are called, none twice."""
+    names: list[str] = []
+    for file in files:
+        stem = Path(file.name).stem or "picture"
+        names.append(next(n for k in range(len(files)) if (n := f"{stem}-{k + 1}.png" if k else f"{stem}.png") not in names))
+    return names
+
+
+# --- show -------------------------------------------------------------------------------------------------------------
+
+
+@st.fragment(run_every=LOOK)
+def _watch(prefix: str, batch: Batch[Made]) -> None:
+    if batch.finished:
+        collected(batch)
+        st.rerun()
+    total, left = len(batch.entries), f" · {spoken(batch.seconds_left)} left" if batch.done else ""
+    st.progress(batch.done / total, f"{batch.done} of {total} painted{left}")
+    for entry in batch.entries:
+        if (job := entry.job) and job.progress and job.progress[-1].total > 1:
+            st.caption(f"{entry.name}: {job.progress[-1].iteration} of {job.progress[-1].total}")
+        elif job and job.position:
+            st.caption(f"{entry.name}: {job.position} ahead of it")
+    _pictures(batch)
+    st.button("Stop here", icon=":material/stop:", key=f"{prefix}.batch_stop", on_click=batch.cancel)
+
+
+def _show(prefix: str, batch: Batch[Made]) -> None:
+    made = [entry.value for entry in batch.entries if entry.value]
+    st.markdown(f"**{len(made)} of {len(batch.entries)} photographs are painted.**")
+    for entry in batch.failed:
+        st.markdown(f":material/error: {_plain(entry.name)}: {entry.error}")
+    _pictures(batch)
+    with st.container(horizontal=True):
+        if made:
+            st.download_button(
+                "Download the ZIP", partial(_zip, made), "painted.zip", "application/zip", on_click="ignore", type="primary",
+                icon=":material/download:", key=f"{prefix}.batch_zip",
+            )  # fmt: skip
+        st.button("Another batch", icon=":material/add:", key=f"{prefix}.batch_again", on_click=partial(_clear, prefix))
+
+
+def _pictures(batch: Batch[Made]) -> None:
+    if made := [entry.value for entry in batch.entries if entry.value][-SHOWN:]:
+        st.image([one.small for one in made], width=96)
+
+
+def _plain(name: str) -> str:
+    """A file's name, with nothing that Markdown would read."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|:$~" else c for c in name)
+
+
+def _zip(made: list[Made]) -> bytes:
+    """Those that are still there."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for one in made:
+            try:
+                archive.writestr(one.name, one.png.read())
+            except Gone as error:
+                say(error)
+    return file.getvalue()
