@@ -18,7 +18,9 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    max_upload_mb: int = Field(25, ge=1, le=200, description="MB of an uploaded file")
+    max_upload_mb: int = Field(
+        25, ge=1, le=200, description="MB of an uploaded file; for more, `STREAMLIT_SERVER_MAX_UPLOAD_SIZE` too"
+    )
     max_megapixels: int = Field(50, ge=1, le=200, description="megapixels of an uploaded picture")
     max_size: int = Field(2048, ge=768, le=4096, description="pixels of a result's longer side")
     max_iterations: int = Field(10_000, ge=10, le=100_000, description="iterations of an optimisation")

@@ -8,10 +8,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,13 @@ expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager
-def served(**environment: str) -> Iterator[str]:
-    """The app on a free port; its address. Its processes end with the block."""
-    port = free_port()
+def served(port: int = 0, **environment: str) -> Iterator[str]:
+    """The app on that port, or a free one; its address. Its processes end with the block."""
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
     server = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
-    address = f"http://localhost:{port}"
+    path = environment.get("STREAMLIT_SERVER_BASE_URL_PATH")
+    address = f"http://localhost:{port}" + (f"/{path}" if path else "")
     try:
         deadline = time.monotonic() + PATIENCE / 1000
         while not healthy(address):
@@ -46,6 +48,44 @@ def served(**environment: str) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(30)
+
+
+class Line:
+    """A connection to a server on this machine that can be cut and mended."""
+
+    def __init__(self, address: str) -> None:
+        self._port, self._ends, self._whole = int(address.rsplit(":", 1)[1]), list[socket.socket](), True
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://localhost:{self._door.getsockname()[1]}"
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def cut(self) -> None:
+        self._whole = False
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._ends.clear()
+
+    def mend(self) -> None:
+        self._whole = True
+
+    def _listen(self) -> None:
+        while True:
+            here, _ = self._door.accept()
+            if not self._whole:
+                here.close()
+                continue
+            there = socket.create_connection(("localhost", self._port))
+            self._ends += [here, there]
+            for ends in ((here, there), (there, here)):
+                threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    @staticmethod
+    def _carry(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
 
 
 def free_port() -> int:

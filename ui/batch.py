@@ -5,6 +5,7 @@ for the page that is reloaded.
 """
 
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from functools import partial
@@ -194,7 +195,8 @@ def _show(prefix: str, batch: Batch[Made]) -> None:
     made = [entry.value for entry in batch.entries if entry.value]
     st.markdown(f"**{len(made)} of {len(batch.entries)} photographs are painted.**")
     for entry in batch.failed:
-        st.markdown(f":material/error: {_plain(entry.name)}: {entry.error}")
+        told = str(entry.error)
+        st.markdown(":material/error: " + _plain(told if told.startswith(entry.name) else f"{entry.name}: {told}"))
     _pictures(batch)
     with st.container(horizontal=True):
         if made:
@@ -210,9 +212,9 @@ def _pictures(batch: Batch[Made]) -> None:
         st.image([one.small for one in made], width=96)
 
 
-def _plain(name: str) -> str:
-    """A file's name, with nothing that Markdown would read."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|:$~" else c for c in name)
+def _plain(text: str) -> str:
+    """Nothing in it that Markdown would read: it may carry a stranger's file name."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+.!|:$~-])", r"\\\1", text)
 
 
 def _zip(made: list[Made]) -> bytes:

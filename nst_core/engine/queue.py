@@ -42,12 +42,12 @@ class Queue:
             return
         waiting = [other for other in self if other.lane is Lane.SLOW]  # the paused ones too: they come back
         if sum(other.visitor == visitor for other in waiting) >= LIMITS.max_jobs:
-            raise Busy(f"{LIMITS.max_jobs} slow jobs of yours are under way: wait for one to end, or cancel one.")
+            raise Busy(f"A visitor may have {LIMITS.max_jobs} slow jobs at a time, as you have: wait for one, or cancel one.")
         if len(waiting) >= LIMITS.max_queue:
             minutes = sum(map(self.left_of, waiting)) / 60
             raise Busy(
-                f"{len(waiting)} slow jobs are under way or waiting, as many as this machine takes, which is "
-                f"{max(1, minutes):.0f} minutes of work: try again then. Instant paints at once."
+                f"This machine takes {len(waiting)} slow jobs at a time, as there are, {max(1, minutes):.0f} min of work: "
+                "try again then. Instant paints at once."
             )
 
     def enter(self, job: Job) -> None:

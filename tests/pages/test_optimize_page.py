@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from nst_core import recipes
 from nst_core.recipes import OptimizeRecipe, Source
-from tests.browser import PATIENCE, caption, download, next_result, result, served
+from tests.browser import PATIENCE, caption, download, next_result, result, served, settled
 
 
 @pytest.fixture
@@ -32,6 +32,7 @@ def set_number(page, label, value):
 
 
 def details(page):
+    settled(page)  # what is opened while the page is drawn may close again
     page.get_by_text("Everything else", exact=True).click()
 
 
