@@ -51,7 +51,7 @@ def resident(processes: Sequence[psutil.Process]) -> float:
 @contextmanager
 def served(**environment: str) -> Iterator[tuple[str, psutil.Process]]:
     """The app, and its page process."""
-    with browser.served(**environment) as address:
+    with browser.served(0, **environment) as address:
         (server,) = [p for p in psutil.Process().children() if "streamlit" in " ".join(p.cmdline())]
         yield address, server
 
@@ -104,7 +104,7 @@ def most_during(page: Page, server: psutil.Process) -> float:
 
 def set_controls(page: Page, recipe: OptimizeRecipe) -> None:
     """By a recipe file, which sets every control."""
-    chooser = page.get_by_test_id("stFileUploaderDropzoneInput").first
+    chooser = page.locator(".st-key-optimize-recipe input[type=file]")
     chooser.set_input_files(
         FilePayload(name="recipe.json", mimeType="application/json", buffer=recipe.model_dump_json().encode())
     )
@@ -149,9 +149,7 @@ def visit(launched: Browser, address: str, photograph: bytes, number: int) -> No
     page = context.new_page()
     page.goto(address)
     first = browser.result(page)
-    page.get_by_text("Upload", exact=True).click()
-    file = FilePayload(name=f"{number}.jpg", mimeType="image/jpeg", buffer=photograph)
-    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(file)
+    browser.upload(page, f"{number}.jpg", photograph, "image/jpeg")
     browser.next_result(page, first)
     page.get_by_role("link", name=re.compile("Masks")).first.click()
     page.locator(".st-key-masks-canvas canvas.upper-canvas").first.wait_for()

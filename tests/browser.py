@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Download, Page, Playwright, expect
+from playwright.sync_api import Browser, Download, FilePayload, Page, Playwright, expect
 
 ROOT = Path(__file__).parent.parent
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
@@ -32,9 +32,9 @@ expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager
-def served(port: int = 0, **environment: str) -> Iterator[str]:
+def served(on: int = 0, **environment: str) -> Iterator[str]:
     """The app on that port, or a free one; its address. Its processes end with the block."""
-    port = port or free_port()
+    port = on or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
     server = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
     path = environment.get("STREAMLIT_SERVER_BASE_URL_PATH")
@@ -101,10 +101,10 @@ def healthy(address: str) -> bool:
         return False
 
 
-def launch(playwright: Playwright) -> Browser:
+def launch(playwright: Playwright, *flags: str) -> Browser:
     """The system's Chromium, or Playwright's own where it could be installed."""
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    return playwright.chromium.launch(executable_path=path, args=FLAGS)
+    return playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
 
 
 def result(page: Page) -> str:
@@ -128,6 +128,13 @@ def caption(page: Page) -> str:
 def pixels(uri: str) -> np.ndarray:
     """A data URI's picture, (h, w, 3), 0 … 255."""
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB"), float)
+
+
+def upload(page: Page, name: str, data: bytes, mime: str) -> None:
+    """A photograph of the visitor's own."""
+    page.get_by_role("radiogroup", name="Photograph").get_by_text("Upload", exact=True).click()
+    file = FilePayload(name=name, mimeType=mime, buffer=data)
+    page.locator("[class*=-content-file] input[type=file]").set_input_files(file)
 
 
 def saved(page: Page, label: str) -> Download:

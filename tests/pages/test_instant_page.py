@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from nst_core import recipes
 from nst_core.recipes import MAX_STRENGTH, Source
-from tests.browser import PATIENCE, caption, next_result, pixels, result, saved, settled
+from tests.browser import PATIENCE, caption, next_result, pixels, result, saved, settled, upload
 
 
 @pytest.fixture
@@ -40,11 +40,6 @@ def photograph(width=320, height=200, format="JPEG"):
 def set_slider(page, label, key):
     """Move a slider to one of its ends: with one key press there is one result to wait for."""
     page.get_by_role("slider", name=label).press(key)
-
-
-def upload(page, name, data, mime):
-    page.get_by_text("Upload", exact=True).click()
-    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files({"name": name, "mimeType": mime, "buffer": data})
 
 
 def test_the_first_view_shows_a_painted_photograph_and_what_the_modes_do(page):

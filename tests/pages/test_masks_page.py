@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from nst_core import recipes
 from nst_core.recipes import OptimizeRecipe
-from tests.browser import PATIENCE, caption, download, next_result, pixels, result, settled, stroke
+from tests.browser import PATIENCE, caption, download, next_result, pixels, result, settled, stroke, upload
 
 TOOLS = ("brush", "eraser", "polygon", "rectangle", "ellipse", "wand")
 LEFT, RIGHT = (slice(None), slice(0, 60)), (slice(None), slice(-60, None))
@@ -232,10 +232,7 @@ def test_the_recipe_in_the_result_brings_the_layers_back(page):
     assert [style.source.name for style in recipe.styles] == ["starlit-oils", "woodcut-waves"]
     assert all(style.mask for style in recipe.styles)
     clear_all(page)
-    page.get_by_text("Upload", exact=True).click()
-    page.get_by_test_id("stFileUploaderDropzoneInput").last.set_input_files(
-        {"name": "mine.png", "mimeType": "image/png", "buffer": png}
-    )
+    upload(page, "mine.png", png, "image/png")
     expect_coverage(page, 0, 37, 39)
     expect_coverage(page, 1, 39, 41)
     assert np.abs(pixels(result(page)) - np.asarray(Image.open(io.BytesIO(png)), float)).mean() < 8  # JPEG

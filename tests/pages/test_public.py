@@ -119,14 +119,14 @@ def test_a_cut_line_costs_nothing(chromium, address):
 
 def test_a_restarted_server_goes_on_with_the_run(chromium, tmp_path):
     port, context = free_port(), visitor(chromium)
-    with served(port, NST_CHECKPOINT_DIR=str(tmp_path)) as address:
+    with served(on=port, NST_CHECKPOINT_DIR=str(tmp_path)) as address:
         page = open_optimize(context, address)
         start(page)
         expect(page.get_by_text(re.compile(r"Iteration [3-9]\d of|Iteration \d{3,} of"))).to_be_visible()
         seen = iteration(page)
     assert list(tmp_path.glob("*.order.npz"))
     seen = iteration(page)
-    with served(port, NST_CHECKPOINT_DIR=str(tmp_path)):
+    with served(on=port, NST_CHECKPOINT_DIR=str(tmp_path)):
         # the browser joins the new server by itself, with the address that names the job
         assert goes_on(page) > seen / 2
         cancel(page)
