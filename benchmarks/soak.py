@@ -30,6 +30,7 @@ from tests import browser
 
 OUT = Path(__file__).parent / "out"
 REST = (2.0, 8.0)  # seconds between two things that a visitor does
+ARRIVAL = 3.0  # seconds between two visitors
 PATIENCE = 120_000  # milliseconds after which a picture counts as lost
 STYLES = ("Woodcut waves", "Starlit oils", "Roman mosaic", "Kilim weave", "Ink bamboo", "Cubist guitar")
 
@@ -130,31 +131,29 @@ class Visitor:
             time.sleep(self.random.uniform(*REST))
 
 
-def visit(chromium: str, address: str, number: int, until: float, record: Record) -> None:
-    """A visitor's thread: a context of its own in the Chromium that all share."""
+def visit(address: str, number: int, until: float, record: Record) -> None:
+    """A visitor's thread, with a Chromium of its own."""
     with sync_playwright() as playwright:
-        context = playwright.chromium.connect_over_cdp(chromium).new_context(viewport={"width": 1000, "height": 800})
-        visitor = Visitor(context.new_page(), address, number, record)
+        launched = browser.launch(playwright)
+        visitor = Visitor(launched.new_page(viewport={"width": 1000, "height": 800}), address, number, record)
         try:
             visitor.arrive()
         except (Error, AssertionError) as error:
             record.faults.append(f"arriving: {str(error).splitlines()[0]}")
             return
         visitor.live(until)
-        context.close()
+        launched.close()
 
 
 def soak(visitors: int, minutes: float) -> Record:
     record = Record()
     expect.set_options(timeout=PATIENCE)
-    with served() as (address, server), sync_playwright() as playwright:
-        port, until = browser.free_port(), time.monotonic() + 60 * minutes
-        browser.launch(playwright, f"--remote-debugging-port={port}")
-        given = f"http://localhost:{port}", address
-        threads = [threading.Thread(target=visit, args=(*given, number, until, record)) for number in range(visitors)]
+    with served() as (address, server):
+        until = time.monotonic() + ARRIVAL * visitors + 60 * minutes
+        threads = [threading.Thread(target=visit, args=(address, number, until, record)) for number in range(visitors)]
         for thread in threads:
             thread.start()
-            time.sleep(1)
+            time.sleep(ARRIVAL)
         while any(thread.is_alive() for thread in threads):
             record.memory.append(resident(family(server)))
             time.sleep(5)
@@ -182,7 +181,7 @@ Faults seen:
 
 {faults}
 
-*{machine()}, with the Chromium of all visitors on the same cores*
+*{machine()}, with {visitors} Chromiums on the same cores*
 """
 
 

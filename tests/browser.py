@@ -4,6 +4,7 @@ import base64
 import io
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -35,8 +36,9 @@ expect.set_options(timeout=PATIENCE)
 def served(on: int = 0, **environment: str) -> Iterator[str]:
     """The app on that port, or a free one; its address. Its processes end with the block."""
     port = on or free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
+    held = shlex.split(os.environ.get("NST_SERVE_WITH", ""))  # such as a command that limits memory
+    app = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
+    server = subprocess.Popen([*held, *app], cwd=ROOT, env=os.environ | environment)
     path = environment.get("STREAMLIT_SERVER_BASE_URL_PATH")
     address = f"http://localhost:{port}" + (f"/{path}" if path else "")
     try:
@@ -101,10 +103,10 @@ def healthy(address: str) -> bool:
         return False
 
 
-def launch(playwright: Playwright, *flags: str) -> Browser:
+def launch(playwright: Playwright) -> Browser:
     """The system's Chromium, or Playwright's own where it could be installed."""
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    return playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
+    return playwright.chromium.launch(executable_path=path, args=FLAGS)
 
 
 def result(page: Page) -> str:

@@ -18,6 +18,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if mark := MARKED.get(item.path.parent.name):
             item.add_marker(mark)
+        if "shared" in item.fixturenames:
+            item.add_marker("shared")
 
 
 @pytest.fixture(scope="session")

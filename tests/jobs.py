@@ -95,3 +95,10 @@ def die_once(file: str) -> str:
     time.sleep(0.5)  # that it began is on its way
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
+
+
+def fill(size: int) -> None:
+    """Take so many bytes, and hold them for a while."""
+    hoarded = [np.ones(10_000_000, np.uint8) for _ in range(size // 10_000_000)]
+    time.sleep(20)
+    del hoarded

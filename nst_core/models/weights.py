@@ -15,7 +15,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -231,7 +231,8 @@ def _hub_settings() -> Iterator[None]:
 
 def _discard_hub_copy() -> None:
     shutil.rmtree(_hub_copy(), ignore_errors=True)
-    _hub_copy().with_suffix(".descriptor.txt").unlink(missing_ok=True)
+    with suppress(OSError):
+        _hub_copy().with_suffix(".descriptor.txt").unlink(missing_ok=True)
 
 
 def _fetch_from_kaggle() -> None:

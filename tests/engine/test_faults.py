@@ -156,6 +156,19 @@ def test_what_nobody_comes_back_for_is_tidied_away():
     assert list(checkpoints.folder().iterdir()) == [young]
 
 
+@pytest.mark.parametrize("lane", [Lane.LIGHT, Lane.SLOW])
+def test_what_takes_too_much_memory_is_ended_with_a_sentence_and_nothing_else_is(lane):
+    other = Lane.SLOW if lane is Lane.LIGHT else Lane.LIGHT
+    with engine_of(memory_limit=500_000_000) as engine:
+        bystander = engine.submit(jobs.count, 100, 0.1, lane=other)
+        until(lambda: bystander.progress)
+        with pytest.raises(Failure, match=r"most likely for want of memory.*choose a smaller size"):
+            engine.submit(jobs.fill, 700_000_000, lane=lane).result(PATIENCE)
+        assert bystander.result(PATIENCE).iteration == 100
+        assert [p.iteration for p in bystander.progress] == list(range(1, 101))
+        assert engine.submit(jobs.process_id, lane=lane).result(PATIENCE)
+
+
 # --- disks ------------------------------------------------------------------------------------------------------------
 
 

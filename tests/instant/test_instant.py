@@ -49,7 +49,7 @@ def magenta(hub_module):
     return Magenta(hub_module)
 
 
-@pytest.fixture(params=["lite", "magenta"])
+@pytest.fixture(params=["lite", pytest.param("magenta", marks=pytest.mark.shared)])
 def either(request):
     """Both models: what follows holds for each."""
     return request.getfixturevalue(request.param)

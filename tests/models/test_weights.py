@@ -207,6 +207,16 @@ def test_no_server_at_all_is_a_sentence_too(monkeypatch, empty_caches, server):
     assert is_sentence(error)
 
 
+def test_a_cache_that_cannot_be_written_is_a_sentence(vgg19, server, monkeypatch, tmp_path):
+    """A folder below a file cannot be made, whoever asks; a read-only one would not stop root."""
+    (tmp_path / "a-file").write_text("no folder")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "a-file" / "keras"))
+    with pytest.raises(DownloadFailed) as error:
+        weights.download("vgg19")
+    assert is_sentence(error)
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["a-file"]
+
+
 # --- Magenta, from the hub --------------------------------------------------------------------------------------------
 
 
@@ -248,6 +258,16 @@ def test_hub_cache_is_in_the_model_dir_unless_set(mirror, empty_caches, monkeypa
     mirror("whole", gzip.compress(archive(plain_module)))
     assert weights.download("magenta").parent == empty_caches / "models" / "tfhub"
     assert "TFHUB_CACHE_DIR" not in os.environ  # or a later NST_MODEL_DIR would not count
+
+
+def test_a_hub_cache_that_cannot_be_written_is_a_sentence(mirror, monkeypatch, plain_module, tmp_path):
+    (tmp_path / "a-file").write_text("no folder")
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "a-file" / "hub"))
+    mirror("whole", gzip.compress(archive(plain_module)))
+    with pytest.raises(DownloadFailed) as error:
+        weights.download("magenta")
+    assert is_sentence(error)
+    assert weights.best_instant() == "instant-lite"
 
 
 def ends_between_two_files(tar):
