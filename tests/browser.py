@@ -105,8 +105,11 @@ def healthy(address: str) -> bool:
 
 def launch(playwright: Playwright) -> Browser:
     """The system's Chromium, or Playwright's own where it could be installed."""
-    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    return playwright.chromium.launch(executable_path=path, args=FLAGS)
+    return playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+
+
+def chromium_path() -> str | None:
+    return next(filter(None, map(shutil.which, CHROMIUMS)), None)
 
 
 def result(page: Page) -> str:

@@ -127,8 +127,7 @@ class Job(Watched):
         self._state, self._value = State.QUEUED, None
         self._finished, self._lock = threading.Event(), threading.RLock()
         self._deaths = 0
-        self._asked = self._began = time.monotonic()
-        self._ended = 0.0
+        self._asked, self._began, self._ended = time.monotonic(), 0.0, 0.0
 
     @property
     def state(self) -> State:
@@ -159,13 +158,13 @@ class Job(Watched):
 
     @property
     def waited(self) -> float:
-        """Seconds until a worker took it up."""
-        return self._began - self._asked
+        """Seconds until a worker took it up, or until it was given up before."""
+        return (self._began or self._ended or time.monotonic()) - self._asked
 
     @property
     def seconds(self) -> float:
-        """That it ran, pauses included; 0 until it has ended."""
-        return max(0.0, self._ended - self._began)
+        """That it ran, pauses included; 0 until it has ended, or if it never began."""
+        return max(0.0, self._ended - self._began) if self._began else 0.0
 
     def wait(self, timeout: float | None = None) -> bool:
         """True once the job is done, failed or cancelled; False when the timeout (seconds) came first."""

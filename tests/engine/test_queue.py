@@ -111,3 +111,16 @@ def test_a_finished_run_teaches_the_pace(queue, monkeypatch):
     monkeypatch.setattr(type(job), "seconds", 10.0)
     queue.leave(job)
     assert queue.left_of(add(queue)) == pytest.approx((50 * 20_000 * PACE["vgg19-lite"] + 10) / 2)
+
+
+def test_a_job_that_never_began_has_waited_and_taken_nothing(queue):
+    job = add(queue)
+    job._asked -= 5
+    job.cancel()
+    assert job.waited == pytest.approx(5, abs=1) and job.seconds == 0
+    begun = add(queue)
+    begun._asked -= 5
+    begun.began()
+    begun._began -= 2
+    begun.ended("done")
+    assert begun.waited == pytest.approx(3, abs=1) and begun.seconds == pytest.approx(2, abs=1)
