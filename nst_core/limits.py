@@ -4,38 +4,40 @@
 Read once a process; workers inherit the page's. The README's table of limits is held to this file by a test.
 """
 
+import dataclasses
 import logging
 import os
 from collections.abc import Mapping
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from dataclasses import dataclass
+from typing import Any
 
 PREFIX = "NST_"
 
 
-class Limits(BaseModel):
-    """Each with its default, the range that it may be set to, and what it counts."""
+def _limit(default: float, least: float, most: float, about: str) -> Any:
+    return dataclasses.field(default=default, metadata={"least": least, "most": most, "about": about})
 
-    model_config = ConfigDict(frozen=True)
 
-    max_upload_mb: int = Field(
-        25, ge=1, le=200, description="MB of an uploaded file; for more, `STREAMLIT_SERVER_MAX_UPLOAD_SIZE` too"
-    )
-    max_megapixels: int = Field(50, ge=1, le=200, description="megapixels of an uploaded picture")
-    max_size: int = Field(2048, ge=768, le=4096, description="pixels of a result's longer side")
-    max_iterations: int = Field(10_000, ge=10, le=100_000, description="iterations of an optimisation")
-    max_minutes: float = Field(45, gt=0, le=1440, description="minutes that a slow job may run; it ends with what it has")
-    max_jobs: int = Field(3, ge=1, le=100, description="slow jobs that a visitor may have under way or waiting")
-    max_queue: int = Field(24, ge=1, le=1000, description="slow jobs under way or waiting, of all visitors")
-    max_pictures_queue: int = Field(200, ge=2, le=10_000, description="one-pass pictures under way or waiting, of all visitors")
-    max_batch: int = Field(64, ge=1, le=1000, description="pictures of a batch on a page")
-    max_batch_upload_mb: int = Field(8, ge=1, le=200, description="MB of each uploaded file of a batch")
-    kept_uploads: int = Field(12, ge=2, le=100, description="uploads that a session keeps; the oldest are let go")
-    kept_results: int = Field(16, ge=2, le=100, description="results that a session keeps on each page; the oldest are let go")
-    visitor_mb: int = Field(150, ge=10, le=100_000, description="MB of files that a session keeps; the oldest are let go")
-    visitors_mb: int = Field(1000, ge=100, le=1_000_000, description="MB of files that all sessions keep together")
-    checkpoint_hours: float = Field(24, gt=0, le=1000, description="hours that an interrupted job can be found again")
-    checkpoints_mb: int = Field(500, ge=50, le=1_000_000, description="MB of the states of interrupted jobs")
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Each with its default, the least and the most that it may be set to, and what it counts."""
+
+    max_upload_mb: int = _limit(25, 1, 200, "MB of an uploaded file; for more, `STREAMLIT_SERVER_MAX_UPLOAD_SIZE` too")
+    max_megapixels: int = _limit(50, 1, 200, "megapixels of an uploaded picture")
+    max_size: int = _limit(2048, 768, 4096, "pixels of a result's longer side")
+    max_iterations: int = _limit(10_000, 10, 100_000, "iterations of an optimisation")
+    max_minutes: float = _limit(45.0, 0.1, 1440, "minutes that a slow job may run; it ends with what it has")
+    max_jobs: int = _limit(3, 1, 100, "slow jobs that a visitor may have under way or waiting")
+    max_queue: int = _limit(24, 1, 1000, "slow jobs under way or waiting, of all visitors")
+    max_pictures_queue: int = _limit(200, 2, 10_000, "one-pass pictures under way or waiting, of all visitors")
+    max_batch: int = _limit(64, 1, 1000, "pictures of a batch on a page")
+    max_batch_upload_mb: int = _limit(8, 1, 200, "MB of each uploaded file of a batch")
+    kept_uploads: int = _limit(12, 2, 100, "uploads that a session keeps; the oldest are let go")
+    kept_results: int = _limit(16, 2, 100, "results that a session keeps on each page; the oldest are let go")
+    visitor_mb: int = _limit(150, 10, 100_000, "MB of files that a session keeps; the oldest are let go")
+    visitors_mb: int = _limit(1000, 100, 1_000_000, "MB of files that all sessions keep together")
+    checkpoint_hours: float = _limit(24.0, 0.1, 1000, "hours that an interrupted job can be found again")
+    checkpoints_mb: int = _limit(500, 50, 1_000_000, "MB of the states of interrupted jobs")
 
 
 def variable(name: str) -> str:
@@ -45,17 +47,20 @@ def variable(name: str) -> str:
 
 def read(environment: Mapping[str, str]) -> Limits:
     """What is not set, or cannot be, keeps its default; the latter with a line in the log."""
-    found: dict[str, str] = {}
-    for name in Limits.model_fields:
-        if (value := environment.get(variable(name))) is None:
+    found: dict[str, Any] = {}
+    for limit in dataclasses.fields(Limits):
+        if (text := environment.get(variable(limit.name))) is None:
             continue
         try:
-            Limits.model_validate({name: value})
-            found[name] = value
-        except ValidationError as error:
-            why, default = error.errors()[0]["msg"], Limits.model_fields[name].default
-            logging.getLogger("nst").warning("%s=%s cannot be: %s. It stays %s.", variable(name), value, why, default)
-    return Limits.model_validate(found)
+            value = int(text) if isinstance(limit.default, int) else float(text)
+            if not limit.metadata["least"] <= value <= limit.metadata["most"]:  # nor is NaN
+                raise ValueError
+            found[limit.name] = value
+        except ValueError:
+            least, most = limit.metadata["least"], limit.metadata["most"]
+            what = f"{variable(limit.name)}={text} is no number from {least:,} to {most:,}"
+            logging.getLogger("nst").warning("%s. It stays %s.", what, limit.default)
+    return Limits(**found)
 
 
 LIMITS = read(os.environ)

@@ -1,5 +1,6 @@
 """Limits: read from the environment, wrong ones passed over, all of them in the README."""
 
+import dataclasses
 import logging
 import re
 from pathlib import Path
@@ -27,5 +28,5 @@ def test_what_cannot_be_keeps_its_default_and_is_told(value, caplog):
 
 def test_the_readme_lists_every_one_with_its_default():
     listed = dict(re.findall(r"^\| `(NST_\w+)` \| ([\d.,]+) \|", README, re.M))
-    wanted = {limits.variable(name): f"{field.default:,}" for name, field in Limits.model_fields.items()}
+    wanted = {limits.variable(limit.name): f"{limit.default:,g}" for limit in dataclasses.fields(Limits)}
     assert listed == wanted

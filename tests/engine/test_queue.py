@@ -1,5 +1,7 @@
 """Who goes first: positions, priorities, how long, and how many are too many. No cluster."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,7 @@ def served(queue, jobs):
 
 
 def test_one_visitors_many_do_not_push_back_anothers_first(queue, monkeypatch):
-    monkeypatch.setattr("nst_core.engine.queue.LIMITS", LIMITS.model_copy(update={"max_jobs": 10, "max_queue": 99}))
+    monkeypatch.setattr("nst_core.engine.queue.LIMITS", dataclasses.replace(LIMITS, max_jobs=10, max_queue=99))
     greedy = [add(queue, "a") for _ in range(10)]
     modest = [add(queue, "b") for _ in range(2)]
     order = served(queue, greedy + modest)
