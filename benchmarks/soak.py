@@ -137,7 +137,7 @@ class Visitor:
         start = page.get_by_role("button", name="Start", exact=True)
         await start.click()
         running = page.get_by_role("button", name="Pause", exact=True)
-        await running.or_(page.get_by_text("try again then")).first.wait_for()
+        await running.or_(page.get_by_text("try again later")).first.wait_for()
         if await running.count() and self.random.random() < 0.7:
             await asyncio.sleep(self.random.uniform(1, 15))
             with suppress(Error):  # it may have ended by itself

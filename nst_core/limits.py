@@ -27,6 +27,7 @@ class Limits:
     max_size: int = _limit(2048, 768, 4096, "pixels of a result's longer side")
     max_iterations: int = _limit(10_000, 10, 100_000, "iterations of an optimisation")
     max_minutes: float = _limit(45.0, 0.1, 1440, "minutes that a slow job may run; it ends with what it has")
+    max_pause_minutes: float = _limit(30.0, 0.1, 1440, "minutes that a paused job keeps its place")
     max_jobs: int = _limit(3, 1, 100, "slow jobs that a visitor may have under way or waiting")
     max_queue: int = _limit(24, 1, 1000, "slow jobs under way or waiting, of all visitors")
     max_pictures_queue: int = _limit(200, 2, 10_000, "one-pass pictures under way or waiting, of all visitors")

@@ -47,8 +47,8 @@ def start(recipe: OptimizeRecipe) -> None:
     initial = None
     if recipe.init == "image" and (data := optimizing.initial_picture()):
         initial = images.decode(data, name="The picture to start from", max_side=recipe.size)
-    job = ui.engine().stylize(content, styles, recipe, initial=initial, visitor=ui.visitor())
-    PANEL.begin(job, optimizing.note(recipe, content, styles))
+    note = optimizing.note(recipe, content, styles)  # first: a full disk shall not leave a job that nobody sees
+    PANEL.begin(ui.engine().stylize(content, styles, recipe, initial=initial, visitor=ui.visitor()), note)
 
 
 def resume(job: Job) -> None:
@@ -129,6 +129,7 @@ with shown:
                 start(recipe)
         PANEL.buttons(resume)
         ui.show_sentences()
+        ui.held("optimize")
         if job := PANEL.job:
             place, curve = st.container(), ui.pick_curve("optimize.every_layer")
             with place:

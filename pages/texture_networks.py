@@ -10,14 +10,14 @@ from nst_core import recipes
 from nst_core.engine import Lane
 from nst_core.errors import BadRecipe, NSTError
 from nst_core.models import weights
-from nst_core.recipes import DEFAULT_SIZE, Color, Source, TextureNetworkRecipe, TrainingRecipe
+from nst_core.recipes import DEFAULT_SIZE, MAX_SIZE, Color, Source, TextureNetworkRecipe, TrainingRecipe
 from ui import networks, training
 from ui.networks import PREFIX
 
 MODES = {"paint": "Paint", "texture": "Textures", "train": "Train"}
 ICONS = {"paint": ":material/brush:", "texture": ":material/grid_view:", "train": ":material/model_training:"}
-MIN_SIDE, MAX_SIDE = 256, 1536  # pixels; beyond it a picture takes gigabytes
-TEXTURE_SIDES = (64, 1536)
+MIN_SIDE, MAX_SIDE = 256, min(1536, MAX_SIZE)  # pixels; beyond it a picture takes gigabytes
+TEXTURE_SIDES = (64, MAX_SIDE)
 
 
 def show_paint(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerator) -> None:

@@ -3,7 +3,7 @@
 `painting` and `brushes`, `optimizing`, `networks` and `training` belong to one page each and stand on the others.
 """
 
-from ui.batch import many
+from ui.batch import held, many
 from ui.charts import loss_chart, pick_curve, show_quality
 from ui.components import LayerRow, Thumbnail, compare, drawing, fit_width, gallery, layers
 from ui.files import keep, taken, visitor
@@ -51,6 +51,7 @@ __all__ = [
     "fit_width",
     "gallery",
     "head",
+    "held",
     "identity",
     "keep",
     "keep_result",

@@ -8,6 +8,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -23,18 +24,18 @@ from nst_core.machine import Kept
 from nst_core.recipes import MIN_SIZE, Recipe, Source
 from nst_core.stylizer import Step
 from ui.files import keeper, taken_all
-from ui.messages import say, sentences, spoken
+from ui.messages import sentences, spoken
 from ui.pictures import FILE_TYPES, THUMBNAIL
 from ui.shared_engine import claim, collected, engine
 
 LOOK = 1.0  # seconds between looks at a batch
 SHOWN = 12  # finished pictures of it that the page shows
-PNG_BYTES = 2.3 * 0.75  # of a painted picture, for each pixel of a square of its longer side
+PNG_BYTES = 2.3  # of a painted picture, for each pixel of a square of its longer side
 Painter = Callable[[images.Image], Job]  # called from threads
 
 
 class File(NamedTuple):
-    name: str
+    source: Source
     file: Kept
 
 
@@ -49,7 +50,7 @@ class Made(NamedTuple):
 def many(prefix: str, recipe: Recipe | None, lane: Lane, painter: Callable[[], Painter]) -> None:
     """Folded away until somebody wants it. recipe: None while the page's settings do not work. painter: asked when the batch
     begins; may raise NSTErrors."""
-    batch = _found(prefix)
+    batch = held(prefix)
     with st.expander("Many photographs at once", icon=":material/photo_library:", expanded=batch is not None):
         if batch is None:
             _ask(prefix, recipe, lane, painter)
@@ -57,21 +58,30 @@ def many(prefix: str, recipe: Recipe | None, lane: Lane, painter: Callable[[], P
             _show(prefix, batch)
         else:
             _watch(prefix, batch)
+            # not in the fragment, whose clicks wait while the page is busy with something else
+            st.button("Stop here", icon=":material/stop:", key=f"{prefix}.batch_stop", on_click=batch.cancel)
 
 
 @st.cache_resource(show_spinner=False)
 def _batches() -> "WeakValueDictionary[str, Batch[Made]]":
-    """Of all sessions, by id."""
+    """Of all sessions, by id and the browser that it belongs to: Instant's address is made to be shared."""
     return WeakValueDictionary()
 
 
-def _found(prefix: str) -> Batch[Made] | None:
-    """The session's, or the one in the address of a page that was reloaded."""
+def _name(id: str) -> str:
+    return f"{id}.{st.context.cookies.get('_streamlit_xsrf', '').rpartition('|')[2]}"
+
+
+def held(prefix: str) -> Batch[Made] | None:
+    """The session's, or the one in the address of a page that was reloaded; the address names it from now on."""
     page, id = st.query_params.get("batch", "").partition("-")[::2]
-    if f"{prefix}.batch" not in st.session_state and page == prefix and (batch := _batches().get(id)):
-        claim(batch)
-        st.session_state[f"{prefix}.batch"] = batch
-    return st.session_state.get(f"{prefix}.batch")
+    if f"{prefix}.batch" not in st.session_state and page == prefix and (found := _batches().get(_name(id))):
+        claim(found)
+        st.session_state[f"{prefix}.batch"] = found
+    batch: Batch[Made] | None = st.session_state.get(f"{prefix}.batch")
+    if batch and id != batch.id:
+        st.query_params["batch"] = f"{prefix}-{batch.id}"
+    return batch
 
 
 # --- ask --------------------------------------------------------------------------------------------------------------
@@ -79,7 +89,7 @@ def _found(prefix: str) -> Batch[Made] | None:
 
 def _ask(prefix: str, recipe: Recipe | None, lane: Lane, painter: Callable[[], Painter]) -> None:
     st.caption(
-        f"Up to {LIMITS.max_batch} photographs, all painted with the settings of this page. You get a ZIP; one that cannot be "
+        f"At most {LIMITS.max_batch} at a time, all painted with the settings of this page. You get a ZIP; one that cannot be "
         "painted holds up no other."
     )
     st.file_uploader(
@@ -91,7 +101,7 @@ def _ask(prefix: str, recipe: Recipe | None, lane: Lane, painter: Callable[[], P
         return
     with st.container(horizontal=True):
         begin = st.button(
-            f"Paint {len(files)} photographs", icon=":material/play_arrow:", type="primary", key=f"{prefix}.batch_go"
+            f"Paint {_counted(len(files))}", icon=":material/play_arrow:", type="primary", key=f"{prefix}.batch_go"
         )
         st.button("Clear", icon=":material/close:", key=f"{prefix}.batch_clear", on_click=partial(_clear, prefix))
     if begin and recipe:
@@ -108,16 +118,16 @@ def _uploader(prefix: str) -> str:
 def _take(prefix: str) -> None:
     """Callback of the uploader: what came goes into files, as far as there is room."""
     kept: list[File] = st.session_state.setdefault(f"{prefix}.batch_files", [])
-    hold, room = keeper("batch-uploads"), LIMITS.visitor_mb * 1_000_000 - sum(file.file.size for file in kept)
+    hold, room = keeper(f"{prefix}.batch-uploads"), LIMITS.visitor_mb * 1_000_000 - sum(file.file.size for file in kept)
     with sentences():
         for name, data in taken_all(_uploader(prefix)):
             room -= len(data)
             if len(kept) == LIMITS.max_batch or room < 0:
                 raise TooLarge(
-                    f"A batch takes {LIMITS.max_batch} photographs of {LIMITS.visitor_mb} MB together: the first {len(kept)} "
-                    "were taken. Paint these, then the rest."
+                    f"A batch takes at most {LIMITS.max_batch} photographs, {LIMITS.visitor_mb} MB altogether: the first "
+                    f"{len(kept)} were taken. Paint these, then the rest."
                 )
-            kept.append(File(name, hold(data)))
+            kept.append(File(Source.of_upload(name, data), hold(data)))
 
 
 def _clear(prefix: str) -> None:
@@ -130,23 +140,22 @@ def _clear(prefix: str) -> None:
 def _start(prefix: str, files: list[File], recipe: Recipe, lane: Lane, painter: Callable[[], Painter]) -> None:
     """Raises: NSTError."""
     _check(len(files), recipe)
-    paint, hold, names = painter(), keeper("batch"), _names(files)
+    paint, hold, names = painter(), keeper(f"{prefix}.batch"), _names(files)
 
     def send(number: int) -> Job:
-        name, file = files[number]
-        return paint(images.fit(images.decode(file.read(), name=name, max_side=recipe.size), recipe.size))
+        source, file = files[number]
+        return paint(images.fit(images.decode(file.read(), name=source.name, max_side=recipe.size), recipe.size))
 
     def take(number: int, step: Step) -> Made:
-        name, file = files[number]
         assert step.image is not None
-        own = recipe.model_copy(update={"content": Source.of_upload(name, file.read())})
+        own = recipe.model_copy(update={"content": files[number].source})
         png = images.encode(step.image, "png", text=recipes.png_text(own))
         return Made(names[number], hold(png), images.thumbnail(step.image, THUMBNAIL))
 
     at_once = 1 if lane is Lane.SLOW else engine().at_once(lane) + 1
-    batch = Batch([file.name for file in files], send, take, at_once=at_once)
+    batch = Batch([file.source.name for file in files], send, take, at_once=at_once)
     claim(batch)
-    _batches()[batch.id] = batch
+    _batches()[_name(batch.id)] = batch
     st.session_state[f"{prefix}.batch"] = batch
     st.session_state.pop(f"{prefix}.batch_files")
     st.query_params["batch"] = f"{prefix}-{batch.id}"
@@ -160,14 +169,14 @@ def _check(count: int, recipe: Recipe) -> None:
     if recipe.size**2 > room:
         fits = int(room**0.5) // 64 * 64
         way_out = f"choose {fits} px at most, or fewer photographs" if fits >= MIN_SIZE else "choose fewer photographs"
-        raise TooLarge(f"{count} pictures of {recipe.size} px are more than this machine keeps for a visitor: {way_out}.")
+        raise TooLarge(f"{_counted(count)} of {recipe.size} px would be more than this machine keeps for a visitor: {way_out}.")
 
 
 def _names(files: list[File]) -> list[str]:
     """In the ZIP: as the photographs are called, none twice."""
     names: list[str] = []
     for file in files:
-        stem = Path(file.name).stem or "picture"
+        stem = Path(file.source.name).stem or "picture"
         names.append(next(n for k in range(len(files)) if (n := f"{stem}-{k + 1}.png" if k else f"{stem}.png") not in names))
     return names
 
@@ -178,22 +187,24 @@ def _names(files: list[File]) -> list[str]:
 @st.fragment(run_every=LOOK)
 def _watch(prefix: str, batch: Batch[Made]) -> None:
     if batch.finished:
-        collected(batch)
         st.rerun()
     total, left = len(batch.entries), f" · {spoken(batch.seconds_left)} left" if batch.done else ""
-    st.progress(batch.done / total, f"{batch.done} of {total} painted{left}")
+    st.progress(batch.done / total, f"{batch.done} of {total} done{left}")
     for entry in batch.entries:
         if (job := entry.job) and job.progress and job.progress[-1].total > 1:
-            st.caption(f"{entry.name}: {job.progress[-1].iteration} of {job.progress[-1].total}")
+            st.caption(f"{_plain(entry.name)}: {job.progress[-1].iteration} of {job.progress[-1].total}")
         elif job and job.position:
-            st.caption(f"{entry.name}: {job.position} ahead of it")
+            st.caption(f"{_plain(entry.name)}: {job.position} ahead of it")
     _pictures(batch)
-    st.button("Stop here", icon=":material/stop:", key=f"{prefix}.batch_stop", on_click=batch.cancel)
 
 
 def _show(prefix: str, batch: Batch[Made]) -> None:
-    made = [entry.value for entry in batch.entries if entry.value]
-    st.markdown(f"**{len(made)} of {len(batch.entries)} photographs are painted.**")
+    collected(batch)
+    painted = [entry.value for entry in batch.entries if entry.value]
+    made = [one for one in painted if one.png.there]
+    st.markdown(f"**{len(painted)} of {_counted(len(batch.entries))} are painted.**")
+    if len(made) < len(painted):
+        st.markdown(f":material/inbox: {len(painted) - len(made)} of them made room for newer pictures and are gone.")
     for entry in batch.failed:
         told = str(entry.error)
         st.markdown(":material/error: " + _plain(told if told.startswith(entry.name) else f"{entry.name}: {told}"))
@@ -212,6 +223,10 @@ def _pictures(batch: Batch[Made]) -> None:
         st.image([one.small for one in made], width=96)
 
 
+def _counted(count: int) -> str:
+    return f"{count} photograph{'s' if count != 1 else ''}"
+
+
 def _plain(text: str) -> str:
     """Nothing in it that Markdown would read: it may carry a stranger's file name."""
     return re.sub(r"([\\`*_{}\[\]()<>#+.!|:$~-])", r"\\\1", text)
@@ -222,8 +237,6 @@ def _zip(made: list[Made]) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for one in made:
-            try:
+            with suppress(Gone):  # since the page was drawn
                 archive.writestr(one.name, one.png.read())
-            except Gone as error:
-                say(error)
     return file.getvalue()

@@ -78,7 +78,9 @@ def show_quality(quality: Quality) -> None:
     with st.container(horizontal=True):
         gain = f"{result.mean_style - before.mean_style:+.2f}"
         st.metric("Style distance", f"{result.mean_style:.2f}", gain, delta_color="inverse", help="0 is the style itself.")
-        st.metric("Content distance", f"{result.content:.2f}", help="How much what is to be seen has changed; 0 is not at all.")
+        st.metric(
+            "Content distance", f"{result.content:.2f}", help="How much the content of the picture has changed; 0: not at all."
+        )
         st.metric("Likeness (SSIM)", f"{result.ssim:.2f}", help="Of light and dark to the photograph's; 1 is the same.")
     with st.expander("Layer by layer"):
         rows = "".join(f"| {name} | {result.style[name]:.3f} | {before.style[name]:.3f} |\n" for name in result.style)

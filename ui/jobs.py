@@ -10,7 +10,7 @@ from nst_core.engine import Job, Order, Progress, State
 from nst_core.errors import Gone
 from ui.charts import loss_chart, summed
 from ui.files import visitor
-from ui.messages import LOADING, spoken
+from ui.messages import LOADING, sentences, spoken
 from ui.shared_engine import claim, collected, engine
 
 POLL = 0.4  # seconds between looks at a running job
@@ -52,8 +52,9 @@ class Panel:
         found = engine().find(st.query_params.get("job", ""), kind, visitor=visitor())
         if found is None or found is self.job:
             return None
-        if found.note is None and found.order:
-            found.note = note(found.order)
+        if found.note is None and (order := found.order):
+            with sentences():
+                found.note = note(order)
         if found.note is None:
             return None
         claim(found)
@@ -78,6 +79,8 @@ class Panel:
     def buttons(self, resume: Callable[[Job], None] = Job.resume) -> None:
         """The same widgets all along: while a script runs, the browser keeps a button that has gone beside the new one."""
         job = self.job
+        if job and st.query_params.get("job") != job.id:
+            st.query_params["job"] = job.id  # another page has been here since
         label, icon, act = self.start, ":material/play_arrow:", self.want
         if job and job.state is State.PAUSED:
             label, act = "Resume", partial(resume, job)
@@ -116,11 +119,11 @@ class Panel:
         draw()
         if job.finished:
             collected(job)
+            collect(job)  # before anything at which Streamlit may drop this run
             del st.session_state[f"{self.prefix}.job"]
             st.query_params.pop("job", None)
             if job.notice:
                 st.toast(job.notice, icon=":material/info:")
-            collect(job)
         if job.finished or not paused:
             st.rerun()  # for other buttons, and the result
 

@@ -13,7 +13,7 @@ from nst_core import images, recipes
 from nst_core.engine import Job
 from nst_core.errors import BadRecipe, Gone
 from nst_core.limits import LIMITS
-from nst_core.machine import Kept
+from nst_core.machine import Kept, memory
 from nst_core.models import weights
 from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
 from nst_core.stylizer import Step
@@ -191,9 +191,17 @@ def painter(recipe: InstantRecipe | OptimizeRecipe, side: int) -> Callable[[imag
 
     Raises: NSTError.
     """
+    made, styles, mine = engine(), styles_of(recipe, side), visitor()
+    if isinstance(recipe, OptimizeRecipe) and recipe.init == "image":  # which belongs to one photograph
+        recipe = recipe.model_copy(update={"init": "content"})
     weights.path(recipe.engine if isinstance(recipe, InstantRecipe) else recipe.features)
-    send = partial(engine().stylize, styles=styles_of(recipe, side), recipe=recipe, visitor=visitor())
-    return lambda content: send(content)
+
+    def paint(content: images.Image) -> Job:
+        if isinstance(recipe, OptimizeRecipe):
+            memory.check(recipe, *content.shape[:2])
+        return made.stylize(content, styles, recipe, visitor=mine)
+
+    return paint
 
 
 def share(query: dict[str, str]) -> None:

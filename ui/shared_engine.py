@@ -39,6 +39,6 @@ def claim(job: Job | Batch) -> None:
 def collected(job: Job | Batch) -> None:
     """What the job made is on the page: nobody needs the job any more."""
     if isinstance(job, Job):
-        engine().collected(job)
+        job.collected()
     if job in _claimed():
         _claimed().remove(job)

@@ -63,9 +63,9 @@ def show_train(stage: DeltaGenerator, asked: DeltaGenerator, take_file: Callable
             "For", ["stylize", "synthesize"], format_func=lambda p: {"stylize": "Photographs", "synthesize": "Textures"}[p],
             key=f"{PREFIX}.purpose", required=True, persist_state="session", disabled=job is not None,
         )  # fmt: skip
-        offered = [minutes for minutes in MINUTES if minutes <= LIMITS.max_minutes] or MINUTES[:1]
+        offered: list[float] = [minutes for minutes in MINUTES if minutes <= LIMITS.max_minutes] or [LIMITS.max_minutes]
         minutes = st.segmented_control(
-            "Time", offered, format_func=lambda m: f"{m} minutes", key=f"{PREFIX}.minutes", required=True,
+            "Time", offered, format_func=lambda m: f"{m:g} minutes", key=f"{PREFIX}.minutes", required=True,
             persist_state="session", help="On two cores; you can stop sooner.", disabled=job is not None,
         )  # fmt: skip
         style = pick_style()
@@ -126,7 +126,7 @@ def take_style() -> None:
         st.session_state[key] = source
 
 
-def start(style: Source, content: Source | None, purpose: str, minutes: int) -> None:
+def start(style: Source, content: Source | None, purpose: str, minutes: float) -> None:
     """Hand the training to the engine.
 
     Raises: NSTError.

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Generic, TypeVar
 
 from nst_core.engine.jobs import Job, Watched, unforeseen
@@ -12,7 +13,7 @@ from nst_core.errors import Busy, Cancelled, Diverged, NSTError
 from nst_core.stylizer import Step
 
 T = TypeVar("T")
-AGAIN = 1.0  # seconds until a job is sent again that the engine had no room for
+AGAIN, LATEST = 1.0, 15.0  # seconds until a job is sent again that the engine had no room for: twice as many each time
 
 
 @dataclass(eq=False)
@@ -79,30 +80,39 @@ class Batch(Watched, Generic[T]):
             entry = self.entries[number]
             try:
                 self._paint(number, entry)
-            except Diverged as error:
-                entry.error, entry.value = error, self._take(number, error.best) if error.best else None
             except NSTError as error:
                 entry.error = error
             except Exception as error:  # of any type: the rest of the batch must not suffer
                 entry.error = unforeseen(error)
             finally:
                 entry.job, entry.done = None, True
-        if self.done == len(self.entries):
-            self._finished.set()
+        with self._lock:
+            if self.done == len(self.entries) and not self.finished:
+                del self._send, self._take  # and what they hold: a finished batch may be looked at for long
+                self._finished.set()
 
     def _next(self) -> int | None:
         with self._lock:
             return next(self._numbers, None)
 
     def _paint(self, number: int, entry: Entry[T]) -> None:
-        while not self._cancelled.is_set():
+        for patience in (min(AGAIN * 2**tries, LATEST) for tries in count()):
+            if self._cancelled.is_set():
+                break
             try:
                 entry.job = self._send(number)
                 break
             except Busy:
-                self._cancelled.wait(AGAIN)
+                self._cancelled.wait(patience)
         if entry.job is None:
             raise Cancelled("Cancelled before its turn.")
         if self._cancelled.is_set():  # between the two
             entry.job.cancel()
-        entry.value = self._take(number, entry.job.result())
+        try:
+            step = entry.job.result()
+        except Diverged as error:
+            entry.error, step = error, error.best
+        finally:
+            entry.job.collected()
+        if step is not None:
+            entry.value = self._take(number, step)

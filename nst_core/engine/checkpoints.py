@@ -7,7 +7,7 @@ which must be a shared one where workers are other machines; by default it lies 
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -74,11 +74,13 @@ def load(file: Path) -> dict[str, np.ndarray]:
         return dict(archive)
 
 
-def tidy() -> None:
-    """What nobody came back for goes: the old, and the oldest of what is too much."""
+def tidy(open: Collection[str] = ()) -> None:
+    """What nobody came back for goes: the old, and the oldest of what is too much. open: ids of jobs under way."""
     room, young = LIMITS.checkpoints_mb * 1e6, time.time() - LIMITS.checkpoint_hours * 3600
     found: list[tuple[float, int, Path]] = []
     for file in (*folder().glob("*.npz"), *folder().glob("*.partial")):
+        if file.name.partition(".")[0] in open:
+            continue
         with suppress(OSError):  # its job may end while we look
             found.append((file.stat().st_mtime, file.stat().st_size, file))
     for written, size, file in sorted(found, reverse=True):

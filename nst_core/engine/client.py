@@ -2,8 +2,10 @@
 
 import asyncio
 import atexit
+import math
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future as ThreadFuture
@@ -13,7 +15,7 @@ from typing import Any, TypeVar
 from nst_core import images
 from nst_core.engine import checkpoints, journal, orders, worker
 from nst_core.engine.connection import LEAVING, Connection
-from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, pack
+from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, pack, unforeseen
 from nst_core.engine.orders import Order
 from nst_core.engine.queue import Queue
 from nst_core.errors import Failure, NSTError
@@ -30,8 +32,9 @@ KEPT = 8  # finished slow jobs that nobody has collected yet and that can be fou
 PREVIEWS = {"each": 50_000_000, "total": 250_000_000}  # bytes of a job's previews, and of all jobs'
 CONNECT_TIMEOUT = 30  # seconds
 REST = 40.0  # seconds without a job after which a process with TensorFlow ends
+TIDY_EVERY = 600.0  # seconds
 FORGOTTEN = 60.0  # seconds after which nobody listens to what a job that has ended was told
-CLOSED = "The engine was closed. What was under way goes on when the page is loaded again."
+CLOSED = "The app was closed. A slow job goes on when its page is loaded again."
 
 
 class Engine:
@@ -60,6 +63,7 @@ class Engine:
         self._recalling = threading.Lock()
         self._previews = Shelf(**PREVIEWS)
         self._preparing = False
+        self._tidied = -math.inf
         self.closed = False
         self._connection = Connection(
             scheduler or os.environ.get("NST_SCHEDULER") or None,
@@ -72,7 +76,6 @@ class Engine:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="nst-engine", daemon=True).start()
         self._keeping = self._soon(self._connection.keep())
-        checkpoints.tidy()
         atexit.register(self.close)
 
     # What pages ask.
@@ -213,11 +216,18 @@ class Engine:
         self._queue.enter(job)
         if job.lane is Lane.SLOW:
             self._findable[job.id] = job
-            finished = [id for id, other in self._findable.items() if other.finished]
-            for id in finished[: len(self._findable) - KEPT]:
-                del self._findable[id]
+            finished = [id for id, other in list(self._findable.items()) if other.finished]
+            for id in finished[: max(0, len(finished) - KEPT)]:
+                self._findable.pop(id, None)
+            self._tidy()
         self.send(job)
         return job
+
+    def _tidy(self) -> None:
+        """Now and then, in a server: files of jobs that nobody came back for."""
+        if time.monotonic() - self._tidied > TIDY_EVERY and any(job.visitor for job in self._queue):
+            self._tidied = time.monotonic()
+            checkpoints.tidy({job.id for job in self._queue})
 
     def _soon(self, work: Coroutine[Any, Any, T]) -> ThreadFuture[T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -239,6 +249,9 @@ class Engine:
             client, resources = await self._connection.client(), await self._connection.resources(job.lane)
         except NSTError as error:
             job.fail(error, recallable=True)
+            return
+        except Exception as error:  # Dask may raise anything while it connects
+            job.fail(unforeseen(error), recallable=True)
             return
         if job.finished:
             return

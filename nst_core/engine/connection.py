@@ -112,7 +112,7 @@ class Connection:
             return sum(resources.get(lane, 0) for resources in cluster.WORKERS.values())
         if not self._units.get(lane):
             await self._survey(await self.client())
-        return self._units[lane]
+        return self._units.get(lane, 0)
 
     async def close(self) -> None:
         """Leave the cluster; `end` ends an embedded one."""
@@ -186,11 +186,17 @@ class Connection:
                 surveyed = time.monotonic()
 
     async def _survey(self, client: "distributed.Client") -> None:
-        """Of a borrowed cluster: what its workers do, and something to do for those that were not told."""
-        workers = (await client.scheduler.identity(n_workers=-1))["workers"]  # type: ignore[union-attr]
-        given = lanes.lent(workers)
-        for address, units in given.items():
-            await client.run(lanes.take, units, workers=[address], on_error="ignore")
+        """Of a borrowed cluster: what its workers do, and something to do for those that were not told.
+
+        Where it cannot be asked just now, it is as it was: who waits asks again, and a lost connection is seen elsewhere.
+        """
+        try:
+            workers = (await client.scheduler.identity(n_workers=-1))["workers"]  # type: ignore[union-attr]
+            given = lanes.lent(workers)
+            for address, units in given.items():
+                await client.run(lanes.take, units, workers=[address], on_error="ignore")
+        except Exception:  # whatever Dask raises where a scheduler or worker goes in the middle
+            return
         self._units = lanes.served(
             {address: {**each, "resources": given.get(address, each.get("resources", {}))} for address, each in workers.items()}
         )

@@ -13,6 +13,7 @@ import numpy as np
 from nst_core import images
 from nst_core.engine import checkpoints
 from nst_core.errors import Cancelled, Diverged, Failure, NSTError, WorkerLost
+from nst_core.limits import LIMITS
 from nst_core.machine import Kept
 from nst_core.recipes import Recipe, TrainingRecipe
 from nst_core.stylizer import Step, Style
@@ -73,6 +74,7 @@ class Sender(Protocol):
     def wait_of(self, job: "Job") -> float: ...
     def send(self, job: "Job") -> None: ...
     def forget(self, job: "Job") -> None: ...
+    def collected(self, job: "Job") -> None: ...
     def signal(self, job: "Job", signal: Signal) -> None: ...
 
 
@@ -126,7 +128,7 @@ class Job(Watched):
         self._engine, self._function, self._args = engine, function, args
         self._state, self._value = State.QUEUED, None
         self._finished, self._lock = threading.Event(), threading.RLock()
-        self._deaths = 0
+        self._deaths, self._cancelled = 0, False
         self._asked, self._began, self._ended = time.monotonic(), 0.0, 0.0
 
     @property
@@ -181,11 +183,16 @@ class Job(Watched):
             raise self.error
         return unpack(self._value)
 
+    def collected(self) -> None:
+        """Who wanted it has what it made: nobody needs to find it any more."""
+        self._engine.collected(self)
+
     def cancel(self) -> None:
         """Stop at the next step, or never begin."""
         with self._lock:
             if self.finished:
                 return
+            self._cancelled = True
             if self._state is not State.RUNNING:
                 self._finish(State.CANCELLED, error=Cancelled("Cancelled."))
         self._engine.signal(self, Signal.CANCEL)
@@ -227,10 +234,20 @@ class Job(Watched):
 
     def ended(self, value: Any) -> None:
         with self._lock:
-            if value is PAUSED:
+            if value is PAUSED and self._cancelled:  # it paused before it heard
+                self._finish(State.CANCELLED, error=Cancelled("Cancelled."))
+            elif value is PAUSED:
                 self._state = State.PAUSED
+                timer = threading.Timer(60 * LIMITS.max_pause_minutes, self._pause_is_over, [len(self.progress)])
+                timer.daemon = True
+                timer.start()
             elif not self.finished:
                 self._finish(State.DONE, value=value)
+
+    def _pause_is_over(self, steps: int) -> None:
+        """A job that nobody resumes leaves its place to others. steps: that it had when it was paused."""
+        if self._state is State.PAUSED and len(self.progress) == steps:
+            self.cancel()
 
     def failed(self, error: Exception) -> None:
         """With what the worker raised."""

@@ -1,7 +1,7 @@
 """Who goes first, how many wait, and for how long: open jobs in, positions, priorities and seconds out.
 
-A visitor's second job stands behind every other visitor's first, the third behind their seconds: Dask serves the higher
-priority first, and among equals who asked first.
+A job stands, from when it is sent, behind those of others that have as few open as its visitor had then: of ten sent at once,
+the second stands behind everybody's first. Dask serves the higher priority first, and among equals who asked first.
 """
 
 from collections.abc import Iterator
@@ -42,12 +42,12 @@ class Queue:
             return
         waiting = [other for other in self if other.lane is Lane.SLOW]  # the paused ones too: they come back
         if sum(other.visitor == visitor for other in waiting) >= LIMITS.max_jobs:
-            raise Busy(f"A visitor may have {LIMITS.max_jobs} slow jobs at a time, as you have: wait for one, or cancel one.")
+            raise Busy(f"Slow jobs of yours take all places that a visitor has ({LIMITS.max_jobs}): wait, or cancel one.")
         if len(waiting) >= LIMITS.max_queue:
-            minutes = sum(map(self.left_of, waiting)) / 60
+            minutes = max(1, sum(map(self.left_of, waiting)) / 60)
             raise Busy(
-                f"This machine takes {len(waiting)} slow jobs at a time, as there are, {max(1, minutes):.0f} min of work: "
-                "try again then. Instant paints at once."
+                f"All places for slow jobs are taken ({LIMITS.max_queue}), by about {minutes:.0f} min of work: "
+                "try again later. Instant paints at once."
             )
 
     def enter(self, job: Job) -> None:
@@ -55,9 +55,9 @@ class Queue:
 
     def leave(self, job: Job) -> None:
         self._jobs.pop(job.id, None)
-        if (work := _work(job)) and job.state is State.DONE and job.seconds:
+        if (work := _work(job)) and job.state is State.DONE and job.progress and (last := job.progress[-1]).seconds:
             features = job.recipe.features  # type: ignore[union-attr]  # it has work
-            self._pace[features] += LEARNED * (job.seconds / work - self._pace[features])
+            self._pace[features] += LEARNED * (last.seconds / (work * last.iteration / last.total) - self._pace[features])
 
     def place(self, job: Job) -> int:
         """Its priority, for this sending. Later sendings stand behind earlier ones of the same priority."""

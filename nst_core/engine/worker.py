@@ -79,7 +79,7 @@ def _steps(outcome: Iterator[Step], ear: "Ear", say: Say, checkpoint: Path | Non
             if isinstance(outcome, Stoppable) and (late or Signal.STOP in heard):
                 outcome.stop()
                 if late:
-                    say({"notice": f"Ended after {step.seconds / 60:.0f} minutes, the most that a job may take here."})
+                    say({"notice": f"Ended after {step.seconds / 60:.1f} minutes, the most that a job may take here."})
             paused = Signal.PAUSE in heard
             if checkpoint and isinstance(outcome, Resumable) and (paused or time.monotonic() - saved > CHECKPOINT_EVERY):
                 left = _leave(checkpoint, outcome.state(), say, paused)

@@ -115,3 +115,15 @@ def test_a_worker_killed_in_the_middle_costs_no_picture():
         assert engine.submit(jobs.process_id).result(PATIENCE) != worker
     finally:
         engine.close()
+
+
+def test_what_cannot_be_kept_of_a_diverged_run_holds_nothing_up():
+    best = Diverged("No numbers.")
+    best.best = Step(2, 9, image=np.zeros((2, 2, 3), np.float32))
+
+    def take(number, step):
+        raise Failure("No room.")
+
+    batch = Batch(["a", "b"], lambda number: failing(best), take, at_once=1)
+    assert batch.wait(5)
+    assert all(isinstance(entry.error, Failure) for entry in batch.entries)

@@ -75,7 +75,7 @@ def test_paused_and_other_lanes_jobs_are_not_ahead(queue):
 
 def test_a_visitor_has_so_many_at_once(queue):
     mine = [add(queue, "a") for _ in range(LIMITS.max_jobs)]
-    with pytest.raises(Busy, match=f"may have {LIMITS.max_jobs} slow jobs at a time"):
+    with pytest.raises(Busy, match=rf"all places that a visitor has \({LIMITS.max_jobs}\)"):
         add(queue, "a")
     add(queue, "b")
     add(queue, "a", lane=Lane.LIGHT)  # quick ones are another matter
@@ -86,7 +86,7 @@ def test_a_visitor_has_so_many_at_once(queue):
 def test_a_full_queue_says_how_long(queue):
     for number in range(LIMITS.max_queue):
         add(queue, str(number), recipe=TrainingRecipe(seconds=120))
-    with pytest.raises(Busy, match=rf"takes {LIMITS.max_queue} slow jobs .* {2 * LIMITS.max_queue} min of work"):
+    with pytest.raises(Busy, match=rf"taken \({LIMITS.max_queue}\), by about {2 * LIMITS.max_queue} min of work"):
         add(queue, "late")
     add(queue)  # nobody's, of a command line
 
@@ -106,11 +106,11 @@ def test_seconds_are_guessed_from_pixels_iterations_and_pace(queue):
     assert queue.wait_of(waiting) == pytest.approx(40 / 2)  # two iterations a second, forty to go
 
 
-def test_a_finished_run_teaches_the_pace(queue, monkeypatch):
+def test_a_finished_run_teaches_the_pace(queue):
     job = add(queue)
     job.began()
+    job.progress.append(Progress(25, 50, {}, 5.0, None))  # stopped half way
     job.ended("done")
-    monkeypatch.setattr(type(job), "seconds", 10.0)
     queue.leave(job)
     assert queue.left_of(add(queue)) == pytest.approx((50 * 20_000 * PACE["vgg19-lite"] + 10) / 2)
 
@@ -126,3 +126,18 @@ def test_a_job_that_never_began_has_waited_and_taken_nothing(queue):
     begun._began -= 2
     begun.ended("done")
     assert begun.waited == pytest.approx(3, abs=1) and begun.seconds == pytest.approx(2, abs=1)
+
+
+def test_a_cancel_is_not_forgotten_by_a_pause(queue):
+    job = add(queue)
+    job.began()
+    job.cancel()
+    job.ended(State.PAUSED)
+    assert job.state is State.CANCELLED
+
+
+def test_a_paused_job_that_nobody_resumes_makes_room(queue, monkeypatch):
+    monkeypatch.setattr("nst_core.engine.jobs.LIMITS", dataclasses.replace(LIMITS, max_pause_minutes=0.001))
+    job = add(queue)
+    job.ended(State.PAUSED)
+    assert job.wait(5) and job.state is State.CANCELLED
