@@ -108,7 +108,11 @@ def measure(count: int, size: int) -> Figures:
     finally:
         engine.close()
     made = [entry.value for entry in batch.entries]
-    found |= {"failed": len(batch.failed), "there": sum(one is not None for one in made), "right": right(made, contents, style)}
+    found |= {
+        "failed": len(batch.failed),
+        "there": sum(one is not None for one in made),
+        "right": int(right(made, contents, style)),
+    }
     for name, workers in {"one": 1, "two": 2}.items():
         with cluster(workers) as engine:
             found[name] = statistics.median(seconds_of(engine, contents, style) for _ in range(3))
