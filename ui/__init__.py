@@ -3,13 +3,13 @@
 `painting` and `brushes`, `optimizing`, `networks` and `training` belong to one page each and stand on the others.
 """
 
-from ui.batch import held, many
+from ui.batch import held, many, painter
 from ui.charts import loss_chart, pick_curve, show_quality
 from ui.components import LayerRow, Thumbnail, compare, drawing, fit_width, gallery, layers
 from ui.files import keep, taken, visitor
 from ui.frame import head, ways
 from ui.jobs import Look, Panel, describe, done
-from ui.messages import say, sentences, show_sentences
+from ui.messages import say, sentences, show_sentences, spoken
 from ui.pickers import COLORS, adopt_pictures, offer_download, pick_color, pick_content, pick_model, pick_styles, weight_of
 from ui.pictures import (
     CONTENTS,
@@ -25,7 +25,7 @@ from ui.pictures import (
     title,
     uploads,
 )
-from ui.results import PREVIEW, STYLE_SIDE, Result, keep_result, made, painter, share, show_history, show_result, stylized
+from ui.results import PREVIEW, STYLE_SIDE, Result, keep_result, made, share, show_history, show_result, stylized
 from ui.shared_engine import engine
 
 __all__ = [
@@ -75,6 +75,7 @@ __all__ = [
     "show_quality",
     "show_result",
     "show_sentences",
+    "spoken",
     "styles_of",
     "stylized",
     "taken",

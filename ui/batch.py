@@ -15,17 +15,19 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import streamlit as st
+from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
 
 from nst_core import images, recipes
 from nst_core.engine import Batch, Job, Lane
 from nst_core.errors import BadRecipe, Gone, TooLarge
 from nst_core.limits import LIMITS
-from nst_core.machine import Kept
-from nst_core.recipes import MIN_SIZE, Recipe, Source
+from nst_core.machine import Kept, memory
+from nst_core.models import weights
+from nst_core.recipes import MIN_SIZE, InstantRecipe, OptimizeRecipe, Recipe, Source
 from nst_core.stylizer import Step
-from ui.files import keeper, taken_all
+from ui.files import keeper, taken_all, visitor
 from ui.messages import sentences, spoken
-from ui.pictures import FILE_TYPES, THUMBNAIL
+from ui.pictures import FILE_TYPES, THUMBNAIL, styles_of
 from ui.shared_engine import claim, collected, engine
 
 LOOK = 1.0  # seconds between looks at a batch
@@ -69,7 +71,9 @@ def _batches() -> "WeakValueDictionary[str, Batch[Made]]":
 
 
 def _name(id: str) -> str:
-    return f"{id}.{st.context.cookies.get('_streamlit_xsrf', '').rpartition('|')[2]}"
+    """Streamlit sends its token under another mask each time; what is under it stays."""
+    token, _ = decode_xsrf_token_string(st.context.cookies.get("_streamlit_xsrf", ""))
+    return f"{id}.{token.hex() if token else ''}"
 
 
 def held(prefix: str) -> Batch[Made] | None:
@@ -82,6 +86,24 @@ def held(prefix: str) -> Batch[Made] | None:
     if batch and id != batch.id:
         st.query_params["batch"] = f"{prefix}-{batch.id}"
     return batch
+
+
+def painter(recipe: InstantRecipe | OptimizeRecipe, side: int) -> Painter:
+    """Sends a photograph to be painted as the recipe says; from any thread. side: pixels of the styles.
+
+    Raises: NSTError.
+    """
+    made, styles, mine = engine(), styles_of(recipe, side), visitor()
+    if isinstance(recipe, OptimizeRecipe) and recipe.init == "image":  # which belongs to one photograph
+        recipe = recipe.model_copy(update={"init": "content"})
+    weights.path(recipe.engine if isinstance(recipe, InstantRecipe) else recipe.features)
+
+    def paint(content: images.Image) -> Job:
+        if isinstance(recipe, OptimizeRecipe):
+            memory.check(recipe, *content.shape[:2])
+        return made.stylize(content, styles, recipe, visitor=mine)
+
+    return paint
 
 
 # --- ask --------------------------------------------------------------------------------------------------------------

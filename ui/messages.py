@@ -31,7 +31,9 @@ def show_sentences() -> None:
 
 
 def spoken(seconds: float) -> str:
-    """A guess at a time, as people say it."""
-    if seconds < 90:
-        return f"about {10 * max(1, round(seconds / 10))} seconds"
-    return f"about {seconds / 60:.0f} minutes"
+    """A guess at a time, as people say it: 26.1 reads as "about 25 seconds", 540 as "about 9 minutes"."""
+    if seconds < 55:
+        return f"about {5 * max(1, round(seconds / 5))} seconds"
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    number, unit = (minutes, "minute") if minutes < 60 else (hours, "hour")
+    return f"about {number} {unit}{'s' * (number > 1)}"

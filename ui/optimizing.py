@@ -66,10 +66,6 @@ STARTS = {
     "style": "The style's picture",
     "image": "A picture of yours or from Instant",
 }
-# An iteration a megapixel on two cores with bfloat16, `benchmarks/out/optimize.md` (`fast` made 15 s at 512 px 1.9 times as
-# long at 768), and what goes before the first.
-SECONDS = {"vgg19-lite": 0.65, "vgg19": 4.0, "vgg16": 3.0}
-PREPARING = 5.0
 WEIGHT: dict[str, object] = {"min_value": 0.0, "format": "%g"}
 FREE = ("content", "styles")  # fields that have pickers of their own
 CONTROLS = tuple(name for name in OptimizeRecipe.model_fields if name not in (*FREE, "kind"))
@@ -269,24 +265,11 @@ def promise(recipe: OptimizeRecipe) -> str:
     if recipe.content is None:
         return "Choose a photograph, or upload your own."
     h, w, _ = ui.picture(recipe.content, recipe.size).shape
-    styles, time = " and ".join(ui.title(style.source) for style in recipe.styles), in_words(duration(recipe, h, w))
+    styles, time = (
+        " and ".join(ui.title(style.source) for style in recipe.styles),
+        ui.spoken(ui.engine().seconds_of(recipe, h * w)),
+    )
     return (
         f"**Start** paints *{ui.title(recipe.content)}* in the style of *{styles}*, {w} × {h} pixels, in {recipe.iterations:,} "
-        f"rounds that each come a little nearer. That takes about **{time}** on two processor cores; you can watch."
+        f"rounds that each come a little nearer. That takes **{time}**; you can watch."
     )
-
-
-def duration(recipe: OptimizeRecipe, height: int, width: int) -> float:
-    """Seconds that it will take, roughly: a scale has iterations in inverse proportion to its side, `optimize.stages`."""
-    sides = [recipe.scale_factor**-k for k in range(recipe.scales)]
-    work = recipe.iterations * sum(sides) / sum(1 / side for side in sides)  # iterations at full size
-    return PREPARING + SECONDS[recipe.features] * work * height * width / 1e6
-
-
-def in_words(seconds: float) -> str:
-    """26.1 reads as "25 seconds", 540 as "9 minutes"."""
-    if seconds < 55:
-        return f"{5 * max(1, round(seconds / 5))} seconds"
-    minutes, hours = round(seconds / 60), round(seconds / 3600)
-    number, unit = (minutes, "minute") if minutes < 60 else (hours, "hour")
-    return f"{number} {unit}{'s' * (number > 1)}"

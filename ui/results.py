@@ -13,9 +13,9 @@ from nst_core import images, recipes
 from nst_core.engine import Job
 from nst_core.errors import BadRecipe, Gone
 from nst_core.limits import LIMITS
-from nst_core.machine import Kept, memory
+from nst_core.machine import Kept
 from nst_core.models import weights
-from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
+from nst_core.recipes import InstantRecipe, Recipe
 from nst_core.stylizer import Step
 from ui.components import Thumbnail, compare, gallery
 from ui.files import keep, visitor
@@ -184,24 +184,6 @@ def _painting(job: Job) -> str:
     if not engine().ready:
         return HOURGLASS + LOADING
     return HOURGLASS + (f"Painting … {job.position} ahead of you." if job.position else "Painting …")
-
-
-def painter(recipe: InstantRecipe | OptimizeRecipe, side: int) -> Callable[[images.Image], Job]:
-    """Sends a photograph to be painted as the recipe says; from any thread. side: pixels of the styles.
-
-    Raises: NSTError.
-    """
-    made, styles, mine = engine(), styles_of(recipe, side), visitor()
-    if isinstance(recipe, OptimizeRecipe) and recipe.init == "image":  # which belongs to one photograph
-        recipe = recipe.model_copy(update={"init": "content"})
-    weights.path(recipe.engine if isinstance(recipe, InstantRecipe) else recipe.features)
-
-    def paint(content: images.Image) -> Job:
-        if isinstance(recipe, OptimizeRecipe):
-            memory.check(recipe, *content.shape[:2])
-        return made.stylize(content, styles, recipe, visitor=mine)
-
-    return paint
 
 
 def share(query: dict[str, str]) -> None:

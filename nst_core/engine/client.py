@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from nst_core import images
 from nst_core.engine import checkpoints, journal, orders, worker
 from nst_core.engine.connection import LEAVING, Connection
-from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, pack, unforeseen
+from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, pack
 from nst_core.engine.orders import Order
 from nst_core.engine.queue import Queue
 from nst_core.errors import Failure, NSTError
@@ -75,7 +75,7 @@ class Engine:
         )
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="nst-engine", daemon=True).start()
-        self._keeping = self._soon(self._connection.keep())
+        self._soon(self._connection.keep())
         atexit.register(self.close)
 
     # What pages ask.
@@ -101,6 +101,10 @@ class Engine:
         """
         self._soon(self._connection.resources(lane)).result()
         return int(self._soon(self._connection.units(lane)).result())
+
+    def seconds_of(self, recipe: OptimizeRecipe, pixels: int) -> float:
+        """That an optimisation will take, roughly, once it runs."""
+        return self._queue.seconds_of(recipe, pixels)
 
     def prepare(self) -> None:
         """Somebody may want the slow lane soon: have TensorFlow loaded there. Returns at once."""
@@ -249,9 +253,6 @@ class Engine:
             client, resources = await self._connection.client(), await self._connection.resources(job.lane)
         except NSTError as error:
             job.fail(error, recallable=True)
-            return
-        except Exception as error:  # Dask may raise anything while it connects
-            job.fail(unforeseen(error), recallable=True)
             return
         if job.finished:
             return

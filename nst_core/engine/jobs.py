@@ -269,6 +269,9 @@ class Job(Watched):
         with self._lock:
             if self.finished:
                 return
+            if self._cancelled:  # it died before it heard
+                self._finish(State.CANCELLED, error=Cancelled("Cancelled."))
+                return
             begun = self._state is State.RUNNING
             self._deaths += begun
             self._state = State.QUEUED

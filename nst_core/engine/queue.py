@@ -14,7 +14,9 @@ from nst_core.recipes import OptimizeRecipe, TrainingRecipe
 
 INTERRUPTED = 1  # the priority of a job whose worker died: it was being served
 GUESS = 20.0  # seconds of a slow job of which nothing is known
-PACE = {"vgg19-lite": 2.5e-7, "vgg19": 2.5e-6, "vgg16": 2e-6}  # seconds a pixel and iteration until a run has shown them
+# Seconds a pixel and iteration at full size until a run has shown them: two cores with bfloat16, `benchmarks/out/optimize.md`
+# (`fast` made 15 s at 512 px 1.9 times as long at 768). And seconds before the first iteration.
+PACE, PREPARING = {"vgg19-lite": 0.65e-6, "vgg19": 4.0e-6, "vgg16": 3.0e-6}, 5.0
 LEARNED = 0.5  # weight of the latest run
 
 
@@ -55,9 +57,10 @@ class Queue:
 
     def leave(self, job: Job) -> None:
         self._jobs.pop(job.id, None)
-        if (work := _work(job)) and job.state is State.DONE and job.progress and (last := job.progress[-1]).seconds:
-            features = job.recipe.features  # type: ignore[union-attr]  # it has work
-            self._pace[features] += LEARNED * (last.seconds / (work * last.iteration / last.total) - self._pace[features])
+        last = job.progress[-1] if job.progress else None
+        if last and last.iteration == last.total and job.pixels and isinstance(job.recipe, OptimizeRecipe):
+            pace = max(0.0, last.seconds - PREPARING) / (job.pixels * job.recipe.full_size_iterations)
+            self._pace[job.recipe.features] += LEARNED * (pace - self._pace[job.recipe.features])
 
     def place(self, job: Job) -> int:
         """Its priority, for this sending. Later sendings stand behind earlier ones of the same priority."""
@@ -85,8 +88,11 @@ class Queue:
             return (job.progress[-1].total - job.progress[-1].iteration) / pace
         if isinstance(job.recipe, TrainingRecipe) and job.recipe.seconds:
             return job.recipe.seconds
-        work = _work(job)
-        return work * self._pace[job.recipe.features] if work else GUESS  # type: ignore[union-attr]
+        return self.seconds_of(job.recipe, job.pixels) if isinstance(job.recipe, OptimizeRecipe) else GUESS
+
+    def seconds_of(self, recipe: OptimizeRecipe, pixels: int) -> float:
+        """That an optimisation will take from its start, roughly, at the pace of those before it."""
+        return PREPARING + self._pace[recipe.features] * pixels * recipe.full_size_iterations
 
     def _of(self, lane: Lane) -> list[Job]:
         return [job for job in self if job.lane is lane and job.state is not State.PAUSED]
@@ -94,11 +100,6 @@ class Queue:
     @staticmethod
     def _rank(job: Job) -> tuple[bool, int, int]:
         return job.state is not State.RUNNING, -job.priority, job.turn
-
-
-def _work(job: Job) -> float:
-    """Pixels times iterations of an optimisation; 0 for other jobs."""
-    return job.pixels * job.recipe.iterations if isinstance(job.recipe, OptimizeRecipe) else 0
 
 
 def _iterations_a_second(job: Job) -> float:

@@ -98,6 +98,12 @@ class OptimizeRecipe(Recipe):
         return every if self.all_layers else tuple(layer for layer in every if layer in self.style_layers)
 
     @property
+    def full_size_iterations(self) -> float:
+        """What all iterations cost, in those at the result's size: a coarser one has fewer pixels, and gets more of them."""
+        sides = [self.scale_factor**-k for k in range(self.scales)]
+        return self.iterations * sum(sides) / sum(1 / side for side in sides)
+
+    @property
     def halvings(self) -> set[int]:
         """How often the maps of the style layers have been halved: in block b, b − 1 times."""
         return {block_number(layer) - 1 for layer in self.active_style_layers}

@@ -417,7 +417,6 @@ def test_a_folder_that_was_cut_off_goes_on(nst, here, one_engine, monkeypatch):
     assert again == {"one.png", "two.png"}
     monkeypatch.setattr(work, "Engine", lambda: pytest.fail("the engine was started"))
     assert nst(line) == (0, "", "")  # all are there
-    monkeypatch.undo()
 
 
 @pytest.mark.slow

@@ -7,13 +7,13 @@ import pytest
 
 from nst_core.engine import Lane, State, checkpoints
 from nst_core.engine.jobs import Job, Progress
-from nst_core.engine.queue import PACE, Queue
+from nst_core.engine.queue import PACE, PREPARING, Queue
 from nst_core.errors import Busy
 from nst_core.limits import LIMITS
-from nst_core.recipes import OptimizeRecipe, TrainingRecipe
+from nst_core.recipes import PRESETS, OptimizeRecipe, TrainingRecipe
 
 PICTURE = np.zeros((100, 200, 3), np.uint8)
-RECIPE = OptimizeRecipe(iterations=50)
+RECIPE = OptimizeRecipe(iterations=50, scales=1)
 
 
 class Silent:
@@ -100,7 +100,7 @@ def test_too_many_pictures_are_a_sentence(queue):
 
 def test_seconds_are_guessed_from_pixels_iterations_and_pace(queue):
     running, waiting = add(queue), add(queue)
-    assert queue.left_of(waiting) == pytest.approx(50 * 20_000 * PACE["vgg19-lite"])
+    assert queue.left_of(waiting) == pytest.approx(PREPARING + 50 * 20_000 * PACE["vgg19-lite"])
     running.began()
     running.progress += [Progress(n, 50, {}, n / 2, None) for n in range(1, 11)]
     assert queue.wait_of(waiting) == pytest.approx(40 / 2)  # two iterations a second, forty to go
@@ -109,10 +109,10 @@ def test_seconds_are_guessed_from_pixels_iterations_and_pace(queue):
 def test_a_finished_run_teaches_the_pace(queue):
     job = add(queue)
     job.began()
-    job.progress.append(Progress(25, 50, {}, 5.0, None))  # stopped half way
+    job.progress.append(Progress(50, 50, {}, PREPARING + 10.0, None))
     job.ended("done")
     queue.leave(job)
-    assert queue.left_of(add(queue)) == pytest.approx((50 * 20_000 * PACE["vgg19-lite"] + 10) / 2)
+    assert queue.left_of(add(queue)) == pytest.approx(PREPARING + (50 * 20_000 * PACE["vgg19-lite"] + 10) / 2)
 
 
 def test_a_job_that_never_began_has_waited_and_taken_nothing(queue):
@@ -141,3 +141,23 @@ def test_a_paused_job_that_nobody_resumes_makes_room(queue, monkeypatch):
     job = add(queue)
     job.ended(State.PAUSED)
     assert job.wait(5) and job.state is State.CANCELLED
+
+
+def test_the_time_grows_with_pixels_and_iterations_and_shrinks_with_scales():
+    fast = PRESETS["fast"]
+    at = lambda recipe, side: Queue().seconds_of(recipe, side**2) - PREPARING  # noqa: E731
+    assert at(fast, 800) == pytest.approx(4 * at(fast, 400))
+    assert at(fast.model_copy(update={"iterations": 900}), 400) == pytest.approx(3 * at(fast, 400))
+    assert at(fast.model_copy(update={"scales": 1}), 400) > 3 * at(fast, 400)
+
+
+def test_a_cancel_is_not_forgotten_by_a_death(queue):
+    job = add(queue)
+    job.began()
+    job.cancel()
+    job.bereaved()
+    assert job.state is State.CANCELLED
+
+
+def test_the_opening_of_optimize_takes_half_a_minute_until_runs_have_shown_otherwise():
+    assert 20 < Queue().seconds_of(PRESETS["fast"], 768 * 576) < 30
