@@ -21,6 +21,7 @@ def adopt(recipe: InstantRecipe) -> None:
     engine = weights.best_instant() if recipe.engine == "auto" else recipe.engine
     for name, value in {
         "strength": recipe.strength,
+        "stroke": recipe.stroke_size,
         "size": recipe.size,
         "color": recipe.color,
         "engine": engine,
@@ -57,20 +58,24 @@ def open_link() -> None:
 
 def ask_settings() -> dict[str, object]:
     """Everything but the pictures."""
-    strength = st.slider(
-        "Style strength",
-        0.0,
-        MAX_STRENGTH,
-        step=0.05,
-        key="instant.strength",
-        help="0 is the photograph's own style, 1 the chosen one; beyond it exaggerates.",
-        persist_state="session",
-    )
+    left, right = st.columns(2)
+    with left:
+        strength = st.slider(
+            "Style strength",
+            0.0,
+            MAX_STRENGTH,
+            step=0.05,
+            key="instant.strength",
+            help="0 is the photograph's own style, 1 the chosen one; beyond it exaggerates.",
+            persist_state="session",
+        )
+    with right:
+        stroke = ui.pick_stroke("instant.stroke")
     with st.expander("Size, colours, model", icon=":material/tune:"):
         size = st.slider("Longer side, pixels", MIN_SIZE, MAX_SIZE, step=64, key="instant.size", persist_state="session")
         color = ui.pick_color("instant.color")
         engine = ui.pick_model("instant.engine", ("instant-lite", "magenta"))
-    return {"strength": strength, "size": size, "color": color, "engine": engine}
+    return {"strength": strength, "stroke_size": stroke, "size": size, "color": color, "engine": engine}
 
 
 ui.head(

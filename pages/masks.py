@@ -64,14 +64,15 @@ def ask_style(layer: Layer) -> None:
 
 def ask_settings() -> dict[str, object]:
     """Of the whole picture."""
-    with st.expander("Size, strength, colours", icon=":material/tune:"):
+    with st.expander("Size, strength, strokes, colours", icon=":material/tune:"):
         size = st.slider("Longer side, pixels", MIN_SIZE, MAX_SIZE, step=64, key="masks.size", persist_state="session")
         strength = st.slider("Style strength", 0.0, MAX_STRENGTH, step=0.05, key="masks.strength", persist_state="session")
+        stroke = ui.pick_stroke("masks.stroke")
         color = ui.pick_color("masks.color")
         restore = st.checkbox(
             "Leave the photograph as it is where nothing is painted", key="masks.restore", persist_state="session"
         )
-    return {"size": size, "strength": strength, "color": color, "restore_content": restore}
+    return {"size": size, "strength": strength, "stroke_size": stroke, "color": color, "restore_content": restore}
 
 
 def make_fine(result: ui.Result) -> None:

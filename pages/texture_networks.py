@@ -26,12 +26,12 @@ def show_paint(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerat
         id = networks.pick_network("paint")
         content = ui.pick_content(f"{PREFIX}.content", on_upload=take_file)
     with below, st.container(border=True):
-        left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
+        left, right = st.columns(2, vertical_alignment="bottom")
         with left:
             size = st.slider("Longer side, pixels", MIN_SIDE, MAX_SIDE, step=64, key=f"{PREFIX}.size", persist_state="session")
-        with middle:
             seed = networks.ask_seed("paint")
         with right:
+            stroke = ui.pick_stroke(f"{PREFIX}.stroke")
             own = st.toggle("The photograph's colours", key=f"{PREFIX}.luminance", persist_state="session")
     with stage:
         recipe = result = None
@@ -41,8 +41,9 @@ def show_paint(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerat
             color = Color.LUMINANCE if own else Color.STYLE
             styles = networks.styles_of(id)
             recipe = recipes.texture_network(
-                content=content, network=networks.source_of(id), styles=styles, size=size, seed=seed, color=color
-            )
+                content=content, network=networks.source_of(id), styles=styles, size=size, seed=seed, color=color,
+                stroke_size=stroke,
+            )  # fmt: skip
             result = networks.made(id, recipe)
         except NSTError as error:
             st.error(str(error), icon=":material/error:")
@@ -61,6 +62,7 @@ def adopt(recipe: TextureNetworkRecipe) -> None:
         state[f"{PREFIX}.paint.network"] = id
     state[f"{PREFIX}.content"], state[f"{PREFIX}.size"] = recipe.content, recipe.size
     state[f"{PREFIX}.paint.seed"], state[f"{PREFIX}.luminance"] = recipe.seed, recipe.color is Color.LUMINANCE
+    state[f"{PREFIX}.stroke"] = recipe.stroke_size
 
 
 def take_file(name: str, data: bytes) -> bool:
@@ -117,7 +119,8 @@ def open_page() -> None:
     state = st.session_state
     defaults = {
         "mode": "paint", "content": Source(name="mountain-lake"), "content.kind": "Samples", "size": 768, "luminance": False,
-        "purpose": "stylize", "minutes": 2, "style": Source(name="starlit-oils"), "paint.network": "starlit-oils",
+        "stroke": 1.0, "purpose": "stylize", "minutes": 2,
+        "style": Source(name="starlit-oils"), "paint.network": "starlit-oils",
     }  # fmt: skip
     for name, value in defaults.items():
         state.setdefault(f"{PREFIX}.{name}", value)

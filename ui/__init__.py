@@ -10,7 +10,17 @@ from ui.files import keep, taken, visitor
 from ui.frame import head, ways
 from ui.jobs import Look, Panel, describe, done
 from ui.messages import say, sentences, show_sentences, spoken
-from ui.pickers import COLORS, adopt_pictures, offer_download, pick_color, pick_content, pick_model, pick_styles, weight_of
+from ui.pickers import (
+    COLORS,
+    adopt_pictures,
+    offer_download,
+    pick_color,
+    pick_content,
+    pick_model,
+    pick_stroke,
+    pick_styles,
+    weight_of,
+)
 from ui.pictures import (
     CONTENTS,
     FILE_TYPES,
@@ -66,6 +76,7 @@ __all__ = [
     "pick_content",
     "pick_curve",
     "pick_model",
+    "pick_stroke",
     "pick_styles",
     "picture",
     "say",

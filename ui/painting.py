@@ -19,7 +19,7 @@ from nst_core.errors import BadMask
 from nst_core.images import Mask
 from nst_core.pictures import drawings, masks
 from nst_core.pictures.drawings import SIDE, Drawing
-from nst_core.recipes import MAX_STYLES, Color, Recipe, Source, StyleSource
+from nst_core.recipes import MAX_STYLES, Color, InstantRecipe, Recipe, Source, StyleSource
 
 COLORS = ("#e5484d", "#3e8bff", "#2fb36d", "#f5a524")  # of the layers' paint
 KEPT = "#9b9da6"  # of the paint that protects
@@ -88,7 +88,7 @@ def open_page() -> None:
         return
     state.update({"masks.content": OPENING, "masks.content.kind": "Samples", "masks.layers": [], "masks.paintings": {}})
     state.update({"masks.tool": "brush", "masks.brush": 40, "masks.tolerance": 0.12, "masks.size": 768})
-    state.update({"masks.strength": 1.0, "masks.color": Color.STYLE, "masks.restore": True})
+    state.update({"masks.strength": 1.0, "masks.stroke": 1.0, "masks.color": Color.STYLE, "masks.restore": True})
     h, w = shape()
     for polygon in (SKY, LAKE):
         layer = add_layer()
@@ -279,6 +279,8 @@ def adopt(recipe: Recipe) -> None:
     state["masks.content"], state["masks.layers"] = recipe.content, []
     state["masks.content.kind"] = "Samples" if recipe.content.is_sample else "Upload"
     state["masks.size"], state["masks.color"], state["masks.restore"] = recipe.size, recipe.color, recipe.restore_content
+    if isinstance(recipe, InstantRecipe):
+        state["masks.strength"], state["masks.stroke"] = recipe.strength, recipe.stroke_size
     for style in recipe.styles[:MAX_STYLES]:
         layer = add_layer()
         layer.style = style.source

@@ -11,7 +11,7 @@ import streamlit as st
 
 from nst_core.engine import Job, Lane
 from nst_core.models import weights
-from nst_core.recipes import MAX_STYLES, Color, Recipe, Source, StyleSource
+from nst_core.recipes import MAX_STROKE, MAX_STYLES, MIN_STROKE, Color, Recipe, Source, StyleSource
 from ui.components import gallery
 from ui.files import keep, taken
 from ui.messages import HOURGLASS, sentences
@@ -137,6 +137,19 @@ def pick_color(key: str) -> Color:
         persist_state="session",
         help="“Exactly” paints light and dark, and keeps every colour of the photograph. “Like” first dyes the style in the "
         "photograph's colours; the four ways differ in detail.",
+    )
+
+
+def pick_stroke(key: str) -> float:
+    return st.slider(
+        "Stroke size",
+        MIN_STROKE,
+        MAX_STROKE,
+        step=0.25,
+        key=key,
+        persist_state="session",
+        help="1: the strokes have the same share of the picture at every size. More is bolder, less is finer; either takes "
+        "a little longer.",
     )
 
 

@@ -15,6 +15,7 @@ def instant(
     out: options.Out,
     weights_: options.Shares = "",
     strength: Annotated[float, typer.Option(help="0: the content's own style; 1: the style's; up to 1.5.")] = 1.0,
+    stroke_size: options.Stroke = 1.0,
     size: Annotated[int, typer.Option(help="Longer side of the result, in pixels.")] = DEFAULT_SIZE,
     engine: Annotated[Literal["auto", "magenta", "instant-lite"], typer.Option(help="Which model.")] = "auto",
     color: Annotated[Color, typer.Option(help="Whose colours the result wears.")] = Color.STYLE,
@@ -29,6 +30,7 @@ def instant(
     recipe = recipes.instant(
         styles=options.style_sources(style_paths, options.shares(weights_, len(style_paths))),
         strength=strength,
+        stroke_size=stroke_size,
         size=size,
         engine=weights.best_instant() if engine == "auto" else engine,
         color=color,

@@ -143,12 +143,13 @@ def apply(
     content: Annotated[Path, typer.Argument(help="The photograph, or a folder of them.")],
     out: options.Out,
     size: Annotated[int, typer.Option(help="Longer side of the result, in pixels.")] = DEFAULT_SIZE,
+    stroke_size: options.Stroke = 1.0,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
     color: Annotated[Color, typer.Option(help="style, or luminance: the photograph's own.")] = Color.STYLE,
 ) -> None:
     """Paint a photograph, or every picture in a folder, with a trained network."""
     source, data = network_file(network)
-    recipe = recipes.texture_network(network=source, size=size, seed=seed, color=color)
+    recipe = recipes.texture_network(network=source, size=size, seed=seed, color=color, stroke_size=stroke_size)
     if content.is_dir():
         memory.check_pass(recipe.size, recipe.size)
         work.many([content], recipe, out, Lane.LIGHT, lambda engine, picture: engine.paint(data, picture, recipe))

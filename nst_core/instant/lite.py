@@ -9,7 +9,6 @@ from nst_core.instant import graph
 from nst_core.instant.vectors import STYLE_SIDE, Vector, VectorStylizer, pad_to_multiple, squares
 from nst_core.models import eyes, weights
 from nst_core.models.graphs import Session
-from nst_core.stylizer import Style
 
 
 class InstantLite(VectorStylizer):
@@ -34,14 +33,13 @@ class InstantLite(VectorStylizer):
         x = pad_to_multiple(content, 4)[None]
         return self._session.run("painted", content=x, vector=vector.astype(np.float32))[0][0, :h, :w]
 
-    def paint(self, content: Image, styles: Sequence[Image], shares: np.ndarray, strength: float) -> Image:
+    def paint(self, picture: Image, vectors: Sequence[Vector], shares: np.ndarray, content: Image) -> Image:
         """In one pass: scale and shift of each instance normalisation vary by pixel; the rest is in the content's own style."""
-        vectors = [self.blend(content, [Style(style)], strength) for style in styles]
         rest = np.maximum(1 - shares.sum(0), 0)
         if rest.any():
             vectors, shares = [*vectors, self.vector(content)], np.concatenate([shares, rest[None]])
-        h, w, _ = content.shape
-        x, by_pixel = (pad_to_multiple(array, 4)[None] for array in (content, np.moveaxis(shares, 0, -1)))
+        h, w, _ = picture.shape
+        x, by_pixel = (pad_to_multiple(array, 4)[None] for array in (picture, np.moveaxis(shares, 0, -1)))
         stacked = np.stack(vectors).astype(np.float32)
         return self._session.run("painted_by_region", ground=x, vectors=stacked, shares=by_pixel)[0][0, :h, :w]
 

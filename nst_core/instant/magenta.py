@@ -1,6 +1,5 @@
 """TF-Hub's Magenta: content and styles in, one Step out. TensorFlow lives here; only workers import this file."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from nst_core.images import Image, fit
 from nst_core.instant.vectors import STYLE_SIDE, Vector, VectorStylizer, compose, pad_to_multiple, with_weight
 from nst_core.models import weights
 from nst_core.pictures.regions import Regions
+from nst_core.pictures.strokes import Paint
 from nst_core.recipes import InstantRecipe
 from nst_core.stylizer import Step, Style
 
@@ -47,14 +47,16 @@ class Magenta(VectorStylizer):
         return np.clip(result[0, :h, :w].numpy(), 0, 1)
 
     def stylize(self, content: Image, styles: Sequence[Style], recipe: InstantRecipe) -> Iterator[Step]:
+        return super().stylize(content, styles if self.has_vector else only_styles(styles, recipe), recipe)
+
+    def painter(self, content: Image, regions: Regions, amounts: Sequence[float], recipe: InstantRecipe) -> Paint:
         if self.has_vector:
-            yield from super().stylize(content, styles, recipe)
-            return
-        start, active = time.perf_counter(), only_styles(styles, recipe)
-        amounts, regions = [style.weight for style in active], Regions(content, active, recipe)
-        results = (self._called_whole(content, style) for style in regions.recolored())
-        result = compose(content, results, regions.shares(amounts)) if regions.masked else next(results)
-        yield Step(1, 1, {}, regions.finish(result, amounts), time.perf_counter() - start)
+            return super().painter(content, regions, amounts, recipe)
+        styles = regions.recolored()
+        if not regions.masked:
+            return lambda x: self._called_whole(x, styles[0])
+        called = lambda x: (self._called_whole(x, style) for style in styles)  # noqa: E731
+        return lambda x: compose(x, called(x), regions.shares(amounts, x.shape[:2]))
 
     def _called_whole(self, content: Image, style: Image) -> Image:
         h, w, _ = content.shape

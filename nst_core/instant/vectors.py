@@ -12,7 +12,7 @@ import numpy as np
 
 from nst_core.errors import BadRecipe
 from nst_core.images import Image, digest, fit
-from nst_core.pictures import masks
+from nst_core.pictures import masks, strokes
 from nst_core.pictures.regions import Regions
 from nst_core.recipes import InstantRecipe
 from nst_core.stylizer import Step, Style
@@ -70,21 +70,26 @@ class VectorStylizer:
         start = time.perf_counter()
         active = with_weight(styles)
         amounts, regions = [style.weight for style in active], Regions(content, active, recipe)
-        recolored = regions.recolored()
-        if regions.masked:
-            result = self.paint(content, recolored, regions.shares(amounts), recipe.strength)
-        else:
-            blend = [Style(image, amount) for image, amount in zip(recolored, amounts, strict=True)]
-            result = self.transform(content, self.blend(content, blend, recipe.strength))
+        own = np.maximum(1 - regions.shares(amounts).sum(0), 0) if regions.masked else None
+        result = strokes.painted(content, recipe.stroke_size, self.painter(content, regions, amounts, recipe), own)
         yield Step(1, 1, {}, regions.finish(result, amounts), time.perf_counter() - start)
 
-    def paint(self, content: Image, styles: Sequence[Image], shares: np.ndarray, strength: float) -> Image:
-        """Each style by its share (n, h, w) of every pixel; the rest is the content's.
+    def painter(self, content: Image, regions: Regions, amounts: Sequence[float], recipe: InstantRecipe) -> strokes.Paint:
+        """Paints the content at any size; what is asked of the predictor is asked here."""
+        styles = regions.recolored()
+        if regions.masked:
+            vectors = [self.blend(content, [Style(style)], recipe.strength) for style in styles]
+            return lambda x: self.paint(x, vectors, regions.shares(amounts, x.shape[:2]), content)
+        blend = [Style(image, amount) for image, amount in zip(styles, amounts, strict=True)]
+        vector = self.blend(content, blend, recipe.strength)
+        return lambda x: self.transform(x, vector)
 
-        Here: a picture for each style, their pixels mixed with each other and with the content along soft seams.
+    def paint(self, picture: Image, vectors: Sequence[Vector], shares: np.ndarray, content: Image) -> Image:
+        """The picture, (h, w, 3), in each style by its share (n, h, w) of every pixel; the rest is the content's.
+
+        Here: a picture for each style, their pixels mixed with each other and with the picture along soft seams.
         """
-        results = (self.transform(content, self.blend(content, [Style(style)], strength)) for style in styles)
-        return compose(content, results, shares)
+        return compose(picture, (self.transform(picture, vector) for vector in vectors), shares)
 
 
 def compose(content: Image, pictures: Iterable[Image], shares: np.ndarray) -> Image:

@@ -10,6 +10,7 @@ from nst_core.limits import LIMITS
 
 MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 256, LIMITS.max_size, 512
 MAX_STRENGTH = 1.5
+MIN_STROKE, MAX_STROKE = 0.25, 4.0
 MAX_STYLES = 4
 MAX_MASK_TEXT = 200_000  # characters of a mask or guide in a recipe; sharp ones have a few thousand
 

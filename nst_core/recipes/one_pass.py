@@ -4,7 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from nst_core.recipes.base import MAX_SIZE, MAX_STRENGTH, Color, Recipe, Source
+from nst_core.recipes.base import MAX_SIZE, MAX_STRENGTH, MAX_STROKE, MIN_STROKE, Color, Recipe, Source
+
+Stroke = Annotated[float, Field(ge=MIN_STROKE, le=MAX_STROKE)]  # over that of the same picture painted at 512 px
 
 
 class InstantRecipe(Recipe):
@@ -13,6 +15,7 @@ class InstantRecipe(Recipe):
     kind: Literal["instant"] = "instant"
     engine: Literal["auto", "magenta", "instant-lite"] = "auto"
     strength: float = Field(default=1.0, ge=0, le=MAX_STRENGTH)
+    stroke_size: Stroke = 1.0
 
 
 class TextureNetworkRecipe(Recipe):
@@ -22,6 +25,7 @@ class TextureNetworkRecipe(Recipe):
     network: Source  # a ready one by name, or a file by its digest
     shape: tuple[Annotated[int, Field(ge=32, le=MAX_SIZE)], Annotated[int, Field(ge=32, le=MAX_SIZE)]] | None = None
     seed: int = Field(default=0, ge=0, le=2**32 - 1)  # of the noise
+    stroke_size: Stroke = 1.0  # of a photograph; a texture's grow with nothing
 
     @model_validator(mode="after")
     def colors_are_known(self) -> Self:

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from nst_core.errors import BadRecipe
 from nst_core.images import Image
 from nst_core.models.graphs import Graph, Padding, Session
-from nst_core.pictures import colors
+from nst_core.pictures import colors, strokes
 from nst_core.recipes import TextureNetworkRecipe
 from nst_core.stylizer import Step
 from nst_core.texture_networks import generators
@@ -180,7 +180,8 @@ def paint(data: bytes, content: Image | None, recipe: TextureNetworkRecipe) -> I
     start = time.perf_counter()
     network = painter(data)
     if content is not None:
-        image = colors.finish(network.stylize(content, recipe.seed), content, recipe.color)
+        painted = strokes.painted(content, recipe.stroke_size, lambda x: network.stylize(x, recipe.seed))
+        image = colors.finish(painted, content, recipe.color)
     else:
         image = network.synthesize(*(recipe.shape or (recipe.size, recipe.size)), recipe.seed)
     yield Step(1, 1, {}, image, time.perf_counter() - start)

@@ -275,7 +275,7 @@ def test_the_exported_transformer_by_region_is_the_trained_one(lite):
     own = np.stack([lite.vector(A), lite.vector(B), lite.vector(content)])
     by_pixel = np.moveaxis(shares, 0, -1)[None]
     expected = network.transform_by_region(tensors("transformer/"), tf.constant(content[None]), own, by_pixel)
-    found = lite.paint(content, [A, B, content], shares, 1.0)
+    found = lite.paint(content, list(own), shares, content)
     assert np.abs(found - expected[0]).max() < 1e-5
 
 
