@@ -105,18 +105,21 @@ def encode(
     *,
     text: Mapping[str, str] | None = None,
     quality: int = 92,
+    dpi: float | None = None,
 ) -> bytes:
     """Write a picture at 8 bits a channel.
 
     `text` becomes iTXt chunks, keyword -> text; only PNG carries them, other formats drop them. `quality`, 1 to 100, is
-    for JPEG and WebP. What `decode` reads back from a PNG differs by rounding alone.
+    for JPEG and WebP; `dpi`, dots per inch for a printer, for PNG and JPEG. What `decode` reads back from a PNG differs by
+    rounding alone.
     """
     picture, file = Pillow.fromarray(to_uint8(image)), io.BytesIO()
+    dots = {"dpi": (dpi, dpi)} if dpi else {}
     match format:
         case "png":  # level 1: level 6 takes four times as long for a tenth less
-            picture.save(file, "PNG", compress_level=1, pnginfo=_chunks(text or {}))
+            picture.save(file, "PNG", compress_level=1, pnginfo=_chunks(text or {}), **dots)
         case "jpeg":  # 4:4:4, because style pictures have saturated edges
-            picture.save(file, "JPEG", quality=quality, subsampling=0)
+            picture.save(file, "JPEG", quality=quality, subsampling=0, **dots)
         case "webp":
             picture.save(file, "WEBP", quality=quality)
     return file.getvalue()

@@ -11,7 +11,7 @@ from nst_core.engine import Order
 from nst_core.limits import LIMITS
 from nst_core.machine import Kept
 from nst_core.models import weights
-from nst_core.recipes import MAX_SIZE, MIN_SIZE, PRESETS, InstantRecipe, OptimizeRecipe, Source, StyleSource
+from nst_core.recipes import MAX_PRINT, MIN_SIZE, PRESETS, InstantRecipe, OptimizeRecipe, Source, StyleSource
 from nst_core.stylizer import Style
 
 MEASURED = 512  # pixels at which quality is measured
@@ -176,7 +176,7 @@ def needs(features: str) -> str:
 def ask_details() -> None:
     """What most visitors want, and a part for specialists."""
     _ask("slider", "size", "Longer side, pixels", "Twice the side takes four times as long.", min_value=MIN_SIZE,
-        max_value=MAX_SIZE, step=64)  # fmt: skip
+        max_value=MAX_PRINT, step=64)  # fmt: skip
     left, right = st.columns(2)
     with left:
         _ask("number_input", "iterations", "Rounds (iterations)", "Each brings the picture a little nearer; twice as many take "

@@ -16,7 +16,7 @@ from nst_core.limits import LIMITS
 from nst_core.machine import Kept
 from nst_core.pictures import masks
 from nst_core.pictures.styles import of_recipe
-from nst_core.recipes import MAX_SIZE, Recipe, Source
+from nst_core.recipes import MAX_PRINT, MAX_SIZE, Recipe, Source
 from nst_core.stylizer import Style
 from ui.components import Thumbnail
 from ui.files import keep
@@ -110,7 +110,7 @@ def _scaled_sample(name: str, size: int) -> np.ndarray:
 
 @st.cache_data(show_spinner=False, max_entries=4)
 def _scaled_upload(digest: str, size: int, _upload: Upload) -> np.ndarray:
-    image = images.decode(_upload.file.read(), name=_upload.source.name, max_side=MAX_SIZE)
+    image = images.decode(_upload.file.read(), name=_upload.source.name, max_side=MAX_PRINT)
     return images.to_uint8(images.fit(image, size))
 
 
@@ -139,4 +139,4 @@ def styles_of(recipe: Recipe, side: int) -> list[Style]:
         h, w, _ = picture(recipe.content, recipe.size).shape if recipe.content else (side, side, 3)
         return h, w
 
-    return of_recipe(recipe, lambda source: picture(source, side), shape)
+    return of_recipe(recipe, lambda source: picture(source, min(side, MAX_SIZE)), shape)

@@ -6,18 +6,20 @@ half-written one is ever found there.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from nst_core import images, recipes
 from nst_core.errors import BadPicture, UserError
 from nst_core.images import Image
-from nst_core.pictures import timelapse
+from nst_core.pictures import prints, timelapse
 from nst_core.recipes import AnyRecipe, Source
 from nst_core.stylizer import Step
 
 T = TypeVar("T")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
-FORMATS: dict[str, images.Format] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+FORMATS: dict[str, images.Format | Literal["tiff"]] = {
+    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff",
+}  # fmt: skip
 
 
 def read(path: Path) -> Image:
@@ -94,9 +96,13 @@ def by_suffix(path: Path, formats: Mapping[str, T], what: str) -> T:
     return formats[path.suffix.lower()]
 
 
-def write_picture(step: Step, out: Path, recipe: AnyRecipe) -> None:
+def write_picture(step: Step, out: Path, recipe: AnyRecipe, dpi: float | None = None) -> None:
     assert step.image is not None
-    write(out, images.encode(step.image, by_suffix(out, FORMATS, "pictures"), text=recipes.png_text(recipe)))
+    format, text = by_suffix(out, FORMATS, "pictures"), recipes.png_text(recipe)
+    if format == "tiff":
+        write(out, prints.tiff(step.image, dpi=dpi, description=recipe.model_dump_json()))
+    else:
+        write(out, images.encode(step.image, format, text=text, dpi=dpi))
 
 
 def write(out: Path, data: bytes) -> None:

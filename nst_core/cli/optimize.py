@@ -46,6 +46,9 @@ def optimize(
     feather: options.Feather = 0,
     protect: options.Protect = None,
     also: options.Also = None,
+    dpi: Annotated[
+        float | None, typer.Option(min=1, max=10_000, help="Dots per inch, for a printer; -o NAME.tif has 16 bits.")
+    ] = None,
     log: Annotated[Path | None, typer.Option(help="Losses, a JSON object a step.")] = None,
     timelapse: Annotated[Path | None, typer.Option(help="The run as a film, .gif or .mp4.")] = None,
 ) -> None:
@@ -73,12 +76,14 @@ def optimize(
     given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect)
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
     if also or content.is_dir():
-        if log or timelapse or initial:
-            raise BadRecipe("--log, --timelapse and --init with a picture follow one content: leave them out for several.")
+        if log or timelapse or initial or dpi:
+            raise BadRecipe(
+                "--log, --timelapse, --dpi and --init with a picture follow one content: leave them out for several."
+            )
         work.stylize_many([content, *(also or [])], styles, recipe, out)
     else:
         first = files.read(initial) if initial else None
-        work.stylize_one(content, styles, recipe, out, initial=first, log=log, film=timelapse)
+        work.stylize_one(content, styles, recipe, out, initial=first, log=log, film=timelapse, dpi=dpi)
 
 
 def _base(preset: str, recipe_file: Path | None) -> OptimizeRecipe:

@@ -25,8 +25,9 @@ def stylize_one(
     initial: Image | None = None,
     log: Path | None = None,
     film: Path | None = None,
+    dpi: float | None = None,
 ) -> None:
-    """In this process. log: a JSON object a step; film: the time-lapse.
+    """In this process. log: a JSON object a step; film: the time-lapse; dpi: of the result, for a printer.
 
     Raises: Diverged, after writing the best picture until then.
     """
@@ -43,9 +44,9 @@ def stylize_one(
         last.extend(steps)
     except Diverged:
         if last:
-            _finish(last[0], recipe, out, frames, film)
+            _finish(last[0], recipe, out, frames, film, dpi)
         raise
-    _finish(last[0], recipe, out, frames, film)
+    _finish(last[0], recipe, out, frames, film, dpi)
 
 
 def stylize_many(contents: Sequence[Path], styles: Sequence[Style], recipe: AnyRecipe, out: Path) -> None:
@@ -92,8 +93,8 @@ def _named(entry: Entry[None]) -> NSTError:
     return entry.error if isinstance(entry.error, BadPicture) else type(entry.error)(f"{entry.name}: {entry.error}")
 
 
-def _finish(step: Step, recipe: AnyRecipe, out: Path, frames: Sequence[bytes], film: Path | None) -> None:
-    files.write_picture(step, out, recipe)
+def _finish(step: Step, recipe: AnyRecipe, out: Path, frames: Sequence[bytes], film: Path | None, dpi: float | None) -> None:
+    files.write_picture(step, out, recipe, dpi)
     if film:
         files.write(film, files.by_suffix(film, timelapse.FORMATS, "time-lapses")(frames))
 

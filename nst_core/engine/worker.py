@@ -23,7 +23,10 @@ from nst_core.stylizer import Step, Style
 if TYPE_CHECKING:
     from nst_core.pictures.quality import Quality
 
-CHECKPOINT_EVERY = 0.5  # seconds between the states that a worker leaves behind; a killed one costs at most that
+CHECKPOINT_EVERY = (
+    0.5  # seconds between the states that a worker leaves behind; a killed one costs that, or more where states are large
+)
+SAVING = 20  # times what leaving a state takes is worked before the next
 LISTEN_EVERY = 0.05  # seconds between questions to the scheduler whether the page has said something
 PREVIEW_SIDE = 512  # pixels; previews travel as JPEG
 
@@ -66,7 +69,7 @@ def perform(
 
 def _steps(outcome: Iterator[Step], ear: "Ear", say: Say, checkpoint: Path | None, limit: float | None) -> Any:
     """The last step, packed, or PAUSED."""
-    saved, step = time.monotonic(), None
+    saved, step, every = time.monotonic(), None, CHECKPOINT_EVERY
     try:
         for step in outcome:
             say({"progress": _progress(step)})
@@ -81,9 +84,11 @@ def _steps(outcome: Iterator[Step], ear: "Ear", say: Say, checkpoint: Path | Non
                 if late:
                     say({"notice": f"Ended after {step.seconds / 60:.1f} minutes, the most that a job may take here."})
             paused = Signal.PAUSE in heard
-            if checkpoint and isinstance(outcome, Resumable) and (paused or time.monotonic() - saved > CHECKPOINT_EVERY):
+            if checkpoint and isinstance(outcome, Resumable) and (paused or time.monotonic() - saved > every):
+                begun = time.monotonic()
                 left = _leave(checkpoint, outcome.state(), say, paused)
                 saved = time.monotonic()
+                every = max(CHECKPOINT_EVERY, SAVING * (saved - begun))  # a print's state is 150 MB
                 if paused and left:
                     return PAUSED
     except Diverged as error:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from nst_core.errors import TooLarge
-from nst_core.recipes import MAX_SIZE, MIN_SIZE, OptimizeRecipe
+from nst_core.recipes import MAX_PRINT, MIN_SIZE, ONE_LOOK, OptimizeRecipe
 
 
 @lru_cache
@@ -32,6 +32,7 @@ _PER_PIXEL = {"vgg19": 1100, "vgg16": 1050, "vgg19-lite": 500}
 _FLOAT32 = 1.75  # times the maps' bytes, where the processor has no bfloat16
 _MASK = 0.2  # times the maps' bytes: each masked style looks at its own copy of some
 _LBFGS = 900  # bytes a pixel: ten pairs of pictures and gradients in float64
+_PRINT = 60  # bytes a pixel where a picture is painted in tiles: content, picture, and Adam's two beside them
 _CHAIN = 1100  # bytes a pixel, on a VGG: a correlation chain holds the maps of two layers at once
 
 
@@ -44,12 +45,14 @@ def estimate(recipe: OptimizeRecipe, height: int, width: int) -> int:
         maps *= _FLOAT32
     maps *= 1 + _MASK * sum(style.mask is not None for style in recipe.styles)
     own = _LBFGS if recipe.optimizer == "lbfgs" else 0
-    return round(_BASE[recipe.features] + height * width * (maps + own))
+    pixels = height * width
+    looked_at = min(pixels, ONE_LOOK**2) if recipe.in_tiles(height, width) else pixels
+    return round(_BASE[recipe.features] + looked_at * (maps + own) + (pixels * _PRINT if looked_at < pixels else 0))
 
 
 def largest_size(recipe: OptimizeRecipe, aspect: float, available: int) -> int:
-    """The longest side, in steps of 64 px up to MAX_SIZE, that fits into so many bytes. aspect: longer / shorter side."""
-    sizes = range(MAX_SIZE, MIN_SIZE - 1, -64)
+    """The longest side, in steps of 64 px up to MAX_PRINT, that fits into so many bytes. aspect: longer / shorter side."""
+    sizes = range(MAX_PRINT, MIN_SIZE - 1, -64)
     return next((size for size in sizes if estimate(recipe, size, round(size / aspect)) <= available), 0)
 
 

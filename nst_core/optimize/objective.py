@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from nst_core import features
 from nst_core.features import Extractor, Network, Reading, losses, tf
@@ -33,6 +34,14 @@ FORMS: Mapping[str, Form] = {
     "rms": Form(losses.mean_loss, losses.rms_style_loss, True),
     "moments": Form(losses.mean_loss, losses.moments_loss, True),
 }
+
+
+class Scene(NamedTuple):
+    """What a run looks at in a stage: content (h, w, 3), the styles' pictures at theirs, and what masks make of it."""
+
+    content: Image
+    styles: list[Image]
+    parts: Parts
 
 
 class Objective:
@@ -71,6 +80,7 @@ class Objective:
         contents, own = read[: len(self._contents)], read[len(self._contents) :]
         if self._recipe.correlation_chain:
             own = _chained(own, self._recipe, self._brush.guides if self._brush else None)
+        own = self._compared(own)
         content = [self._form.content(x, target) for x, target in zip(contents, self._contents, strict=True)]
         pairs = (zip(self._of(region, own), targets, strict=True) for region, targets in enumerate(self._styles))
         style = [self._form.style(x, target) for pair in pairs for x, target in pair]
@@ -95,7 +105,7 @@ class Objective:
         """(len(names),): what each term weighs. shares: of the styles, in their order; their sum does not matter."""
         content = recipe.content_weight * _layer_weights(len(self._contents), recipe.geometric_weights, "content")
         style = recipe.style_weight * _layer_weights(len(_statistic_names(recipe)), recipe.geometric_weights, "style")
-        normalised = self._brush.areas(shares) if self._brush else np.asarray(shares) / np.sum(shares)
+        normalised = self._region_areas(shares) if self._brush else np.asarray(shares) / np.sum(shares)
         return np.concatenate([content, np.outer(normalised, style).ravel(), [recipe.tv_weight]]).astype(np.float32)
 
     def by_name(self, values: np.ndarray) -> dict[str, float]:
@@ -104,6 +114,14 @@ class Objective:
         for name, value in zip(self.names, values, strict=True):
             sums[name] += float(value)
         return sums
+
+    def _compared(self, own: list[tf.Tensor]) -> list[tf.Tensor]:
+        """The picture's statistics that are held against the styles'."""
+        return own
+
+    def _region_areas(self, shares: Sequence[float]) -> np.ndarray:
+        assert self._brush is not None
+        return self._brush.areas(shares)
 
     def _target(self, style: Image, guide: Mask | None) -> list[tf.Tensor]:
         """The statistics of a style picture, of what its guide shows."""
@@ -137,9 +155,9 @@ class Brush:
     def __init__(self, parts: Parts, even: Coverage, recipe: OptimizeRecipe) -> None:
         self._parts, self._recipe, self.partial = parts, recipe, parts.partial
         self._amounts, self._areas = (1.0,) * len(even.shares), even.areas
-        free = None if parts.held is None else ~parts.held[None, ..., None]
-        self.free = None if free is None else tf.constant(free.astype(np.float32))  # (1, h, w, 1)
         # no trainable ones: `recompute_grad` would want their gradients
+        free = None if parts.held is None else _free(parts.held)
+        self.free = None if free is None else tf.Variable(free, trainable=False)  # (1, h, w, 1)
         guides = _by_layer(even.coarse, recipe)
         self.guides: Guides = {layer: tf.Variable(T, trainable=False) for layer, T in guides.items()}
         self.union = tf.Variable(even.shares.sum(0)[None, ..., None], trainable=False)
@@ -149,10 +167,24 @@ class Brush:
         if tuple(amounts) != self._amounts:
             coverage = self._parts.weighted(amounts)
             self._amounts, self._areas = tuple(amounts), coverage.areas
-            self.union.assign(coverage.shares.sum(0)[None, ..., None])
-            for layer, T in _by_layer(coverage.coarse, self._recipe).items():
-                self.guides[layer].assign(T)
+            self._lay(coverage)
         return self._areas
+
+    def move(self, parts: Parts) -> None:
+        """To another part of the picture, of the same shape."""
+        assert parts.even is not None
+        self._lay(parts.even)
+        if self.free is not None and parts.held is not None:
+            self.free.assign(_free(parts.held))
+
+    def _lay(self, coverage: Coverage) -> None:
+        self.union.assign(coverage.shares.sum(0)[None, ..., None])
+        for layer, T in _by_layer(coverage.coarse, self._recipe).items():
+            self.guides[layer].assign(T)
+
+
+def _free(held: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    return (~held[None, ..., None]).astype(np.float32)
 
 
 def _by_layer(coarse: Mapping[int, np.ndarray], recipe: OptimizeRecipe) -> dict[str, np.ndarray]:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,13 +10,17 @@ from nst_core import features, images
 from nst_core.errors import BadRecipe, Diverged
 from nst_core.features import Network
 from nst_core.images import Image
-from nst_core.optimize.objective import Objective
+from nst_core.machine import allocator
+from nst_core.optimize.objective import Objective, Scene
 from nst_core.optimize.optimizers import OPTIMIZERS, Adam, Evaluation, Lbfgs, State
-from nst_core.pictures.regions import Parts, Regions
+from nst_core.optimize.tiles import Tiles
+from nst_core.pictures.regions import Regions
 from nst_core.recipes import OptimizeRecipe
 from nst_core.stylizer import Step, Style
 
+PREVIEW = 1024  # pixels of the longer side of pictures on the way, at most
 PICTURES = 50  # that a run shows on its way, at least
+STYLE_SIDE = 1024  # pixels of a style's longer side, at most: few have more to show, enlarged they would blur what they teach
 MIN_SCALE_SIDE = 64  # pixels of the shorter side: a coarser scale would have no structure left in block 5
 PATIENCE, RUNAWAY = 10, 10.0  # after so many steps, a loss so many times their worst is diverging
 
@@ -34,21 +37,14 @@ class Stage:
     iterations: int
 
 
-class Scene(NamedTuple):
-    """What a run looks at in a stage: content (h, w, 3), the styles' pictures at theirs, and what masks make of it."""
-
-    content: Image
-    styles: list[Image]
-    parts: Parts
-
-
 def stages(recipe: OptimizeRecipe, height: int, width: int) -> list[Stage]:
     """Coarse to fine; each stage gets iterations in inverse proportion to its side, and one at least.
 
     Stages too small to hold structure are left out.
     """
-    fractions = [recipe.scale_factor**-k for k in reversed(range(recipe.scales))]
-    kept = [f for f in fractions if f * min(height, width) >= MIN_SCALE_SIDE or f == 1][-recipe.iterations :]
+    kept = [f for f in recipe.fractions(max(height, width)) if f * min(height, width) >= MIN_SCALE_SIDE or f == 1][
+        -recipe.iterations :
+    ]
     ends = np.cumsum([1 / f for f in kept]) / sum(1 / f for f in kept) * recipe.iterations
     counts = np.diff(np.maximum(np.round(ends), 1 + np.arange(len(kept))), prepend=0)
     return [Stage(round(f * height), round(f * width), int(n)) for f, n in zip(kept, counts, strict=True)]
@@ -79,13 +75,12 @@ class Optimization:
         self._regions = Regions(content, styles, recipe)
         self._styles = self._regions.recolored()
         self._stages = stages(recipe, *content.shape[:2])
-        self._scenes = [self._scene(stage) for stage in self._stages]
         self._iteration = int(state["iteration"]) if state else 0
         self._before = float(state["seconds"]) if state else 0.0  # seconds that earlier runs took
         self._start = time.perf_counter()
         self._picture = np.array(state["picture"]) if state else self._first_picture(initial)
         self._restored: State | None = dict(state) if state else None
-        self._optimizer: Adam | Lbfgs | None = None
+        self._optimizer: Adam | Lbfgs | Tiles | None = None
         self._stopped = False
         self._steps = self._run()
 
@@ -139,11 +134,11 @@ class Optimization:
 
     def _run(self) -> Generator[Step]:
         every, end, terms = max(1, self.total // PICTURES), 0, {}
-        for stage, scene in zip(self._stages, self._scenes, strict=True):
+        for stage in self._stages:
             resumed, end = self._iteration > end, end + stage.iterations
             if self._iteration >= end:
                 continue  # an earlier run did it
-            objective, self._optimizer = self._enter(scene, resumed=resumed)
+            objective, self._optimizer = self._enter(self._scene(stage), resumed=resumed)
             watch = Watch(self._optimizer.picture)
             weights = self._weights_of(objective, end, stage.iterations)
             for evaluation in self._optimizer.steps(weights, end - self._iteration):
@@ -157,26 +152,35 @@ class Optimization:
                     return
                 if self._iteration < self.total:
                     shown = self._iteration == 1 or self._iteration % every == 0
-                    yield self._step(terms, self._finished(self._optimizer.picture) if shown else None)
+                    yield self._step(terms, self._shown() if shown else None)
             self._picture, self._iteration = self._optimizer.picture, end  # L-BFGS may be done early
+            del objective, watch, weights  # what the next size needs, they would keep
         yield self._step(terms, self._result(self._picture))
 
     def _scene(self, stage: Stage) -> Scene:
-        longer = max(32, round(max(stage.height, stage.width) * self._recipe.style_scale))
+        longer = max(32, round(min(max(stage.height, stage.width), STYLE_SIDE) * self._recipe.style_scale))
         return Scene(
             images.resize(self._content, stage.height, stage.width),
             [images.fit(style, longer) for style in self._styles],
             self._regions.at((stage.height, stage.width), self._recipe.halvings),
         )
 
-    def _enter(self, scene: Scene, *, resumed: bool) -> tuple[Objective, Adam | Lbfgs]:
+    def _enter(self, scene: Scene, *, resumed: bool) -> tuple[Objective, Adam | Lbfgs | Tiles]:
         """Targets and optimiser at this size; what the last size needed is let go first."""
         self._optimizer = None
-        objective = Objective(self._recipe, self._network, *scene)
         picture = images.resize(self._picture, *scene.content.shape[:2])
+        if np.may_share_memory(picture, self._picture):
+            picture = picture.copy()  # it will be changed in place
+        if self._recipe.in_tiles(*picture.shape[:2]):
+            allocator.give_back()
         if scene.parts.held is not None:
             picture = np.where(scene.parts.held[..., None], scene.content, picture)
-        return objective, OPTIMIZERS[self._recipe.optimizer](objective, picture, self._restored if resumed else None)
+        state = self._restored if resumed else None
+        if self._recipe.in_tiles(*picture.shape[:2]):
+            by_tiles = Tiles(self._recipe, self._network, scene, picture, state)
+            return by_tiles.objective, by_tiles
+        objective = Objective(self._recipe, self._network, *scene)
+        return objective, OPTIMIZERS[self._recipe.optimizer](objective, picture, state)
 
     def _weights_of(self, objective: Objective, end: int, iterations: int) -> Callable[[], tuple[np.ndarray, float]]:
         """What the next step is made with: the terms' weights and the learning rate, which falls along half a cosine."""
@@ -212,6 +216,12 @@ class Optimization:
     def _result(self, picture: Image) -> Image:
         """At the content's shape, in the colours that the recipe asks for."""
         return self._finished(images.resize(picture, *self._content.shape[:2]))
+
+    def _shown(self) -> Image:
+        """The picture on its way, no larger than somebody looks at."""
+        assert self._optimizer is not None
+        picture = self._optimizer.picture
+        return self._finished(images.fit(picture, PREVIEW) if max(picture.shape) > PREVIEW else picture.copy())
 
     def _finished(self, picture: Image) -> Image:
         return self._regions.finish(picture, self._shares)

@@ -1,12 +1,13 @@
 """What an optimisation is asked for: network, objective, optimiser, schedule; and the presets."""
 
 from collections.abc import Mapping
+from math import ceil, log
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from nst_core.limits import LIMITS
-from nst_core.recipes.base import Recipe
+from nst_core.recipes.base import DEFAULT_SIZE, MAX_PRINT, MIN_SIZE, Recipe
 
 
 def _layers(*depths: int) -> tuple[str, ...]:
@@ -29,6 +30,7 @@ def block_number(layer: str) -> int:
     return int(layer[5])
 
 
+ONE_LOOK = 1024  # pixels of a square that is looked at whole; a larger picture is painted in tiles, over more scales
 ACTIVATION_SHIFT = -1.0  # 1605.04603 §3.3
 
 
@@ -40,6 +42,7 @@ class OptimizeRecipe(Recipe):
     """
 
     kind: Literal["optimize"] = "optimize"
+    size: int = Field(default=DEFAULT_SIZE, ge=MIN_SIZE, le=MAX_PRINT)
 
     features: Literal["vgg19", "vgg16", "vgg19-lite"] = "vgg19-lite"
     pooling: Literal["max", "average"] = "max"
@@ -100,8 +103,20 @@ class OptimizeRecipe(Recipe):
     @property
     def full_size_iterations(self) -> float:
         """What all iterations cost, in those at the result's size: a coarser one has fewer pixels, and gets more of them."""
-        sides = [self.scale_factor**-k for k in range(self.scales)]
+        sides = self.fractions(self.size)
         return self.iterations * sum(sides) / sum(1 / side for side in sides)
+
+    def fractions(self, longer: int) -> list[float]:
+        """The sizes, coarse to fine, over the result's, whose longer side has so many pixels.
+
+        Strokes come from the coarsest. Beyond 1024 px more are put before it, or else it would grow with the result.
+        """
+        more = ceil(log(longer / ONE_LOOK) / log(self.scale_factor)) if self.scales > 1 and longer > ONE_LOOK else 0
+        return [self.scale_factor**-k for k in reversed(range(self.scales + more))]
+
+    def in_tiles(self, height: int, width: int) -> bool:
+        """Whether a picture of this size is too large to look at whole. Adam alone can do without: L-BFGS wants it whole."""
+        return self.optimizer == "adam" and height * width > ONE_LOOK**2
 
     @property
     def halvings(self) -> set[int]:

@@ -8,7 +8,7 @@ import pytest
 
 from nst_core.errors import TooLarge
 from nst_core.machine import memory
-from nst_core.recipes import MAX_SIZE, PRESETS, OptimizeRecipe
+from nst_core.recipes import MAX_PRINT, PRESETS, OptimizeRecipe
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,7 @@ def test_the_largest_size_fits_and_the_next_does_not():
     size = memory.largest_size(recipe, 4 / 3, there)
     assert memory.estimate(recipe, size, round(size * 3 / 4)) <= there
     assert memory.estimate(recipe, size + 64, round((size + 64) * 3 / 4)) > there
-    assert memory.largest_size(OptimizeRecipe(), 1, 10**12) == MAX_SIZE
+    assert memory.largest_size(OptimizeRecipe(), 1, 10**12) == MAX_PRINT
 
 
 def test_too_large_a_request_is_told_what_fits(monkeypatch):

@@ -1,0 +1,35 @@
+"""What goes to a printer."""
+
+import io
+
+import numpy as np
+import tifffile
+from PIL import Image as Pillow
+
+from nst_core import images
+from nst_core.pictures import prints
+
+RAMP = np.linspace(0, 1, 3 * 64 * 400, dtype=np.float32).reshape(64, 400, 3)
+
+
+def test_sixteen_bits_arrive():
+    data = prints.tiff(RAMP, dpi=300, description='{"kind": "optimize"}')
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        found, tags = page.asarray(), page.tags
+    assert found.dtype == np.uint16
+    assert np.abs(found / 65535 - RAMP).max() < 1e-5
+    assert len(np.unique(found)) > 60_000
+    assert (tags["XResolution"].value, tags["ResolutionUnit"].value) == ((300, 1), 2)
+    assert tags["ImageDescription"].value == '{"kind": "optimize"}'
+    assert Pillow.open(io.BytesIO(data)).info["icc_profile"]
+
+
+def test_dots_per_inch_of_png_and_jpeg():
+    for format in ("png", "jpeg"):
+        assert round(Pillow.open(io.BytesIO(images.encode(RAMP, format, dpi=240))).info["dpi"][0]) == 240
+        assert "dpi" not in Pillow.open(io.BytesIO(images.encode(RAMP, "png"))).info
+
+
+def test_what_was_printed_can_be_a_content_again():
+    assert np.abs(images.decode(prints.tiff(RAMP)) - RAMP).max() < 2 / 255
