@@ -45,6 +45,8 @@ def optimize(
     soft_masks: options.SoftMasks = False,
     feather: options.Feather = 0,
     protect: options.Protect = None,
+    segmentation: options.Segmentation = None,
+    style_segmentation: options.StyleSegmentations = None,
     also: options.Also = None,
     log: Annotated[Path | None, typer.Option(help="Losses, a JSON object a step.")] = None,
     timelapse: Annotated[Path | None, typer.Option(help="The run as a film, .gif or .mp4.")] = None,
@@ -70,7 +72,7 @@ def optimize(
     }
     recipe = recipes.optimize(**dict(base) | {name: value for name, value in given.items() if value is not None})
     weights.path(recipe.features)
-    given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect)
+    given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [])
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
     if also or content.is_dir():
         if log or timelapse or initial:

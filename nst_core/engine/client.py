@@ -19,7 +19,7 @@ from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, pack
 from nst_core.engine.orders import Order
 from nst_core.engine.queue import Queue
 from nst_core.errors import Failure, NSTError
-from nst_core.images import Image
+from nst_core.images import Image, Mask
 from nst_core.limits import LIMITS
 from nst_core.machine import Kept, Shelf
 from nst_core.models import weights
@@ -129,6 +129,10 @@ class Engine:
     def assess(self, result: Image, content: Image, styles: Sequence[Style]) -> Job:
         """A job whose result is the `Quality` of the result."""
         return self.submit(worker.assess, *map(images.to_uint8, (result, content)), [pack(style) for style in styles])
+
+    def snap(self, photograph: Image, scribble: Mask, taken: Mask, *, visitor: str = "") -> Job:
+        """A job whose result is the thing that was scribbled on, as a mask of 8 bits. taken: what other things have."""
+        return self.submit(worker.snap, *map(images.to_uint8, (photograph, scribble, taken)), visitor=visitor)
 
     def paint(self, network: bytes, content: Image | None, recipe: TextureNetworkRecipe, *, visitor: str = "") -> Job:
         """A job whose result is a Step: the content painted by a texture network's file, or without one a texture."""

@@ -13,7 +13,7 @@ import numpy as np
 from nst_core.errors import BadRecipe
 from nst_core.images import Image, digest, fit
 from nst_core.pictures import masks
-from nst_core.pictures.regions import Regions
+from nst_core.pictures.regions import Regions, guided
 from nst_core.recipes import InstantRecipe
 from nst_core.stylizer import Step, Style
 
@@ -70,7 +70,7 @@ class VectorStylizer:
         start = time.perf_counter()
         active = with_weight(styles)
         amounts, regions = [style.weight for style in active], Regions(content, active, recipe)
-        recolored = regions.recolored()
+        recolored = [guided(picture, style.guide) for picture, style in zip(regions.recolored(), active, strict=True)]
         if regions.masked:
             result = self.paint(content, recolored, regions.shares(amounts), recipe.strength)
         else:

@@ -1,5 +1,5 @@
-"""What is done with pictures, in NumPy: colours, masks and regions, drawings, how good a result is, films."""
+"""What is done with pictures, in NumPy: colours, masks and regions, drawings, outlines, how good a result is, films."""
 
-from nst_core.pictures import colors, drawings, masks, quality, regions, styles, timelapse
+from nst_core.pictures import colors, drawings, masks, quality, regions, segmentation, snapping, styles, timelapse
 
-__all__ = ["colors", "drawings", "masks", "quality", "regions", "styles", "timelapse"]
+__all__ = ["colors", "drawings", "masks", "quality", "regions", "segmentation", "snapping", "styles", "timelapse"]

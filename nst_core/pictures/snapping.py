@@ -64,7 +64,8 @@ def _grabbed(image: Image, labels: Labels, rounds: int) -> Bools:
     if (labels % PERHAPS == THING).all():
         return np.ones(labels.shape, np.bool_)
     cv2.setRNGSeed(0)  # the same stroke finds the same outline
-    cv2.grabCut(images.to_uint8(image), labels, None, np.zeros((1, 65)), np.zeros((1, 65)), rounds, cv2.GC_INIT_WITH_MASK)
+    no_box, models = (0, 0, 1, 1), (np.zeros((1, 65)), np.zeros((1, 65)))  # of colours, for whoever goes on
+    cv2.grabCut(images.to_uint8(image), labels, no_box, *models, rounds, cv2.GC_INIT_WITH_MASK)
     return labels % PERHAPS == THING
 
 

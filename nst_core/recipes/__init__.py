@@ -6,6 +6,7 @@ of its file while the session still has it.
 
 from nst_core.recipes.base import (
     DEFAULT_SIZE,
+    MAX_BLEND,
     MAX_MASK_TEXT,
     MAX_SIZE,
     MAX_STRENGTH,
@@ -47,6 +48,7 @@ __all__ = [
     "DEFAULT_SIZE",
     "FIRST_LAYERS",
     "LAYERS",
+    "MAX_BLEND",
     "MAX_MASK_TEXT",
     "MAX_SIZE",
     "MAX_STRENGTH",

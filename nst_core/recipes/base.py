@@ -10,7 +10,8 @@ from nst_core.limits import LIMITS
 
 MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 256, LIMITS.max_size, 512
 MAX_STRENGTH = 1.5
-MAX_STYLES = 4
+MAX_STYLES = 8  # of a recipe: regions may have as many
+MAX_BLEND = 4  # that pages offer to blend
 MAX_MASK_TEXT = 200_000  # characters of a mask or guide in a recipe; sharp ones have a few thousand
 
 
