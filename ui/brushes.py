@@ -34,7 +34,7 @@ HINTS = {
 
 def ask_tool() -> None:
     """Tool, and its size or tolerance."""
-    left, right = st.columns([5, 4], vertical_alignment="bottom")
+    left, right = st.columns([7, 3], vertical_alignment="bottom")
     with left:
         st.segmented_control(
             "Tool",

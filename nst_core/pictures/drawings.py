@@ -2,7 +2,8 @@
 
 The canvas, Streamlit's drawable one, knows brush, polygon and rectangle. Eraser, ellipse, magic wand, the brush that snaps and
 uploaded masks are made of these: a stroke in a marked colour arrives, `translate` turns it into what was meant, and the canvas
-draws that. Objects lie in the order of painting, so an eraser takes away what was there before it and nothing later. Knows no Streamlit.
+draws that. Objects lie in the order of painting, so an eraser takes away what was there before it and nothing later. Knows no
+Streamlit.
 """
 
 import base64
@@ -98,11 +99,11 @@ def _meant(
     if item.get("fill") == paint(color, "wand"):
         return _picture(masks.wand(content, _touched(item, content), tolerance), color)
     if item.get("stroke") == paint(color, "snap"):
-        return _picture(snap(_scribble(item, content)), color)
+        return _picture(snap(scribble(item, content)), color)
     return None
 
 
-def _scribble(path: Mapping[str, Any], content: Image) -> Mask:
+def scribble(path: Mapping[str, Any], content: Image) -> Mask:
     """The middle of a stroke, (h, w): Fabric's path is `[["M", x, y], ["Q", x1, y1, x, y], …]`, in pixels of the canvas."""
     h, w, _ = content.shape
     numbers = [number for command in path["path"] for number in command[1:]]

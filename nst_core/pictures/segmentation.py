@@ -25,6 +25,8 @@ CELLS = 24  # a side of the cube in which colours are counted
 LEAST = 0.0015  # of the flat pixels: what has less is no region
 SPECK = 0.0005  # of the picture: pieces that are smaller go to what is around them
 CLOSE, MOST = 0.06, 0.75  # so many of the flat pixels are so near to a colour; of a photograph's at most 0.6
+REACH = 2  # pixels of a soft edge
+RAGGED = 1.0  # pixels: what is finer along an edge is noise
 ALIKE = 0.25  # distance up to which a colour of one segmentation is meant by a colour of another
 
 Color = npt.NDArray[np.float32]  # (3,), RGB in [0, 1]
@@ -59,10 +61,12 @@ def of_image(image: Image, *, name: str = "The segmentation") -> Segmentation:
     """
     calm, flat = _calm(image)
     colors = _colors(calm[flat])
-    nearest, distance = _nearest(calm, colors)
-    if (distance[flat] < CLOSE).sum() < MOST * max(1, flat.sum()):
+    distances = np.stack([np.linalg.norm(calm - color, axis=-1) for color in colors] or [np.full(flat.shape, 2.0)])
+    nearest, distance = distances.argmin(0), distances.min(0)
+    if (distance[flat] < CLOSE).sum() < MOST * max(0.1 * flat.size, flat.sum()):  # of noise hardly anything is flat
         raise BadMask(f"{name} is no picture of a few flat colours: draw each region in one colour of its own.")
-    labels = _flooded(calm, _without_specks(np.where(flat & (distance < APART), nearest + 1, 0).astype(np.int32)))
+    known = _without_specks(np.where(flat & (distance < APART), nearest + 1, 0).astype(np.int32))
+    labels = _straightened(_flooded(calm, _beside(known, distances)))
     counts = np.bincount(labels.ravel(), minlength=len(colors) + 1)[1:]
     order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]]
     if not 1 < len(order) <= MAX_STYLES:
@@ -139,14 +143,6 @@ def _colors(pixels: Colors) -> Colors:
     return np.array(colors, np.float32).reshape(-1, 3)
 
 
-def _nearest(image: Image, colors: Colors) -> tuple[npt.NDArray[np.intp], Mask]:
-    """(h, w): the number of the colour that each pixel is nearest to, and how near."""
-    if not len(colors):
-        return np.zeros(image.shape[:2], np.intp), np.full(image.shape[:2], 2, np.float32)
-    distances = np.stack([np.sqrt(((image - color) ** 2).sum(-1)) for color in colors])
-    return distances.argmin(0), distances.min(0)
-
-
 def _without_specks(labels: Labels) -> Labels:
     """Small pieces are not known any more."""
     from skimage.measure import label
@@ -156,11 +152,35 @@ def _without_specks(labels: Labels) -> Labels:
     return np.where(large[pieces], labels, 0).astype(np.int32)
 
 
+def _beside(known: Labels, distances: npt.NDArray[np.float32]) -> Labels:
+    """What is not known yet, but has known neighbours, goes to the one whose colour is nearest: a mixed pixel to its larger part.
+
+    distances: of each pixel to each colour, (n, h, w).
+    """
+    from scipy.ndimage import maximum_filter
+
+    near = [maximum_filter(known == number + 1, 2 * REACH + 1) for number in range(len(distances))]
+    of_neighbours = np.where(near, distances, np.inf)
+    nearest = np.where(np.any(near, 0), of_neighbours.argmin(0) + 1, 0)
+    return np.where(known > 0, known, nearest).astype(np.int32)
+
+
 def _flooded(image: Image, known: Labels) -> Labels:
-    """What is not known yet goes to its neighbours: they meet where the picture changes most."""
+    """The rest goes to its neighbours: they meet where the picture changes most."""
     from skimage.filters import sobel
     from skimage.segmentation import watershed
 
-    slope = np.max([sobel(image[..., c]) for c in range(3)], 0)
-    flooded: Labels = watershed(slope, known)
+    if known.all():
+        return known
+    flooded: Labels = watershed(np.max([sobel(image[..., c]) for c in range(3)], 0), known)
     return flooded
+
+
+def _straightened(labels: Labels) -> Labels:
+    """In JPEG's noise an edge is ragged: each pixel goes to whose most of its neighbourhood is."""
+    from scipy.ndimage import gaussian_filter
+
+    numbers = np.unique(labels)
+    shares = [gaussian_filter((labels == number).astype(np.float32), RAGGED, mode="nearest") for number in numbers]
+    straightened: Labels = numbers[np.argmax(shares, 0)]
+    return straightened
