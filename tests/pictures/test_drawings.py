@@ -105,7 +105,9 @@ def test_a_stroke_that_snaps_becomes_the_thing_under_its_middle():
     assert painted == before["objects"][0]
     assert (drawings.painted(pixels(picture)) == np.where(CONTENT[..., 0] == 0, 255, 0)).all()
     (scribble,) = asked
-    assert scribble.shape == CONTENT.shape[:2] and scribble[24, 10:31].min() == 1 and scribble.sum() < 220  # 20 × 7, and its ends
+    assert (
+        scribble.shape == CONTENT.shape[:2] and scribble[24, 10:31].min() == 1 and scribble.sum() < 220
+    )  # 20 × 7, and its ends
     assert not scribble[:18].any() and not scribble[31:].any()
 
 

@@ -50,7 +50,9 @@ def numbers_of(found):
 
 def furthest(found, expected):
     """Pixels by which a region reaches beyond its true edge, at most."""
-    wrong = [m * (expected != n) * distance_transform_edt(expected != n) for n, m in zip(numbers_of(found), found.masks)]
+    wrong = [
+        m * (expected != n) * distance_transform_edt(expected != n) for n, m in zip(numbers_of(found), found.masks, strict=True)
+    ]
     return np.max(wrong)
 
 
@@ -116,7 +118,7 @@ def test_a_photograph_is_none_nor_are_words():
 
 def test_regions_are_paired_by_colour_whatever_their_order_and_noise():
     content = segmentation.from_picture(file_of(60), SHAPE)
-    swapped = (COLORS.astype(int) + [(-8, 9, 5)]).clip(0, 255).astype(np.uint8)
+    swapped = (COLORS.astype(int) + np.array((-8, 9, 5))).clip(0, 255).astype(np.uint8)
     style = segmentation.from_picture(file_of(60, (120, 120), swapped), (120, 120))
     pairs = segmentation.paired(content.colors, [style])
     expected = truth((120, 120))
