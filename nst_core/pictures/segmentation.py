@@ -153,7 +153,7 @@ def _without_specks(labels: Labels) -> Labels:
 
 
 def _beside(known: Labels, distances: npt.NDArray[np.float32]) -> Labels:
-    """What is not known yet, but beside what is, goes to the neighbour whose colour is nearest: a mixed pixel to its larger part.
+    """What is not known yet, but beside what is, goes to the neighbour of the nearest colour: a mixed pixel to its larger part.
 
     distances: of each pixel to each colour, (n, h, w).
     """

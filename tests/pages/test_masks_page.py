@@ -191,10 +191,10 @@ def test_hidden_layers_take_no_part(page):
 
 
 def test_one_rough_stroke_snaps_to_an_outline_and_is_undone_and_redone_at_once(page):
+    opening = result(page)
     press(page, "Clear")
-    expect_coverage(page, 0, 0, 0)
+    shown = next_result(page, opening)
     choose_tool(page, "snap")
-    shown = result(page)
     stroke(page, *SCRIBBLES["mountain-lake"]["sky"])
     expect_coverage(page, 0, 35, 38)  # the photograph's own sky has 36.4
     next_result(page, shown)
