@@ -153,7 +153,7 @@ def test_parameters_of_others_are_passed_over():
         {"styles": "a:nan"},
         {"styles": "a:2"},
         {"styles": "a:b:c"},
-        {"styles": "a,b,c,d,e"},
+        {"styles": "a,b,c,d,e,f,g,h,i"},
         {"styles": ",,"},
         {"styles": "a," * 1_000_000},
     ],
