@@ -18,7 +18,7 @@ SIDE = 320  # pixels at which the thing is found: ten times quicker than at a ca
 ROUNDS = 3
 # how far from a stroke the thing may go on, in deviations of its points along it: if it spans the photograph, so much more if
 # it spans next to nothing, and if it is straight
-REACH, ROOM, LINE = 0.3, 1.5, 2.2
+REACH, ROOM, LINE = 0.4, 1.4, 2.2
 STRAIGHT = 0.25  # of them across it, from which a stroke is no line
 BESIDE = 0.01  # of the photograph's longer side: so near to the stroke, it is rather the thing than the ground
 LEAST_REACH = 0.03  # of the photograph's longer side
