@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 from brushes import blend, colour, colours, fractal, ramp, step
-from darkroom import Drawing, render
+from darkroom import Drawing, render, seeded
 from numpy.random import Generator
 from scipy import ndimage
 
 HEIGHT, WIDTH = 768, 1024
+Outlines = dict[str, np.ndarray]  # what a photograph shows, by name: (HEIGHT, WIDTH) in [0, 1]
 
 
 def _field(rng: Generator, across: int, down: int | None = None, *, octaves: int = 5) -> np.ndarray:
@@ -33,16 +34,18 @@ def _skyline(rng: Generator, bumps: int, octaves: int = 8) -> np.ndarray:
     return (total - total.min()) / np.ptp(total)
 
 
-def mountain_lake(rng: Generator) -> np.ndarray:
+def mountain_lake(rng: Generator, outlines: Outlines | None = None) -> np.ndarray:
     """A lake between mountains, a while after sunset."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(float)
     shore = 452
     scene = ramp(y / shore, colours("24386b 4a5c94 8f7fae d98f9a f7a878 ffcf8a ffe9b8"))
     scene = blend(scene, colour("fff0c4"), 0.75 * np.exp(-(((x - 610) / 330) ** 2) - ((y - 400) / 90) ** 2))
-    scene = _clouds(scene, rng, x, y)
+    scene, land = _clouds(scene, rng, x, y), np.zeros((HEIGHT, WIDTH))
     for k, haze in enumerate(np.linspace(0, 1, 6)):
-        scene = _ridge(scene, rng, y, 215 + 34 * k, 150 - 17 * k, haze, k)
-    scene = _forest(scene, rng, y, shore)
+        scene = _ridge(scene, land, rng, y, 215 + 34 * k, 150 - 17 * k, haze, k)
+    scene = _forest(scene, land, rng, y, shore)
+    if outlines is not None:
+        outlines.update(_parted(land, shore, "land", "lake"))
     return _finish(_mirror(scene, rng, shore), rng)
 
 
@@ -54,8 +57,10 @@ def _clouds(scene: np.ndarray, rng: Generator, x: np.ndarray, y: np.ndarray) -> 
     return blend(scene, colour("ffb48a"), np.clip(under, 0, 0.8))
 
 
-def _ridge(scene: np.ndarray, rng: Generator, y: np.ndarray, top: float, tall: float, near: float, k: int) -> np.ndarray:
-    """One range: bluer and paler the farther it is, with mist in the valley before it."""
+def _ridge(
+    scene: np.ndarray, land: np.ndarray, rng: Generator, y: np.ndarray, top: float, tall: float, near: float, k: int
+) -> np.ndarray:
+    """One range: bluer and paler the farther it is, with mist in the valley before it. land: what it covers is added."""
     crest = top + tall * (1 - _skyline(rng, 3 + k))
     down = y - crest
     rock = ramp(near, colours("b78fa6 8f7fa6 66689a 46517f 2c3a60 182442"))
@@ -63,11 +68,13 @@ def _ridge(scene: np.ndarray, rng: Generator, y: np.ndarray, top: float, tall: f
     slope = np.gradient(ndimage.gaussian_filter(folds, 1.2), axis=1) * 40
     face = rock * (1 + (0.2 + 0.25 * near) * (slope + 0.5 * (folds - 0.5)))[..., None]
     face = blend(face, ramp(near, colours("f0b49a c99aa6 7f80a8 4a5a84")), 0.55 * np.clip(down / (tall * 1.3), 0, 1))
-    return blend(scene, face, step(-down, 1.5))
+    cover = step(-down, 1.5)
+    np.maximum(land, cover, out=land)
+    return blend(scene, face, cover)
 
 
-def _forest(scene: np.ndarray, rng: Generator, y: np.ndarray, shore: float) -> np.ndarray:
-    """Firs along the shore, each a ragged spike."""
+def _forest(scene: np.ndarray, land: np.ndarray, rng: Generator, y: np.ndarray, shore: float) -> np.ndarray:
+    """Firs along the shore, each a ragged spike. land: what they cover is added."""
     x = np.arange(WIDTH)
     for near in np.linspace(0, 1, 4):
         tops = np.full(WIDTH, shore - 4.0)
@@ -78,7 +85,9 @@ def _forest(scene: np.ndarray, rng: Generator, y: np.ndarray, shore: float) -> n
             branch = np.abs(x - foot) * (3.4 + 0.9 * np.sin(np.abs(x - foot) * 2.1))
             tops = np.minimum(tops, shore - 4 - np.clip(tall - branch, 0, None) - 10 * np.interp(foot, x, swell))
         dark = ramp(near, colours("2a3556 16213a 0a1120")) * (0.75 + 0.5 * _field(rng, 120, 60, octaves=2))[..., None]
-        scene = blend(scene, dark, step(tops - y, 1.5) * (y < shore + 1))
+        cover = step(tops - y, 1.5) * (y < shore + 1)
+        np.maximum(land, cover, out=land)
+        scene = blend(scene, dark, cover)
     return scene
 
 
@@ -102,7 +111,7 @@ def _mirror(scene: np.ndarray, rng: Generator, shore: int) -> np.ndarray:
     return np.where((y > shore)[..., None], water, scene)
 
 
-def city_lights(rng: Generator) -> np.ndarray:
+def city_lights(rng: Generator, outlines: Outlines | None = None) -> np.ndarray:
     """A town on a river by night, seen from the other bank."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(float)
     quay = 500
@@ -110,27 +119,33 @@ def city_lights(rng: Generator) -> np.ndarray:
     scene = _clouds(scene * 0.9, rng, x, y)
     moon = np.hypot(x - 770, y - 130)
     scene = blend(scene, colour("fff4d8"), np.maximum(step(moon - 34, 2), 0.3 * np.exp(-moon / 70)))
+    town = np.zeros((HEIGHT, WIDTH))
     for near in np.linspace(0, 1, 5):
         left = -20.0
         while left < WIDTH:
             wide = rng.uniform(34, 84) * (0.7 + 0.5 * near)
             middle = np.exp(-(((left - 470) / 300) ** 2))
             tall = rng.uniform(0.35, 1) * (110 + 270 * middle * (1 - 0.55 * near))
-            _tower(scene, rng, int(left), int(left + wide), int(quay - tall), quay, near)
+            _tower(scene, town, rng, int(left), int(left + wide), int(quay - tall), quay, near)
             left += wide + rng.uniform(-12, 8)
     lamps = np.hypot((x - 9) % 47 - 23, y - quay + 9)
     scene = blend(scene, colour("ffd890"), np.clip(np.exp(-lamps / 3.2) * 1.6 + 0.25 * np.exp(-lamps / 14), 0, 1))
+    if outlines is not None:
+        outlines.update(_parted(town, quay, "town", "river"), moon=step(moon - 34, 2) * (1 - town))
     return _finish(_mirror(scene, rng, quay), rng)
 
 
-def _tower(scene: np.ndarray, rng: Generator, left: int, right: int, top: int, foot: int, near: float) -> None:
-    """Build one tower into the scene: a wall, floors of windows of which some are lit, now and then a spire."""
+def _tower(
+    scene: np.ndarray, town: np.ndarray, rng: Generator, left: int, right: int, top: int, foot: int, near: float
+) -> None:
+    """Build one tower into scene and town: a wall, floors of windows of which some are lit, now and then a spire."""
     left, right = max(left, 0), min(right, WIDTH)
     if right - left < 12:
         return
     if rng.random() < 0.3:
         mast = (left + right) // 2
-        scene[top - int(rng.uniform(14, 54)) : top, mast - 1 : mast + 1] = ramp(near, colours("4a4070 1c2142"))
+        spire = slice(top - int(rng.uniform(14, 54)), top), slice(mast - 1, mast + 1)
+        scene[spire], town[spire] = ramp(near, colours("4a4070 1c2142")), 1
     v, u = np.mgrid[0 : foot - top, 0 : right - left]
     wall = ramp(near, colours("5c4a7e 3a3767 20284f 141a38")) * rng.uniform(0.8, 1.15)
     face = wall * (1.15 - 0.3 * u / (right - left))[..., None] * (0.9 + 0.25 * v / (foot - top))[..., None]
@@ -140,7 +155,15 @@ def _tower(scene: np.ndarray, rng: Generator, left: int, right: int, top: int, f
     glass *= rng.uniform(0.55, 1, (*lit.shape, 1))
     pane = (v % storey > 1) & (v % storey < storey - 1) & (u % bay > 0) & (u % bay < bay - 1)
     window = np.where(lit[..., None], glass, wall * 0.75)[v // storey, u // bay]
+    town[top:foot, left:right] = 1
     scene[top:foot, left:right] = np.where(pane[..., None], window * (0.55 + 0.45 * near), face)
+
+
+def _parted(covered: np.ndarray, shore: int, land: str, water: str) -> Outlines:
+    """Sky, what stands before it down to the shore, and the water below."""
+    below = np.zeros_like(covered)
+    below[shore + 1 :] = 1
+    return {"sky": (1 - covered) * (1 - below), land: covered * (1 - below), water: below}
 
 
 def _finish(scene: np.ndarray, rng: Generator) -> np.ndarray:
@@ -151,7 +174,16 @@ def _finish(scene: np.ndarray, rng: Generator) -> np.ndarray:
     return (scene + 0.35 * glow) * (1 - 0.16 * (x**2 + y**2))[..., None] + grain
 
 
-PHOTOGRAPHS: dict[str, Drawing] = {"mountain-lake": mountain_lake, "city-lights": city_lights}
+DRAWN = {"mountain-lake": mountain_lake, "city-lights": city_lights}
+PHOTOGRAPHS: dict[str, Drawing] = dict(DRAWN)
+
+
+def outlines(name: str) -> Outlines:
+    """Of what a photograph shows, as its drawing knows them: the truth for whoever looks for outlines."""
+    found: Outlines = {}
+    DRAWN[name](seeded(name), found)
+    return found
+
 
 if __name__ == "__main__":
     render(PHOTOGRAPHS, sys.argv[1:], Path(__file__).parent / "photographs")

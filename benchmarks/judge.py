@@ -10,7 +10,7 @@ The networks and pictures lie in NST_SHARED (default `../shared` beside the repo
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 from nst_core import images
-from nst_core.images import Image
+from nst_core.images import Image, Mask
+from nst_core.pictures import masks
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT_LAYER = "conv4_2"
@@ -97,8 +98,16 @@ def pair(content: str, style: str, size: int) -> tuple[Image, Image]:
 def style_distance(picture: Image, style: Image, network: Network | None = None) -> float:
     """Mean relative distance of the Gram matrices; the style is resized to the picture's long side."""
     style = images.fit(style, max(picture.shape[:2]))
-    grams_x, grams_s = _grams(picture, network or small()), _grams(style, network or small())
-    return float(np.mean([_relative(grams_x[layer], grams_s[layer]) for layer in grams_s]))
+    grams_x, grams_s = (_grams(_maps(image, network or small())) for image in (picture, style))
+    return _mean_distance(grams_x, grams_s)
+
+
+def style_distances(picture: Image, style: Image, where: Sequence[Mask], guides: Sequence[Mask]) -> np.ndarray:
+    """The same of parts of both, (n, m): of each mask on the picture to each guide on the style."""
+    style = images.fit(style, max(picture.shape[:2]))
+    seen = (_maps(picture, small()), where), (_maps(style, small()), guides)
+    of_picture, of_style = ([_grams(maps, part) for part in parts] for maps, parts in seen)
+    return np.array([[_mean_distance(x, s) for s in of_style] for x in of_picture])
 
 
 def content_distance(picture: Image, content: Image) -> float:
@@ -120,11 +129,23 @@ def _load(file: Path, size: int) -> Image:
     return images.fit(images.decode(file.read_bytes(), name=file.name), size)
 
 
-def _grams(image: Image, network: Network) -> Mapping[str, np.ndarray]:
-    """{layer: (c, c)}, averaged over positions, of the style layers that the network has."""
+def _maps(image: Image, network: Network) -> Mapping[str, np.ndarray]:
+    """{layer: (h, w, c)} of the style layers that the network has."""
     maps = network.features(tf.constant(image[None]))
-    flat = {name: maps[name].numpy().reshape(-1, maps[name].shape[-1]) for name in STYLE_LAYERS if name in maps}
-    return {name: F.T @ F / len(F) for name, F in flat.items()}
+    return {name: maps[name].numpy()[0] for name in STYLE_LAYERS if name in maps}
+
+
+def _grams(maps: Mapping[str, np.ndarray], part: Mask | None = None) -> Mapping[str, np.ndarray]:
+    """{layer: (c, c)}, averaged over positions, those of a part if there is one."""
+    flat = {name: F.reshape(-1, F.shape[-1]) for name, F in maps.items()}
+    if part is None:
+        return {name: F.T @ F / len(F) for name, F in flat.items()}
+    shares = {name: masks.resize(part, F.shape[:2]).reshape(-1, 1) for name, F in maps.items()}
+    return {name: F.T @ (F * shares[name]) / shares[name].sum() for name, F in flat.items()}
+
+
+def _mean_distance(grams: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]) -> float:
+    return float(np.mean([_relative(grams[layer], reference[layer]) for layer in reference]))
 
 
 def _relative(x: np.ndarray, reference: np.ndarray) -> float:

@@ -1,8 +1,12 @@
-"""Masks, measured. `python -m benchmarks.masks [--only halves | stroke] [--quick]`
+"""Masks, measured. `python -m benchmarks.masks [--only halves | stroke | snapping | guides | many] [--quick]`
 
 - halves: the judge's pairs, each photograph's left half in its own style (A) and its right half in the next pair's (B), by
   both engines at 512 px. Each half is judged against both styles: the left one must be nearer to A, the right one to B.
 - stroke: the Masks page at 512 px in Chromium, from the end of a brush stroke until the picture that follows it is shown.
+- snapping: one scribble on each thing of our rendered photographs, whose outlines are known, at the canvas' size.
+- guides: six regions of a photograph and of a style picture, six styles side by side, as segmentations in JPEG, paired by
+  colour. Each region must be nearer to its own part of the style picture than to any other.
+- many: time and memory by the number of regions.
 
 Each part writes its section of `benchmarks/out/masks.md`; the pictures go to `masks.png` beside it, which git ignores: they
 show what is not ours.
@@ -10,7 +14,9 @@ show what is not ours.
 
 import argparse
 import re
+import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +28,12 @@ from benchmarks.instant import machine, table
 from nst_core import images, instant
 from nst_core.images import Image, Mask
 from nst_core.optimize import Optimization
+from nst_core.pictures import drawings, masks, segmentation, snapping
 from nst_core.recipes import PRESETS, InstantRecipe
 from nst_core.stylizer import Style
 
 OUT = Path(__file__).parent / "out"
+ASSETS = Path(__file__).parents[1] / "assets"
 SIZE = 512
 SHEET_HEIGHT = 320  # pixels of a row
 
@@ -160,9 +168,185 @@ and a first one, which traces the graph with masks.
 """
 
 
+# --- snapping ---------------------------------------------------------------------------------------------------------
+
+# Rough scribbles, (x, y) in fractions of the photograph, by its name and the thing's
+SCRIBBLES = {
+    "mountain-lake": {
+        "sky": ((0.04, 0.08), (0.95, 0.06), (0.06, 0.2), (0.93, 0.2), (0.4, 0.3), (0.24, 0.35)),
+        "land": ((0.04, 0.33), (0.15, 0.5), (0.3, 0.52), (0.5, 0.38), (0.6, 0.36), (0.7, 0.48), (0.85, 0.38), (0.97, 0.5),
+                 (0.05, 0.57)),
+        "lake": ((0.05, 0.66), (0.95, 0.66), (0.1, 0.78), (0.9, 0.8), (0.05, 0.93), (0.95, 0.94)),
+    },
+    "city-lights": {
+        "sky": ((0.08, 0.36), (0.3, 0.18), (0.05, 0.1), (0.95, 0.05), (0.65, 0.17), (0.95, 0.4)),
+        "river": ((0.04, 0.7), (0.95, 0.7), (0.15, 0.82), (0.85, 0.84), (0.05, 0.95), (0.95, 0.95)),
+        "moon": ((0.74, 0.16), (0.765, 0.18)),
+        "town": ((0.03, 0.6), (0.25, 0.48), (0.42, 0.28), (0.48, 0.22), (0.5, 0.4), (0.57, 0.3), (0.72, 0.45), (0.96, 0.56),
+                 (0.97, 0.62), (0.03, 0.63)),
+    },
+}  # fmt: skip
+BRUSH = 40  # pixels, as the page begins with
+
+
+def photograph(name: str) -> Image:
+    """One of our own, at the canvas' size."""
+    return images.fit(images.decode((ASSETS / "photographs" / f"{name}.jpg").read_bytes()), drawings.SIDE)
+
+
+def outlines(name: str) -> dict[str, Mask]:
+    """What it shows, as its drawing knows it, at the canvas' size."""
+    sys.path.insert(0, str(ASSETS))
+    from make_photographs import outlines
+
+    shape = photograph(name).shape
+    return {thing: np.round(masks.resize(part.astype(np.float32), shape[:2])) for thing, part in outlines(name).items()}
+
+
+def scribbled(name: str, thing: str) -> Mask:
+    """The middle of the stroke, as the page takes it."""
+    content = photograph(name)
+    h, w, _ = content.shape
+    points = [["L", x * w, y * h] for x, y in SCRIBBLES[name][thing]]
+    return drawings.scribble({"path": points, "strokeWidth": BRUSH}, content)
+
+
+def overlap(a: Mask, b: Mask) -> float:
+    """Intersection over union."""
+    return float(np.minimum(a, b).sum() / np.maximum(a, b).sum())
+
+
+def snapping_(count: int) -> str:
+    """The section: overlap and seconds of each thing; of the town also with the river, its image upside down, taken."""
+    rows = []
+    for name, things in list(SCRIBBLES.items())[:count]:
+        content, truth, found = photograph(name), outlines(name), dict[str, Mask]()
+        for thing in things:
+            tries = {"": None} | ({", the river painted before": found["river"]} if thing == "town" else {})
+            for note, taken in tries.items():
+                start = time.process_time()
+                found[thing] = snapping.snap(content, scribbled(name, thing), taken)
+                seconds = time.process_time() - start
+                rows.append([f"{name}, {thing}{note}", f"{overlap(found[thing], truth[thing]):.3f}", f"{seconds:.2f}"])
+                print(*rows[-1], flush=True)
+    return SNAPPING.format(side=drawings.SIDE, table=table(["thing", "overlap", "processor seconds"], rows))
+
+
+SNAPPING = """One scribble a thing, at {side} px: overlap (intersection over union) of what was found with the outline that the
+photograph was rendered with; and seconds of one core.
+
+{table}
+"""
+
+
+# --- guides -----------------------------------------------------------------------------------------------------------
+
+FLATS = ((230, 30, 40), (40, 90, 220), (30, 170, 80), (250, 200, 30), (20, 20, 25), (240, 240, 245))
+SIX = ("starlit-oils", "woodcut-waves", "molten-embers", "kilim-weave", "watercolour-blooms", "ink-bamboo")
+
+
+def as_jpeg(owner: np.ndarray) -> bytes:
+    """A segmentation file of the numbers of regions, (h, w)."""
+    return images.encode(images.from_uint8(np.array(FLATS, np.uint8)[owner]), "jpeg", quality=60)
+
+
+def six_regions(h: int, w: int) -> np.ndarray:
+    """Bands and discs, (h, w): numbers of regions."""
+    y, x = np.mgrid[0 : 1 : h * 1j, 0 : 1 : w * 1j]
+    owner = np.select([y < 0.3, y < 0.62 + 0.05 * np.sin(9 * x)], [0, 1], 2)
+    for number, (row, column) in enumerate(((0.3, 0.2), (0.55, 0.52), (0.7, 0.82)), 3):
+        owner[np.hypot((y - row) * h / w, x - column) < 0.16] = number
+    return owner
+
+
+def six_styles(side: int) -> tuple[Image, np.ndarray]:
+    """Six of our styles side by side, and their numbers, (2 side, 3 side)."""
+    pictures = [images.resize(images.decode((ASSETS / "styles" / f"{name}.jpg").read_bytes()), side, side) for name in SIX]
+    numbers = np.kron(np.arange(6).reshape(2, 3), np.ones((side, side), int))
+    return np.concatenate([np.concatenate(pictures[:3], 1), np.concatenate(pictures[3:], 1)]), numbers
+
+
+def guided(engine: Callable[[Image, Sequence[Style]], Image], size: int) -> tuple[Image, np.ndarray]:
+    """What an engine makes of six guided regions; and how far each is from each part of the style picture, (6, 6)."""
+    content = images.fit(photograph("mountain-lake"), size)
+    style, numbers = six_styles(size // 3)
+    where = segmentation.from_picture(as_jpeg(six_regions(*content.shape[:2])), content.shape[:2])
+    of_style = segmentation.from_picture(as_jpeg(numbers), style.shape[:2])
+    guides = [guide for _, guide in segmentation.paired(where.colors, [of_style])]
+    picture = engine(content, [Style(style, mask=mask, guide=guide) for mask, guide in zip(where.masks, guides, strict=True)])
+    return picture, judge.style_distances(picture, style, where.masks, guides)
+
+
+def guides(count: int) -> str:
+    """The section, of both engines."""
+    rows = []
+    for label, engine in list(ENGINES.items())[: 2 * count]:
+        picture, distances = guided(engine, SIZE)
+        (OUT / f"guides-{label.split()[0].strip(',')}.png").write_bytes(images.encode(picture))
+        for number, row in enumerate(distances):
+            others = np.delete(row, number)
+            nearer = "yes" if row[number] < others.min() else "NO"
+            rows.append([f"{label}, region {number + 1}", f"{row[number]:.3f}", f"{others.min():.3f}", nearer])
+            print(*rows[-1], flush=True)
+    return GUIDES.format(size=SIZE, table=table(["engine, region", "to its own part", "to the nearest other", "nearer"], rows))
+
+
+GUIDES = """Six regions at {size} px, each with the part of one style picture that has its colour; both segmentations are
+JPEG at quality 60. Judge's style distance of each region to its own part, and to the nearest of the five others.
+
+{table}
+"""
+
+
+# --- many -------------------------------------------------------------------------------------------------------------
+
+
+def many(count: int) -> str:
+    """The section: seconds of the one-pass network by regions, at two sizes; and of thirty iterations, with their memory."""
+    rows = []
+    for regions in (1, 2, 4, 8)[: 4 * count]:
+        cells = [f"{regions}"]
+        for size in (512, 2048):
+            content, styles = _bands(size, regions)
+            by_instant_lite(content, styles)
+            start = time.perf_counter()
+            by_instant_lite(content, styles)
+            cells.append(f"{time.perf_counter() - start:.2f}")
+        cells.append(f"{max(len(masks.to_text(style.mask)) for style in styles if style.mask is not None):,}")
+        content, styles = _bands(SIZE, regions)
+        start = time.perf_counter()
+        deque(Optimization(content, styles, PRESETS["fast"].model_copy(update={"iterations": 30})), maxlen=1)
+        cells.append(f"{time.perf_counter() - start:.1f}")
+        rows.append(cells)
+        print(*cells, flush=True)
+    header = ["regions", "instant-lite, 512 px", "2048 px", "characters of a mask", f"30 iterations of fast, {SIZE} px"]
+    return MANY.format(table=table(header, rows))
+
+
+def _bands(size: int, count: int) -> tuple[Image, list[Style]]:
+    content = images.resize(photograph("mountain-lake"), size * 3 // 4, size)
+    h, w, _ = content.shape
+    owner = np.arange(w) * count // w
+    files = sorted((ASSETS / "styles").glob("*.jpg"))[:count]
+    pictures = [images.fit(images.decode(file.read_bytes()), 512) for file in files]
+    return content, [Style(p, mask=np.tile(np.float32(owner == i), (h, 1))) for i, p in enumerate(pictures)]
+
+
+MANY = """Seconds by the number of regions, stripes of one width.
+
+{table}
+"""
+
+
 # --- the parts --------------------------------------------------------------------------------------------------------
 
-PARTS: Mapping[str, Callable[[int], str]] = {"halves": halves, "stroke": stroke}  # name -> its section, of so many pairs
+PARTS: Mapping[str, Callable[[int], str]] = {
+    "halves": halves,
+    "stroke": stroke,
+    "snapping": snapping_,
+    "guides": guides,
+    "many": many,
+}  # name -> its section, of so many pairs
 
 
 def write(sections: Mapping[str, str], facts: str) -> None:

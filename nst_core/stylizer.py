@@ -14,7 +14,7 @@ class Style:
 
     image: (h, w, 3) in [0, 1]. weight: its share, ≥ 0; shares are normalised where styles meet.
     mask: (h, w) of the *content*, 1 = the style applies there; None = everywhere.
-    guide: (h, w) of the *style picture*, 1 = learn from there; None = everywhere. One-pass stylizers see the whole picture.
+    guide: (h, w) of the *style picture*, 1 = learn from there; None = everywhere.
     color: whose colours its region wears; None = as the recipe says.
     """
 

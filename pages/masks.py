@@ -40,13 +40,36 @@ def ask_layers(covers: Covers) -> None:
             help="What you paint there stays as it is: a face, say.",
         )
         st.button("Surprise me", icon=":material/casino:", on_click=painting.surprise)
+        with st.popover("Regions from colours", icon=":material/palette:"):
+            ask_segmentations()
+
+
+def ask_segmentations() -> None:
+    """Layers from a picture of flat colours; and the parts of a style picture, paired with them by colour."""
+    st.file_uploader(
+        "A picture of a few flat colours over the photograph (segmentation): a region for each",
+        ui.FILE_TYPES,
+        key="masks.segmentation_file",
+        on_change=painting.take_segmentation,
+    )
+    if "masks.before" in st.session_state:
+        st.button("The regions before that", icon=":material/undo:", on_click=painting.bring_back)
+    now = painting.chosen()
+    if now and now.style:
+        st.file_uploader(
+            f"The same of the style picture, {ui.title(now.style)}: each region learns from the part in its colour",
+            ui.FILE_TYPES,
+            key="masks.style_segmentation_file",
+            on_change=painting.take_style_segmentation,
+        )
 
 
 def ask_style(layer: Layer) -> None:
     if layer.style is None:
         st.caption("What is painted here stays as it is.")
         return
-    st.markdown(f"**Style of this region:** {ui.title(layer.style)}")
+    part = ", the part in its colour" if layer.guide else ""
+    st.markdown(f"**Style of this region:** {ui.title(layer.style)}{part}")
     ui.gallery(
         ui.thumbnails(painting.shown_styles()),
         [ui.identity(layer.style)],

@@ -177,9 +177,9 @@ LIGHT_LANE = "engine.upkeep, instant, texture_networks.painting"
 @pytest.mark.parametrize(
     ("modules", "forbidden"),
     [
-        (f"ui, ui.brushes, ui.optimizing, ui.training, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "pandas"}),
+        (f"ui, ui.brushes, ui.optimizing, ui.training, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "cv2", "pandas"}),
         (f"{LIGHT}, {LIGHT_LANE}", {"tensorflow", "keras", "streamlit"}),
-        (f"cli, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "streamlit"}),
+        (f"cli, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "cv2", "streamlit"}),
     ],
     ids=["the page process", "the light lane", "the command line"],
 )

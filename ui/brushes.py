@@ -13,15 +13,17 @@ from ui.painting import Covers, Layer
 
 TOOLS = {
     "brush": (":material/brush:", "freedraw"),
+    "snap": (":material/ink_selection:", "freedraw"),
     "eraser": (":material/ink_eraser:", "freedraw"),
     "polygon": (":material/polyline:", "polygon"),
     "rectangle": (":material/rectangle:", "rect"),
     "ellipse": (":material/circle:", "rect"),
     "wand": (":material/auto_fix_high:", "point"),
 }
-BRUSHES = ("brush", "eraser")
+BRUSHES = ("brush", "snap", "eraser")
 HINTS = {
     "brush": "**Brush:** the chosen style appears where you paint.",
+    "snap": "**Snap:** scribble roughly over a thing, and all of it is painted, up to its outline.",
     "eraser": "**Eraser:** takes paint away.",
     "polygon": "**Polygon:** click its corners, then the first one again.",
     "rectangle": "**Rectangle:** drag from corner to corner.",
@@ -32,7 +34,7 @@ HINTS = {
 
 def ask_tool() -> None:
     """Tool, and its size or tolerance."""
-    left, right = st.columns([5, 4], vertical_alignment="bottom")
+    left, right = st.columns([7, 3], vertical_alignment="bottom")
     with left:
         st.segmented_control(
             "Tool",

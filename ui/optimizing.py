@@ -115,7 +115,11 @@ def open_page() -> None:
 def adopt(recipe: OptimizeRecipe) -> None:
     """Set every control to what the recipe says."""
     ui.adopt_pictures("optimize", recipe)
-    st.session_state["optimize.regions"] = {ui.identity(s.source): s for s in recipe.styles if s.mask or s.guide or s.color}
+    regions: dict[str, list[StyleSource]] = {}
+    for style in recipe.styles:
+        if style.mask or style.guide or style.color:
+            regions.setdefault(ui.identity(style.source), []).append(style)
+    st.session_state["optimize.regions"] = regions
     set_controls(recipe)
 
 
@@ -219,14 +223,15 @@ def _choose(name: str, label: str, options: dict[str, str]) -> None:
 
 
 def ask_regions(styles: list[StyleSource]) -> list[StyleSource]:
-    """The styles, each with the region that came with it from the Masks page or a recipe."""
-    known: dict[str, StyleSource] = st.session_state["optimize.regions"]
+    """The styles, each with the regions that came with it from the Masks page or a recipe."""
+    known: dict[str, list[StyleSource]] = st.session_state["optimize.regions"]
     if not any(ui.identity(style.source) in known for style in styles):
         return styles
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(":material/brush: Each style keeps to its painted region.", width="stretch")
         st.button("Everywhere instead", on_click=known.clear)
-    return [known.get(ui.identity(s.source), s).model_copy(update={"weight": s.weight}) for s in styles]
+    of_each = [(style, known.get(ui.identity(style.source), [style])) for style in styles]
+    return [region.model_copy(update={"weight": style.weight}) for style, regions in of_each for region in regions]
 
 
 def ask_initial() -> None:
@@ -266,7 +271,7 @@ def promise(recipe: OptimizeRecipe) -> str:
         return "Choose a photograph, or upload your own."
     h, w, _ = ui.picture(recipe.content, recipe.size).shape
     styles, time = (
-        " and ".join(ui.title(style.source) for style in recipe.styles),
+        " and ".join(dict.fromkeys(ui.title(style.source) for style in recipe.styles)),
         ui.spoken(ui.engine().seconds_of(recipe, h * w)),
     )
     return (

@@ -7,6 +7,7 @@ import json
 import random
 import zlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,16 +16,21 @@ import streamlit as st
 
 import ui
 from nst_core import images, recipes
-from nst_core.errors import BadMask
+from nst_core.errors import BadMask, Failure, NSTError
 from nst_core.images import Mask
-from nst_core.pictures import drawings, masks
+from nst_core.pictures import drawings, masks, segmentation
 from nst_core.pictures.drawings import SIDE, Drawing
 from nst_core.recipes import MAX_STYLES, Color, InstantRecipe, Recipe, Source, StyleSource
 
-COLORS = ("#e5484d", "#3e8bff", "#2fb36d", "#f5a524")  # of the layers' paint
+COLORS = ("#e5484d", "#3e8bff", "#2fb36d", "#f5a524", "#8e4ec6", "#12a5b8", "#e54f9e", "#9a6b3f")  # of the layers' paint
 KEPT = "#9b9da6"  # of the paint that protects
 REMEMBERED = 40  # strokes that can be undone, a layer
-FIRST_STYLES = ("starlit-oils", "woodcut-waves", "molten-embers", "kilim-weave")
+SNAPPING = 20.0  # seconds that an outline may take, other people's pictures before it included; alone it takes half of one
+SHARP = 2  # pixels by which the edges of a segmentation's regions are softened, which otherwise meet hard
+FIRST_STYLES = (
+    "starlit-oils", "woodcut-waves", "molten-embers", "kilim-weave",
+    "watercolour-blooms", "rose-window", "ink-bamboo", "marbled-paper",
+)  # fmt: skip
 # The opening: sky and lake of our own photograph, as fractions of its width and height
 OPENING = Source(name="mountain-lake")
 SKY = (
@@ -38,12 +44,20 @@ Covers = dict[str, Mask]  # by the id of a layer
 
 @dataclass
 class Layer:
-    """A region: what is painted in this colour gets this style. style None keeps the photograph there."""
+    """A region: what is painted in this colour gets this style. style None keeps the photograph there.
+
+    guide: the part of the style's picture that it learns from, as recipes have it; None: all.
+    """
 
     id: str
     color: str
     style: Source | None
     visible: bool = True
+    guide: str | None = None
+
+    def wear(self, style: Source, guide: str | None = None) -> None:
+        """Another style; a guide belongs to the picture that it was drawn on."""
+        self.style, self.guide = style, guide
 
 
 class Moment(NamedTuple):
@@ -134,10 +148,10 @@ def new_layer(*, protect: bool = False) -> None:
     add_layer(protect=protect)
 
 
-def add_layer(*, protect: bool = False) -> Layer:
-    """A new layer, chosen; with the first colour and style that no other has."""
+def add_layer(*, protect: bool = False, color: str = "") -> Layer:
+    """A new layer, chosen; with the first colour and style that no other has. color: its own instead, #rrggbb."""
     state, used = st.session_state, [layer.color for layer in layers()]
-    color = KEPT if protect else next(c for c in COLORS if c not in used)
+    color = color or (KEPT if protect else next(c for c in COLORS if c not in used))
     styles = [Source(name=name) for name in FIRST_STYLES]
     taken = [layer.style for layer in layers()]
     style = None if protect else next((s for s in styles if s not in taken), styles[0])
@@ -162,7 +176,7 @@ def act(id: str, what: str) -> None:
 
 
 def choose_style(layer: Layer, id: str) -> None:
-    layer.style = next(source for source in shown_styles() if ui.identity(source) == id)
+    layer.wear(next(source for source in shown_styles() if ui.identity(source) == id))
 
 
 def shown_styles() -> list[Source]:
@@ -174,14 +188,14 @@ def take_style(layer: Layer) -> None:
         with ui.sentences():
             source = ui.keep_upload(*file)
             st.session_state["masks.own"] = [*st.session_state.get("masks.own", []), source]
-            layer.style = source
+            layer.wear(source)
 
 
 def surprise() -> None:
     """Other styles in the same regions."""
     for layer in layers():
         if layer.style:
-            layer.style = Source(name=random.choice(list(ui.STYLES)))
+            layer.wear(Source(name=random.choice(list(ui.STYLES))))
 
 
 def show(layer: Layer, drawing: Drawing, mask: Mask) -> None:
@@ -202,13 +216,28 @@ def take_drawing(layer: Layer) -> None:
     echo = kept.echo and len(drawing["objects"]) == len(kept.told.unpack()["objects"])
     with ui.sentences():
         content, tolerance = photograph(st.session_state["masks.content"]), st.session_state["masks.tolerance"]
-        meant = drawings.translate(drawing, content, layer.color, tolerance)
+        meant = drawings.translate(drawing, content, layer.color, tolerance, partial(snap, layer))
         if not echo:
             kept.remember()
         if meant:
             kept.turn_to(Moment.of(meant, images.to_uint8(raw_mask(layer))))  # the echo brings the new mask
         else:
             kept.now, kept.echo = Moment.of(drawing, drawings.painted_url(url)), False
+
+
+def snap(layer: Layer, scribble: Mask) -> Mask:
+    """The thing under a scribble, found by the light lane, that no other layer has; the scribble where that fails."""
+    taken = masks.union([raw_mask(other) for other in layers() if other is not layer and other.visible] or [0 * scribble])
+    content = photograph(st.session_state["masks.content"])
+    try:
+        job = ui.engine().snap(content, scribble, taken, visitor=ui.visitor())
+        if not job.wait(SNAPPING):
+            job.cancel()
+            raise Failure("The outline is not found yet, since much else is under way: only the stroke was painted. Try again.")
+        return images.from_uint8(job.result())
+    except NSTError as error:
+        ui.say(error)
+        return scribble
 
 
 def undo(layer: Layer) -> None:
@@ -262,6 +291,46 @@ def take_mask(layer: Layer) -> None:
         show(layer, drawings.of_mask(mask, layer.color), mask)
 
 
+def take_segmentation() -> None:
+    """An uploaded picture of flat colours: a layer for each, instead of those that are there."""
+    if (file := ui.taken("masks.segmentation_file")) is None:
+        return
+    name, data = file
+    with ui.sentences():
+        found = segmentation.from_picture(data, shape(), name=name)
+        keep_layers()
+        for color, mask in zip(found.colors, found.masks, strict=True):
+            layer = add_layer(color=segmentation.hex_of(color))
+            show(layer, drawings.of_mask(mask, layer.color), mask)
+            st.session_state[f"masks.soften.{layer.id}"] = SHARP
+        st.session_state["masks.chosen"] = layers()[0].id
+        st.toast(f"{len(found.masks)} regions from {name}.", icon=":material/palette:")
+
+
+def take_style_segmentation() -> None:
+    """The same of the chosen layer's style picture: every layer learns from the part of it that has the layer's colour."""
+    now, file = chosen(), ui.taken("masks.style_segmentation_file")
+    if file is None or now is None or now.style is None:
+        return
+    name, data = file
+    with ui.sentences():
+        h, w, _ = ui.picture(now.style, SIDE).shape
+        of_style, styled = segmentation.from_picture(data, (h, w), name=name), [layer for layer in layers() if layer.style]
+        pairs = segmentation.paired([segmentation.of_hex(layer.color) for layer in styled], [of_style], name="A region here")
+        for layer, (_, guide) in zip(styled, pairs, strict=True):
+            layer.wear(now.style, masks.to_text(guide))
+
+
+def keep_layers() -> None:
+    """Begin anew; what is there can be had back."""
+    st.session_state["masks.before"], st.session_state["masks.layers"] = layers(), []
+
+
+def bring_back() -> None:
+    """The layers before the segmentation."""
+    st.session_state["masks.layers"] = st.session_state.pop("masks.before")
+
+
 def take_file(name: str, data: bytes) -> bool:
     """A PNG made here brings its layers back."""
     recipe = recipes.of_png(data)
@@ -283,7 +352,7 @@ def adopt(recipe: Recipe) -> None:
         state["masks.strength"], state["masks.stroke"] = recipe.strength, recipe.stroke_size
     for style in recipe.styles[:MAX_STYLES]:
         layer = add_layer()
-        layer.style = style.source
+        layer.wear(style.source, style.guide)
         mask = masks.of_text(style.mask, shape()) if style.mask else np.ones(shape(), np.float32)
         show(layer, drawings.of_mask(mask, layer.color), mask)
         state[f"masks.soften.{layer.id}"], state[f"masks.grow.{layer.id}"] = 0, 0  # they are in the mask
@@ -299,23 +368,25 @@ def regions(covers: Covers) -> tuple[StyleSource, ...]:
     """The visible layers as styles with masks; those of one style are one, and what is protected is taken out of all."""
     visible = [layer for layer in layers() if layer.visible]
     protected = [covers[layer.id] for layer in visible if layer.style is None]
-    found: dict[Source, tuple[Layer, Mask]] = {}
+    found: dict[tuple[Source, str | None], tuple[Layer, Mask]] = {}
     for layer in visible:
         mask = covers[layer.id]
         if layer.style is None:
             continue
         for kept in protected:
             mask = masks.without(mask, kept)
-        if layer.style in found:
-            mask = masks.union([found[layer.style][1], mask])
+        key = layer.style, layer.guide
+        if key in found:
+            mask = masks.union([found[key][1], mask])
         if not masks.is_empty(mask):
-            found[layer.style] = layer, mask
+            found[key] = layer, mask
     return tuple(
         StyleSource(
             source=source,
             weight=st.session_state.get(f"masks.weight.{layer.id}", 1.0),
             color=st.session_state.get(f"masks.color.{layer.id}"),
             mask=masks.to_text(mask),
+            guide=guide,
         )
-        for source, (layer, mask) in found.items()
+        for (source, guide), (layer, mask) in found.items()
     )

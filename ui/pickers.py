@@ -11,7 +11,7 @@ import streamlit as st
 
 from nst_core.engine import Job, Lane
 from nst_core.models import weights
-from nst_core.recipes import MAX_STROKE, MAX_STYLES, MIN_STROKE, Color, Recipe, Source, StyleSource
+from nst_core.recipes import MAX_BLEND, MAX_STROKE, MIN_STROKE, Color, Recipe, Source, StyleSource
 from ui.components import gallery
 from ui.files import keep, taken
 from ui.messages import HOURGLASS, sentences
@@ -94,7 +94,7 @@ def pick_styles(key: str) -> list[StyleSource]:
         if not st.session_state[f"{key}.blend"]:
             st.session_state[key] = [source]
         elif source not in before:
-            st.session_state[key] = [*before, source][-MAX_STYLES:]
+            st.session_state[key] = [*before, source][-MAX_BLEND:]
         elif others:
             st.session_state[key] = others
 
@@ -125,7 +125,7 @@ def _take_style(key: str) -> None:
     with sentences():
         source = keep_upload(*file)
         st.session_state[f"{key}.own"] = [*st.session_state.get(f"{key}.own", []), source]
-        st.session_state[key] = [*st.session_state[key], source][-MAX_STYLES:]
+        st.session_state[key] = [*st.session_state[key], source][-MAX_BLEND:]
 
 
 def pick_color(key: str) -> Color:
@@ -198,7 +198,7 @@ def _watch_download(job: Job) -> None:
 
 def adopt_pictures(prefix: str, recipe: Recipe) -> None:
     """Set the pickers under `{prefix}.content` and `{prefix}.styles` to what the recipe says."""
-    state, sources = st.session_state, [style.source for style in recipe.styles]
+    state, sources = st.session_state, list(dict.fromkeys(style.source for style in recipe.styles))  # one may have two regions
     state[f"{prefix}.content"], state[f"{prefix}.styles"] = recipe.content, sources
     state[f"{prefix}.content.kind"] = "Samples" if recipe.content is None or recipe.content.is_sample else "Upload"
     state[f"{prefix}.styles.blend"] = len(sources) > 1

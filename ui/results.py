@@ -43,7 +43,7 @@ class Result:
 
     @property
     def title(self) -> str:
-        styles = " + ".join(title(style.source) for style in self.recipe.styles)
+        styles = " + ".join(dict.fromkeys(title(style.source) for style in self.recipe.styles))
         return f"{title(self.recipe.content)} in {styles}" if self.recipe.content else styles
 
     @property
@@ -112,7 +112,7 @@ def show_result(prefix: str, result: Result | None, invite: Callable[[], None] |
 
 
 def _file_stem(result: Result) -> str:
-    sources = [result.recipe.content, *(style.source for style in result.recipe.styles)]
+    sources = dict.fromkeys([result.recipe.content, *(style.source for style in result.recipe.styles)])
     return "-".join(re.sub(r"[^\w-]+", "-", Path(source.name).stem).lower() for source in sources if source)[:80]
 
 

@@ -23,6 +23,8 @@ def instant(
     soft_masks: options.SoftMasks = False,
     feather: options.Feather = 0,
     protect: options.Protect = None,
+    segmentation: options.Segmentation = None,
+    style_segmentation: options.StyleSegmentations = None,
     also: options.Also = None,
 ) -> None:
     """Stylize a picture, or several, or every picture in a folder, in one pass each."""
@@ -36,7 +38,7 @@ def instant(
         color=color,
     )
     weights.path(recipe.engine)
-    given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect)
+    given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [])
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
     if also or content.is_dir():
         work.stylize_many([content, *(also or [])], styles, recipe, out)

@@ -45,6 +45,8 @@ def optimize(
     soft_masks: options.SoftMasks = False,
     feather: options.Feather = 0,
     protect: options.Protect = None,
+    segmentation: options.Segmentation = None,
+    style_segmentation: options.StyleSegmentations = None,
     also: options.Also = None,
     dpi: Annotated[
         float | None, typer.Option(min=1, max=10_000, help="Dots per inch, for a printer; -o NAME.tif has 16 bits.")
@@ -73,7 +75,7 @@ def optimize(
     }
     recipe = recipes.optimize(**dict(base) | {name: value for name, value in given.items() if value is not None})
     weights.path(recipe.features)
-    given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect)
+    given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [])
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
     if also or content.is_dir():
         if log or timelapse or initial or dpi:

@@ -12,15 +12,15 @@ import typer
 from nst_core.cli import files
 from nst_core.errors import BadRecipe
 from nst_core.images import Mask
-from nst_core.pictures import masks
+from nst_core.pictures import masks, segmentation
 from nst_core.pictures.styles import of_recipe as styles_of
-from nst_core.recipes import Recipe, StyleSource
+from nst_core.recipes import MAX_STYLES, Recipe, StyleSource
 from nst_core.stylizer import Style
 
 Q = TypeVar("Q", bound=Recipe)
 
 # Options that commands share.
-Pictures = Annotated[list[Path], typer.Argument(metavar="CONTENT STYLE…", help="Content, then up to four styles.")]
+Pictures = Annotated[list[Path], typer.Argument(metavar="CONTENT STYLE…", help=f"Content, then up to {MAX_STYLES} styles.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="A picture, or a folder where CONTENT is one.")]
 Shares = Annotated[str, typer.Option("--weights", help="Shares of the styles, such as 0.7,0.3.")]
 Also = Annotated[list[Path] | None, typer.Option(help="A further content picture; may be repeated.")]
@@ -31,6 +31,21 @@ SoftMasks = Annotated[bool, typer.Option("--soft-masks", help="Greys count as th
 Feather = Annotated[float, typer.Option(min=0, max=500, help="Soften the masks' edges by so many pixels.")]
 Stroke = Annotated[float, typer.Option(help="Of the strokes: 1 as at 512 px, whatever the size; 0.25 to 4.")]
 Protect = Annotated[Path | None, typer.Option(metavar="MASK", help="What no style touches, such as a face: white on black.")]
+Segmentation = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PICTURE",
+        help="A few flat colours over the content: a region for each. The styles take turns, from the largest region on.",
+    ),
+]
+StyleSegmentations = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--style-segmentation",
+        metavar="PICTURE",
+        help="The same of a style, repeated, one a style: each region learns from the part in its colour.",
+    ),
+]
 
 
 def content_and_styles(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
@@ -65,12 +80,17 @@ def style_sources(
 
 @dataclass(frozen=True, slots=True)
 class MaskFiles:
-    """Masks as files: one a style, in their order. feather: radius in pixels of the result; protect: what no style touches."""
+    """Masks as files: one a style, in their order. feather: radius in pixels of the result; protect: what no style touches.
+
+    segmentation: instead of masks, a region for each of its colours; of_styles: with it, those of the styles, in their order.
+    """
 
     paths: Sequence[Path] = ()
     soft: bool = False
     feather: float = 0
     protect: Path | None = None
+    segmentation: Path | None = None
+    of_styles: Sequence[Path] = ()
 
 
 def with_styles(recipe: Q, paths: Sequence[Path], content: Path, given: MaskFiles) -> tuple[Q, list[Style]]:
@@ -81,7 +101,9 @@ def with_styles(recipe: Q, paths: Sequence[Path], content: Path, given: MaskFile
     by_source = {style.source: path for style, path in zip(recipe.styles, paths, strict=True)}
     shape = cache(lambda: files.shape(files.pictures_at(content)[0], recipe.size))
     styles = styles_of(recipe, lambda source: files.read(by_source[source]), shape)
-    if not (given.paths or given.protect):
+    if given.segmentation or given.of_styles:
+        recipe, styles = _segmented(recipe, styles, given, shape())
+    if not (given.paths or given.protect or given.segmentation):
         return recipe, styles
     drawn = _drawn(given, [style.mask for style in styles], shape())
     masks.check(drawn, len(styles))
@@ -91,6 +113,33 @@ def with_styles(recipe: Q, paths: Sequence[Path], content: Path, given: MaskFile
     ]
     masked = [replace(style, mask=mask) for style, mask in zip(styles, drawn, strict=True)]
     return recipe.model_copy(update={"styles": tuple(sources)}), masked
+
+
+def _segmented(recipe: Q, styles: Sequence[Style], given: MaskFiles, shape: masks.Shape) -> tuple[Q, list[Style]]:
+    """A style for each colour of the segmentation, with its mask, and its guide if there are the styles' own."""
+    if given.segmentation is None:
+        raise BadRecipe("--style-segmentation pairs the regions of --segmentation: give that too.")
+    if given.paths:
+        raise BadRecipe("Give --mask or --segmentation, not both.")
+    if given.of_styles and len(given.of_styles) != len(styles):
+        count = f"{len(styles)} and {len(given.of_styles)}"
+        raise BadRecipe(f"The styles and --style-segmentation do not match, {count}: give one a style, in their order.")
+    found = _segmentation(given.segmentation, shape)
+    pairs: list[tuple[int, Mask | None]] = [(number % len(styles), None) for number in range(len(found.masks))]
+    if given.of_styles:
+        own = [_segmentation(path, style.image.shape[:2]) for path, style in zip(given.of_styles, styles, strict=True)]
+        pairs = list(segmentation.paired(found.colors, own, name=given.segmentation.name))
+    feathered = [masks.soften(mask, given.feather) for mask in found.masks]
+    regions = [replace(styles[number], mask=mask, guide=guide) for (number, guide), mask in zip(pairs, feathered, strict=True)]
+    sources = [
+        recipe.styles[number].model_copy(update={"guide": None if guide is None else masks.to_text(guide)})
+        for number, guide in pairs
+    ]
+    return recipe.model_copy(update={"styles": tuple(sources)}), regions
+
+
+def _segmentation(path: Path, shape: masks.Shape) -> segmentation.Segmentation:
+    return segmentation.from_picture(files.read_bytes(path), shape, name=path.name)
 
 
 def _drawn(given: MaskFiles, carried: Sequence[Mask | None], shape: masks.Shape) -> list[Mask | None]:

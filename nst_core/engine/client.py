@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 from nst_core import images
 from nst_core.engine import checkpoints, journal, orders, worker
 from nst_core.engine.connection import LEAVING, Connection
-from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, pack
+from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, pack_all
 from nst_core.engine.orders import Order
 from nst_core.engine.queue import Queue
 from nst_core.errors import Failure, NSTError
-from nst_core.images import Image
+from nst_core.images import Image, Mask
 from nst_core.limits import LIMITS
 from nst_core.machine import Kept, Shelf
 from nst_core.models import weights
@@ -117,7 +117,7 @@ class Engine:
 
         Raises: Busy, if there is a visitor; so do the others that take one.
         """
-        picture, packed = images.to_uint8(content), [pack(style) for style in styles]
+        picture, packed = images.to_uint8(content), pack_all(styles)
         if isinstance(recipe, OptimizeRecipe):
             pictures = {"content": picture} if initial is None else {"content": picture, "initial": images.to_uint8(initial)}
             return self.order(Order(recipe, pictures, packed), visitor=visitor)
@@ -128,7 +128,11 @@ class Engine:
 
     def assess(self, result: Image, content: Image, styles: Sequence[Style]) -> Job:
         """A job whose result is the `Quality` of the result."""
-        return self.submit(worker.assess, *map(images.to_uint8, (result, content)), [pack(style) for style in styles])
+        return self.submit(worker.assess, *map(images.to_uint8, (result, content)), pack_all(styles))
+
+    def snap(self, photograph: Image, scribble: Mask, taken: Mask, *, visitor: str = "") -> Job:
+        """A job whose result is the thing that was scribbled on, as a mask of 8 bits. taken: what other things have."""
+        return self.submit(worker.snap, *map(images.to_uint8, (photograph, scribble, taken)), visitor=visitor)
 
     def paint(self, network: bytes, content: Image | None, recipe: TextureNetworkRecipe, *, visitor: str = "") -> Job:
         """A job whose result is a Step: the content painted by a texture network's file, or without one a texture."""

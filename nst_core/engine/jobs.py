@@ -307,6 +307,12 @@ def pack(carrier: Any) -> Any:
     return _recast(carrier, images.to_uint8)
 
 
+def pack_all(styles: Sequence[Style]) -> list[Style]:
+    """Each of them; a picture that several share, each with a guide of its own, travels once."""
+    once = {id(style.image): images.to_uint8(style.image) for style in styles}
+    return [replace(pack(style), image=once[id(style.image)]) for style in styles]
+
+
 def unpack(value: Any) -> Any:
     """The reverse of `pack`; anything else as it is."""
     return _recast(value, images.from_uint8) if isinstance(value, Style | Step) else value

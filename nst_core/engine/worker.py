@@ -210,6 +210,13 @@ def assess(result: np.ndarray, content: np.ndarray, styles: Sequence[Style]) -> 
     return quality.assess(instant.eyes(), images.from_uint8(result), images.from_uint8(content), unpacked)
 
 
+def snap(photograph: np.ndarray, scribble: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """8-bit photograph, scribble and what is taken to the mask of the thing that was scribbled on, 8 bits too."""
+    from nst_core.pictures import snapping
+
+    return images.to_uint8(snapping.snap(*map(images.from_uint8, (photograph, scribble, taken))))
+
+
 def paint(network: bytes, content: np.ndarray | None, recipe: TextureNetworkRecipe) -> Iterator[Step]:
     """A texture network's file and an 8-bit content, or none, to one Step."""
     from nst_core.texture_networks import painting
@@ -227,7 +234,9 @@ def train(
 
 
 def load_light() -> bool:
-    """Have the light lane's models ready."""
+    """Have the light lane's models ready, and what finds outlines."""
+    import cv2  # noqa: F401
+
     from nst_core import instant
 
     instant.warm_up()

@@ -52,7 +52,7 @@ class Magenta(VectorStylizer):
     def painter(self, content: Image, regions: Regions, amounts: Sequence[float], recipe: InstantRecipe) -> Paint:
         if self.has_vector:
             return super().painter(content, regions, amounts, recipe)
-        styles = regions.recolored()
+        styles = regions.learned()
         if not regions.masked:
             return lambda x: self._called_whole(x, styles[0])
         called = lambda x: (self._called_whole(x, style) for style in styles)  # noqa: E731

@@ -76,7 +76,7 @@ class VectorStylizer:
 
     def painter(self, content: Image, regions: Regions, amounts: Sequence[float], recipe: InstantRecipe) -> strokes.Paint:
         """Paints the content at any size; what is asked of the predictor is asked here."""
-        styles = regions.recolored()
+        styles = regions.learned()
         if regions.masked:
             vectors = [self.blend(content, [Style(style)], recipe.strength) for style in styles]
             return lambda x: self.paint(x, vectors, regions.shares(amounts, x.shape[:2]), content)

@@ -1,5 +1,29 @@
-"""What is done with pictures, in NumPy: colours, masks and regions, drawings, how good a result is, films."""
+"""What is done with pictures, in NumPy: colours, masks and regions, drawings, outlines, how good a result is, films."""
 
-from nst_core.pictures import colors, drawings, masks, prints, quality, regions, strokes, styles, timelapse
+from nst_core.pictures import (
+    colors,
+    drawings,
+    masks,
+    prints,
+    quality,
+    regions,
+    segmentation,
+    snapping,
+    strokes,
+    styles,
+    timelapse,
+)
 
-__all__ = ["colors", "drawings", "masks", "prints", "quality", "regions", "strokes", "styles", "timelapse"]
+__all__ = [
+    "colors",
+    "drawings",
+    "masks",
+    "prints",
+    "quality",
+    "regions",
+    "segmentation",
+    "snapping",
+    "strokes",
+    "styles",
+    "timelapse",
+]

@@ -1,13 +1,14 @@
 """Drawings: what lies on the canvas of one layer, as Fabric.js' JSON, and the tools that the canvas lacks.
 
-The canvas, Streamlit's drawable one, knows brush, polygon and rectangle. Eraser, ellipse, magic wand and uploaded masks are
-made of these: a stroke in a marked colour arrives, `translate` turns it into what was meant, and the canvas draws that. Objects
-lie in the order of painting, so an eraser takes away what was there before it and nothing later. Knows no Streamlit.
+The canvas, Streamlit's drawable one, knows brush, polygon and rectangle. Eraser, ellipse, magic wand, the brush that snaps and
+uploaded masks are made of these: a stroke in a marked colour arrives, `translate` turns it into what was meant, and the canvas
+draws that. Objects lie in the order of painting, so an eraser takes away what was there before it and nothing later. Knows no
+Streamlit.
 """
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -25,7 +26,8 @@ Drawing = dict[str, Any]  # {"objects": [...]}, and what else Fabric keeps there
 SIDE = 640  # pixels of the canvas' longer side, and so of what is painted, however wide the page
 OPACITY = 0.6  # of paint: the photograph shines through
 ERASER = "rgba(255,255,255,0.45)"  # until it is translated
-_MARKS = {"ellipse": 0.59, "wand": 0.58}  # opacities that tell a tool's shape from painted ones
+_MARKS = {"ellipse": 0.59, "wand": 0.58, "snap": 0.57}  # opacities that tell a tool's shape from painted ones
+CORE = 0.35  # of the width of a stroke that snaps: so much of it lies on the thing for sure, drawn roughly as it is
 _HEAD = {"version": "6.0.0", "background": ""}
 
 
@@ -70,21 +72,24 @@ def plus(drawing: Drawing, mask: Mask, color: str) -> Drawing:
     return {**drawing, "objects": [*drawing["objects"], _picture(mask, color)]}
 
 
-def translate(drawing: Drawing, content: Image, color: str, tolerance: float) -> Drawing | None:
-    """What was meant by the strokes of eraser, ellipse and wand; None where there are none.
+def translate(drawing: Drawing, content: Image, color: str, tolerance: float, snap: Callable[[Mask], Mask]) -> Drawing | None:
+    """What was meant by the strokes of eraser, ellipse, wand and the brush that snaps; None where there are none.
 
-    content: the photograph at the canvas' size, which the wand looks at. tolerance: the wand's, 0 … 1.
+    content: the photograph at the canvas' size, which the wand looks at. tolerance: the wand's, 0 … 1. snap: finds the thing
+    under a scribble.
     """
     new = deepcopy(drawing)
     changed = False
     for i, item in enumerate(new["objects"]):
-        meant = _meant(item, content, color, tolerance)
+        meant = _meant(item, content, color, tolerance, snap)
         if meant is not None:
             new["objects"][i], changed = meant, True
     return new if changed else None
 
 
-def _meant(item: Mapping[str, Any], content: Image, color: str, tolerance: float) -> dict[str, Any] | None:
+def _meant(
+    item: Mapping[str, Any], content: Image, color: str, tolerance: float, snap: Callable[[Mask], Mask]
+) -> dict[str, Any] | None:
     if item.get("stroke") == ERASER:
         return {**item, "stroke": "#000000", "globalCompositeOperation": "destination-out"}
     if item.get("fill") == paint(color, "ellipse"):
@@ -93,7 +98,23 @@ def _meant(item: Mapping[str, Any], content: Image, color: str, tolerance: float
         return {"type": "Ellipse", **kept, **radii, "fill": paint(color), "strokeWidth": 0}
     if item.get("fill") == paint(color, "wand"):
         return _picture(masks.wand(content, _touched(item, content), tolerance), color)
+    if item.get("stroke") == paint(color, "snap"):
+        return _picture(snap(scribble(item, content)), color)
     return None
+
+
+def scribble(path: Mapping[str, Any], content: Image) -> Mask:
+    """The middle of a stroke, (h, w): Fabric's path is `[["M", x, y], ["Q", x1, y1, x, y], …]`, in pixels of the canvas."""
+    h, w, _ = content.shape
+    numbers = [number for command in path["path"] for number in command[1:]]
+    points = list(zip(numbers[::2], numbers[1::2], strict=True))
+    radius = max(1.0, path["strokeWidth"] * CORE / 2)
+    drawn = Pillow.new("L", (w, h))
+    pen = ImageDraw.Draw(drawn)
+    pen.line(points, fill=255, width=round(2 * radius))
+    for x, y in points:
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    return images.from_uint8(np.asarray(drawn))
 
 
 def _touched(point: Mapping[str, Any], content: Image) -> tuple[int, int]:

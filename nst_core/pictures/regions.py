@@ -18,6 +18,8 @@ from nst_core.pictures import colors, masks
 from nst_core.recipes import Recipe
 from nst_core.stylizer import Style
 
+GUIDED = 340  # pixels of the longer side of a style picture that a predictor sees by a guide: it looks at squares of 256
+REFLECTIONS = 8  # of a region, each of what the last one filled too
 FEATHER = 128  # the content's longer side over the radius within which it fades into the painted regions
 
 
@@ -42,6 +44,10 @@ class Regions:
             colors.prepare_style(style.image, self._content, mode, None if style.mask is None else self._masks[number])
             for number, (style, mode) in enumerate(zip(self._styles, self._modes, strict=True))
         ]
+
+    def learned(self) -> list[Image]:
+        """For a predictor, which looks at whole pictures: recoloured, and nothing of them that their guides hide."""
+        return [guided(picture, guide) for picture, guide in zip(self.recolored(), self.guides, strict=True)]
 
     def shares(self, weights: Sequence[float], shape: masks.Shape | None = None) -> npt.NDArray[np.float32]:
         """(n, h, w), by default at the content's shape: what each style has of each pixel; the rest to 1 is the content's."""
@@ -122,6 +128,32 @@ class Parts:
     def weighted(self, weights: Sequence[float]) -> Coverage:
         shares = self._regions.shares(weights, self._shape)
         return Coverage(shares, masks.pyramid(shares, self._shape, self._halvings))
+
+
+def guided(style: Image, guide: Mask | None) -> Image:
+    """The style picture as far as its guide shows it, for a predictor that looks at whole pictures: what the guide hides is
+    filled with reflections of what it shows, at the same scale."""
+    from scipy.ndimage import distance_transform_edt
+
+    if guide is None:
+        return style
+    filled = images.fit(style, min(GUIDED, max(style.shape[:2])))
+    h, w, _ = filled.shape
+    known = masks.resize(guide, (h, w)) >= min(0.5, float(guide.max()))
+    rows, columns = np.indices((h, w))
+    for last in [False] * REFLECTIONS + [True]:
+        if known.all():
+            break
+        y, x = distance_transform_edt(~known, return_distances=False, return_indices=True)
+        over, across = 2 * y - rows, 2 * x - columns
+        mirrored = np.clip(over, 0, h - 1), np.clip(across, 0, w - 1)
+        new = ~known & known[mirrored] & (over == mirrored[0]) & (across == mirrored[1])
+        filled[new] = filled[mirrored][new]
+        if last:  # the nearest that is known, where no reflection reached
+            left = ~known & ~new
+            filled[left] = filled[y, x][left]
+        known = known | new
+    return filled
 
 
 def _on(content: Image, mask: Mask | None) -> Mask:

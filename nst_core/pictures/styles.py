@@ -1,6 +1,7 @@
 """A recipe's styles: from what it says, their pictures, with the masks and guides that it carries."""
 
 from collections.abc import Callable
+from functools import cache
 
 from nst_core.images import Image
 from nst_core.pictures import masks
@@ -13,7 +14,7 @@ def of_recipe(recipe: Recipe, picture: Callable[[Source], Image], shape: Callabl
 
     Raises: BadMask.
     """
-    styles = []
+    styles, picture = [], cache(picture)  # several regions may share one
     for style in recipe.styles:
         image = picture(style.source)
         mask = masks.of_text(style.mask, shape()) if style.mask else None

@@ -6,6 +6,7 @@ of its file while the session still has it.
 
 from nst_core.recipes.base import (
     DEFAULT_SIZE,
+    MAX_BLEND,
     MAX_MASK_TEXT,
     MAX_PRINT,
     MAX_SIZE,
@@ -51,6 +52,7 @@ __all__ = [
     "DEFAULT_SIZE",
     "FIRST_LAYERS",
     "LAYERS",
+    "MAX_BLEND",
     "MAX_MASK_TEXT",
     "MAX_PRINT",
     "MAX_SIZE",

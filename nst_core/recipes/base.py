@@ -12,7 +12,8 @@ MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 256, LIMITS.max_size, 512
 MAX_PRINT = max(MAX_SIZE, LIMITS.max_print)  # of an optimised picture
 MAX_STRENGTH = 1.5
 MIN_STROKE, MAX_STROKE = 0.25, 4.0
-MAX_STYLES = 4
+MAX_STYLES = 8  # of a recipe: regions may have as many
+MAX_BLEND = 4  # that pages offer to blend
 MAX_MASK_TEXT = 200_000  # characters of a mask or guide in a recipe; sharp ones have a few thousand
 
 

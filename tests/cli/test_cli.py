@@ -146,6 +146,10 @@ MISTAKES = {
     "{} cat.png waves.jpg woods.webp -o out.png --mask left.png --mask black.png": "Mask 2 of 2 covers nothing",
     "{} cat.png waves.jpg -o out.png --mask dot.png": "dot.png is 1×1 pixels; at least 8×8 are needed",
     "{} cat.png waves.jpg -o out.png --mask left.png --feather -1": "--feather",
+    "{} cat.png waves.jpg -o out.png --segmentation left.png --mask left.png": "--mask or --segmentation, not both",
+    "{} cat.png waves.jpg -o out.png --segmentation cat.png": "cat.png ",
+    "{} cat.png waves.jpg -o out.png --style-segmentation left.png": "give that too",
+    "{} cat.png waves.jpg woods.webp -o out.png --segmentation left.png --style-segmentation left.png": "2 and 1",
     "{} cat.png waves.jpg -o out.png --mask left.png --protect left.png": "The masks cover nothing",
     "models --download resnet": "There is no model “resnet”",
     "recipe show cat.png": "carries no recipe",
@@ -546,3 +550,30 @@ def test_protect_and_feather(nst, here):
     mask = masks.of_text(recipes.of_png((here / "out.png").read_bytes()).styles[0].mask, (170, SIZE))
     assert mask[:, : SIZE // 2 - 12].max() == 0 and mask[:, SIZE // 2 + 12 :].min() == 1
     assert np.any((mask > 0.2) & (mask < 0.8))
+
+
+@pytest.mark.parametrize("command", ["instant --engine instant-lite", "optimize --iterations 2"])
+def test_each_colour_of_a_segmentation_gets_a_style_and_the_part_of_it_in_its_colour(command, nst, here):
+    """Two colours on the content; the one style has them the other way round."""
+    plan = np.where(LEFT[..., None] > 0, np.float32([0.9, 0.1, 0.1]), np.float32([0.1, 0.2, 0.9]))
+    (here / "plan.jpg").write_bytes(images.encode(plan, "jpeg", quality=70))
+    (here / "parts.png").write_bytes(images.encode(plan[:, ::-1][:, 16:80]))
+    line = f"{command} cat.png waves.jpg -o out.png --size {SIZE} --segmentation plan.jpg"
+    assert nst(f"{line} --style-segmentation parts.png") == (0, "", "")
+    styles = recipes.of_png((here / "out.png").read_bytes()).styles
+    left, right = sorted(styles, key=lambda style: masks.of_text(style.mask, LEFT.shape)[0, 0], reverse=True)
+    assert left.source == right.source
+    assert masks.of_text(left.mask, LEFT.shape) == pytest.approx(LEFT, abs=0.02)
+    assert masks.of_text(left.mask, LEFT.shape) + masks.of_text(right.mask, LEFT.shape) == pytest.approx(1 + 0 * LEFT, abs=0.01)
+    for style, side in ((left, np.s_[:, 34:]), (right, np.s_[:, :30])):
+        guide = masks.of_text(style.guide, (64, 64))
+        assert guide[side].min() == 1 and guide.mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_styles_take_turns_in_the_regions_of_a_segmentation(nst, here):
+    (here / "plan.png").write_bytes(images.encode(np.kron(np.eye(3, dtype=np.float32)[:, None], np.ones((20, 90, 1)))))
+    line = f"instant cat.png waves.jpg woods.webp -o out.png --engine instant-lite --size {SIZE} --segmentation plan.png"
+    assert nst(line) == (0, "", "")
+    styles = recipes.of_png((here / "out.png").read_bytes()).styles
+    assert [style.source.name for style in styles] == ["waves.jpg", "woods.webp", "waves.jpg"]
+    assert sum(masks.of_text(style.mask, (64, 96)).mean() for style in styles) == pytest.approx(1, abs=0.01)

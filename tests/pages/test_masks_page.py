@@ -8,11 +8,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from benchmarks.masks import SCRIBBLES, as_jpeg, six_regions
 from nst_core import recipes
+from nst_core.pictures import masks
 from nst_core.recipes import OptimizeRecipe
 from tests.browser import PATIENCE, caption, download, next_result, pixels, result, settled, stroke, upload
 
-TOOLS = ("brush", "eraser", "polygon", "rectangle", "ellipse", "wand")
+TOOLS = ("brush", "snap", "eraser", "polygon", "rectangle", "ellipse", "wand")
 LEFT, RIGHT = (slice(None), slice(0, 60)), (slice(None), slice(-60, None))
 
 
@@ -186,6 +188,50 @@ def test_hidden_layers_take_no_part(page):
     change = painted(page)
     assert change[int(0.7 * len(change)) :].max() < 12
     assert caption(page).startswith("Mountain lake in Starlit oils · ")
+
+
+def test_one_rough_stroke_snaps_to_an_outline_and_is_undone_and_redone_at_once(page):
+    opening = result(page)
+    press(page, "Clear")
+    shown = next_result(page, opening)
+    choose_tool(page, "snap")
+    stroke(page, *SCRIBBLES["mountain-lake"]["sky"])
+    expect_coverage(page, 0, 35, 38)  # the photograph's own sky has 36.4
+    next_result(page, shown)
+    change = painted(page)
+    h = len(change)
+    assert change[int(0.02 * h) : int(0.2 * h)].mean() > 25 and change[int(0.5 * h) : int(0.56 * h)].max() < 12
+    press(page, "Undo")
+    expect_coverage(page, 0, 0, 0)
+    press(page, "Redo")
+    expect_coverage(page, 0, 35, 38)
+
+
+def upload_colors(page, widget, owner):
+    """A segmentation, in the popover that is open."""
+    file = {"name": "plan.jpg", "mimeType": "image/jpeg", "buffer": as_jpeg(owner)}
+    page.locator(f".st-key-masks-{widget} input[type=file]").set_input_files(file)
+
+
+def test_a_colour_segmentation_becomes_layers_and_a_second_one_gives_them_guides(page):
+    shown = result(page)
+    press(page, "Regions from colours")
+    upload_colors(page, "segmentation_file", six_regions(120, 160))
+    expect(page.locator(".layers .pick")).to_have_count(6)
+    shown = next_result(page, shown)
+    settled(page)
+    assert sum(coverages(page)) == pytest.approx(100, abs=3) and min(coverages(page)) >= 4
+    assert painted(page).mean((0, 1)) > 10
+    upload_colors(page, "style_segmentation_file", np.kron(np.arange(6).reshape(2, 3), np.ones((40, 40), int)))
+    expect(page.locator(".layers .pick").filter(has_text="Starlit oils")).to_have_count(6)
+    next_result(page, shown)
+    recipe = recipes.of_png(download(page, "PNG"))
+    assert len(recipe.styles) == 6 and len({style.guide for style in recipe.styles}) == 6
+    cover = np.sum([masks.of_text(style.mask, (240, 320)) for style in recipe.styles], 0)
+    assert np.abs(cover - 1).max() < 0.03  # rounded to 8 bits each
+    press(page, "Regions from colours")
+    press(page, "The regions before that")
+    expect(page.locator(".layers .pick")).to_have_count(2)
 
 
 def mask_file(shape=(30, 40), kind="PNG"):

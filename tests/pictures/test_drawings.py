@@ -14,6 +14,10 @@ CONTENT = np.zeros((48, 64, 3), np.float32)
 CONTENT[:, 32:] = 0.8  # a bright right half
 
 
+def unasked(scribble):
+    raise AssertionError("nothing was scribbled")
+
+
 def stroke(color, kind="Path", **more):
     return {"type": kind, "stroke": color, "fill": None, "left": 3, "top": 4, **more}
 
@@ -38,20 +42,20 @@ def test_paint_is_translucent_and_its_opacity_is_the_mask():
 
 
 def test_ordinary_strokes_need_no_translation():
-    assert drawings.translate(drawing(stroke(drawings.paint(RED))), CONTENT, RED, 0.1) is None
-    assert drawings.translate(drawings.empty(), CONTENT, RED, 0.1) is None
+    assert drawings.translate(drawing(stroke(drawings.paint(RED))), CONTENT, RED, 0.1, unasked) is None
+    assert drawings.translate(drawings.empty(), CONTENT, RED, 0.1, unasked) is None
 
 
 def test_an_eraser_takes_away_what_was_painted_before_it_and_keeps_its_place():
     before = drawing(
         stroke(drawings.paint(RED)), stroke(drawings.paint(RED, "eraser"), strokeWidth=9), stroke(drawings.paint(RED))
     )
-    after = drawings.translate(before, CONTENT, RED, 0.1)["objects"]
+    after = drawings.translate(before, CONTENT, RED, 0.1, unasked)["objects"]
     assert after[0] == before["objects"][0] and after[2] == before["objects"][2]
     assert after[1]["globalCompositeOperation"] == "destination-out"
     assert after[1]["stroke"] == "#000000" and after[1]["strokeWidth"] == 9
     assert before["objects"][1]["stroke"] == drawings.ERASER  # what came in stays
-    assert drawings.translate({**before, "objects": after}, CONTENT, RED, 0.1) is None
+    assert drawings.translate({**before, "objects": after}, CONTENT, RED, 0.1, unasked) is None
 
 
 def test_a_box_marked_as_ellipse_becomes_the_ellipse_inside_it():
@@ -64,7 +68,7 @@ def test_a_box_marked_as_ellipse_becomes_the_ellipse_inside_it():
         "height": 10,
         "originX": "left",
     }
-    (ellipse,) = drawings.translate(drawing(box), CONTENT, RED, 0.1)["objects"]
+    (ellipse,) = drawings.translate(drawing(box), CONTENT, RED, 0.1, unasked)["objects"]
     assert (ellipse["type"], ellipse["rx"], ellipse["ry"], ellipse["left"], ellipse["top"]) == ("Ellipse", 10, 5, 5, 6)
     assert ellipse["fill"] == drawings.paint(RED)
 
@@ -72,7 +76,7 @@ def test_a_box_marked_as_ellipse_becomes_the_ellipse_inside_it():
 def test_the_wand_paints_the_region_that_was_clicked():
     # the canvas draws a point as a circle that begins at its left: its centre is at 40 + 3 + 0.5
     point = {"type": "Circle", "fill": drawings.paint(RED, "wand"), "left": 40, "top": 20, "radius": 3, "strokeWidth": 1}
-    (picture,) = drawings.translate(drawing(point), CONTENT, RED, 0.1)["objects"]
+    (picture,) = drawings.translate(drawing(point), CONTENT, RED, 0.1, unasked)["objects"]
     rgba = pixels(picture)
     assert picture["type"] == "Image" and rgba.shape == (48, 64, 4)
     assert (drawings.painted(rgba) == np.where(CONTENT[..., 0] > 0, 255, 0)).all()
@@ -81,7 +85,7 @@ def test_the_wand_paints_the_region_that_was_clicked():
 
 def test_a_click_at_the_very_edge_stays_inside():
     point = {"type": "Circle", "fill": drawings.paint(RED, "wand"), "left": 63, "top": 48, "radius": 3, "strokeWidth": 1}
-    (picture,) = drawings.translate(drawing(point), CONTENT, RED, 0.1)["objects"]
+    (picture,) = drawings.translate(drawing(point), CONTENT, RED, 0.1, unasked)["objects"]
     assert drawings.painted(pixels(picture)).any()
 
 
@@ -90,6 +94,21 @@ def test_a_mask_survives_being_drawn(mask):
     (picture,) = drawings.of_mask(mask, RED)["objects"]
     assert np.abs(drawings.painted(pixels(picture)) / 255 - mask).max() < 0.01  # paint has 153 steps
     assert (picture["width"], picture["height"]) == mask.shape[::-1]
+
+
+def test_a_stroke_that_snaps_becomes_the_thing_under_its_middle():
+    path = [["M", 10, 24], ["Q", 10, 24, 20, 24], ["L", 30, 24]]
+    asked = []
+    snap = lambda scribble: asked.append(scribble) or np.float32(CONTENT[..., 0] == 0)  # noqa: E731
+    before = drawing(stroke(drawings.paint(RED)), stroke(drawings.paint(RED, "snap"), path=path, strokeWidth=20))
+    painted, picture = drawings.translate(before, CONTENT, RED, 0.1, snap)["objects"]
+    assert painted == before["objects"][0]
+    assert (drawings.painted(pixels(picture)) == np.where(CONTENT[..., 0] == 0, 255, 0)).all()
+    (scribble,) = asked
+    assert (
+        scribble.shape == CONTENT.shape[:2] and scribble[24, 10:31].min() == 1 and scribble.sum() < 220
+    )  # 20 × 7, and its ends
+    assert not scribble[:18].any() and not scribble[31:].any()
 
 
 def test_a_mask_can_be_painted_over_what_is_there():

@@ -147,7 +147,7 @@ def test_a_recipe_carries_masks_through_a_png():
     assert recipes.to_query(recipe) == {}
 
 
-def test_four_noisy_masks_of_2048_pixels_still_fit_into_a_recipe():
+def test_as_many_noisy_masks_and_guides_as_there_may_be_fit_into_a_recipe():
     noise = masks.to_text(np.random.default_rng(0).random((2048, 1024), np.float32))
     assert len(noise) <= recipes.MAX_MASK_TEXT
     styles = [StyleSource(source=Source(name="a"), mask=noise, guide=noise)] * recipes.MAX_STYLES
