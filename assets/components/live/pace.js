@@ -3,7 +3,7 @@
 const SIDES = [64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640]; // pixels of the longer side
 const LEAST = 8; // frames a second that are kept
 const MOST = 30; // that are worth the battery
-const SLOW = 1000 / LEAST, QUICK = 0.65 * SLOW; // milliseconds: a frame beyond SLOW is smaller next time; a larger one may take QUICK
+const SLOW = 1000 / LEAST, QUICK = 0.8 * SLOW; // milliseconds: a frame beyond SLOW is smaller next time; a larger one may take QUICK
 const LOOK = 5; // frames before anything is changed
 const SETTLE = 2; // after a change, that say nothing: buffers and shaders are made
 const RESPITE = 5_000; // milliseconds until a size that was too much is tried again; twice that after each time more
@@ -40,7 +40,7 @@ class Pace {
     if (usual > 0.92 * SLOW) {
       const length = 2 * (this.respite.get(this.at)?.length ?? RESPITE / 2);
       this.respite.set(this.at, { until: now + length, length });
-      this.#turn(Math.max(0, SIDES.findLastIndex((_, at) => at < this.at && would(at) < 0.8 * SLOW)));
+      this.#turn(Math.max(0, SIDES.findLastIndex((_, at) => at < this.at && would(at) < QUICK)));
     } else if (this.at + 1 < SIDES.length && would(this.at + 1) < QUICK && !(now < this.respite.get(this.at + 1)?.until)) {
       this.#turn(this.at + 1);
     }

@@ -167,7 +167,8 @@ class Studio {
       range.value = this.settings[range.name];
       const set = () => {
         this.settings[range.name] = Number(range.value);
-        range.nextElementSibling.textContent = `${Math.round(100 * range.value)} %`;
+        const words = range.nextElementSibling.textContent = `${Math.round(100 * range.value)} %`;
+        range.setAttribute("aria-valuetext", words);
         remember(this.settings);
       };
       range.oninput = set;
@@ -251,7 +252,7 @@ class Studio {
     const sources = styles.map(({ name, digest }) => ({ name, digest })), shares = styles[1] ? [1 - blend, blend] : [1];
     this.snapping = false;
     this.root.classList.remove("snapping");
-    this.say("The snapshot is in your session, below.");
+    this.say("The snapshot is in your session, below.", true, [], 5000);
     this.send("snapped", { content, painted, styles: sources, shares, strength, seconds: took / 1000 });
   }
 
@@ -284,8 +285,10 @@ class Studio {
 
   // --- words --------------------------------------------------------------------------------------------------------
 
-  // aloud: not for screen readers where false, as for what changes all the time
-  say(sentence, aloud = true, ways = []) {
+  // aloud: not for screen readers where false, as for what changes all the time. ways: out of it, as buttons. stay: milliseconds
+  say(sentence, aloud = true, ways = [], stay = null) {
+    clearTimeout(this.fading);
+    if (stay) this.fading = setTimeout(() => this.say(""), stay);
     const place = this.find("said");
     place.setAttribute("aria-live", aloud ? "polite" : "off");
     place.replaceChildren(sentence, ...ways.map(([textContent, onclick]) =>

@@ -6,7 +6,7 @@
 // What the network is, `nst_core/instant/graph.py` says. The files are checked before they are used, and kept by the browser.
 const SIDE = 256; // pixels of the squares that the predictor looks at
 const NUMBERS = 100; // of a style vector
-const IDLE = 32; // pixels of what is fed where nothing is asked
+const IDLE = { styles: 32, content: 32, ground: 8 }; // pixels of what is fed where nothing is asked: as few as work
 const PATIENCE = 120; // milliseconds of a small frame: a graphics processor that takes longer is none
 const MOVED = 0.1; // of a channel's range: a pixel that changed so much is hardly drawn towards what it was
 
@@ -50,7 +50,10 @@ async function begin([script, binary], network, provider, all) {
   URL.revokeObjectURL(address);
   Object.assign(runtime.env.wasm, { wasmBinary, numThreads: 1 }); // more would need a page that is isolated from others
   runtime.env.logLevel = "error";
-  session = await runtime.InferenceSession.create(network.slice(0), { executionProviders: [provider] });
+  session = await runtime.InferenceSession.create(network.slice(0), {
+    executionProviders: [provider],
+    enableCpuMemArena: false, // it would keep what the largest snapshot took
+  });
 }
 
 async function quick() {
@@ -126,7 +129,7 @@ async function paint({ frame, look, vectors, blend, strength, steadiness, still 
   const vector = mixed(vectors, blend, strength, content);
   if (!still) own = content;
   const painted = await run(frame, vector);
-  if (!still) steady(frame, painted, steadiness);
+  if (!still) steady(frame, painted, [strength, blend, ...vectors.flat()].join(), steadiness);
   const pixels = new Uint8ClampedArray(4 * frame.width * frame.height).fill(255);
   for (let i = 0, j = 0; j < pixels.length; i += 3, j += 4) {
     pixels[j] = 255 * painted[i]; // the array rounds and clips
@@ -184,22 +187,23 @@ function tensor({ pixels, width, height }) {
 
 // The model's three parts are run together: what nobody asks for is fed next to nothing.
 function idle() {
-  const blank = () => array(new Float32Array(3 * IDLE * IDLE), [1, IDLE, IDLE, 3]);
+  const blank = (...shape) => array(new Float32Array(shape.reduce((a, b) => a * b)), shape);
+  const pictures = Object.entries(IDLE).map(([name, side]) => [name, blank(1, side, side, 3)]);
+  const { ground } = IDLE;
   return {
-    styles: blank(), content: blank(), ground: blank(),
-    vector: array(new Float32Array(NUMBERS), [NUMBERS]), vectors: array(new Float32Array(NUMBERS), [1, NUMBERS]),
-    shares: array(new Float32Array(IDLE * IDLE).fill(1), [1, IDLE, IDLE, 1]),
+    ...Object.fromEntries(pictures), vector: blank(NUMBERS), vectors: blank(1, NUMBERS), shares: blank(1, ground, ground, 1),
   };
 }
 
 // Draws every pixel towards what it was painted as before, as far as what is painted has not moved there: less flicker, no trail.
-function steady({ pixels, width, height }, painted, steadiness) {
-  if (steadiness && before?.width === width && before.height === height) {
+// wish: a style that was just chosen shows at once.
+function steady({ pixels, width, height }, painted, wish, steadiness) {
+  if (steadiness && before?.width === width && before.height === height && before.wish === wish) {
     for (let i = 0, j = 0; i < painted.length; i += 3, j += 4) {
       const change = Math.max(...[0, 1, 2].map((c) => Math.abs(pixels[j + c] - before.pixels[j + c]))) / (255 * MOVED);
       const share = steadiness * Math.exp(-change * change);
       for (let c = 0; c < 3; c++) painted[i + c] += share * (before.painted[i + c] - painted[i + c]);
     }
   }
-  before = { pixels, width, height, painted };
+  before = { pixels, width, height, painted, wish };
 }
