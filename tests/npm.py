@@ -16,10 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from ui.runtime import BACKENDS, VERSION, File
+from ui.runtime import FILES, VERSION, File
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nst-tests" / f"onnxruntime-web-{VERSION}"
-FILES = [file for files in BACKENDS.values() for file in files]
 ADVICE = "Live's tests need it: install npm and let it reach its registry, or put the package's dist/ there."
 
 

@@ -1,18 +1,19 @@
 """ONNX Runtime for the visitor's browser: which files of it, their checksums, and where they come from.
 
 They are 15 to 27 MB and not ours, so that they are not in the repository: the browser gets them from the address that
-NST_RUNTIME_URL names, else from the app's own `static/onnxruntime-web/` where somebody has put them (`make runtime`), else from
-jsDelivr. It checks them before it uses them, whoever gave them.
+NST_RUNTIME_URL names, else from the app's own `static/onnxruntime-web/` where `make runtime` has put them, else from jsDelivr.
+It checks them before it uses them, whoever gave them.
 """
 
+import base64
 import os
+import sys
+from pathlib import Path
 from typing import NamedTuple
-
-from ui.pictures import ASSETS
 
 VERSION = "1.30.0"
 PUBLISHED = f"https://cdn.jsdelivr.net/npm/onnxruntime-web@{VERSION}/dist/"
-FOLDER = ASSETS.parent / "static" / "onnxruntime-web"
+FOLDER = Path(__file__).parents[1] / "static" / "onnxruntime-web"
 SERVED = "app/static/onnxruntime-web/"  # where Streamlit serves that folder, below the app's own address
 
 
@@ -41,9 +42,27 @@ BACKENDS = {
 }
 
 
+FILES = [file for files in BACKENDS.values() for file in files]
+
+
 def source() -> str:
     """The address of the files, relative to the app's where it serves them itself; ends in a slash."""
     if named := os.environ.get("NST_RUNTIME_URL"):
         return named.rstrip("/") + "/"
-    here = all((FOLDER / file.name).is_file() for files in BACKENDS.values() for file in files)
-    return SERVED if here else PUBLISHED
+    return SERVED if all((FOLDER / file.name).is_file() for file in FILES) else PUBLISHED
+
+
+def fetch(address: str = PUBLISHED) -> None:
+    """Put the files into FOLDER, checked, so that the app serves them itself.
+
+    Raises: OSError, ValueError, of a download that failed or of a file that is another.
+    """
+    import pooch
+
+    for file in FILES:
+        checksum = f"sha256:{base64.b64decode(file.sha256).hex()}"
+        pooch.retrieve(address + file.name, checksum, fname=file.name, path=FOLDER)
+
+
+if __name__ == "__main__":
+    fetch(*sys.argv[1:])

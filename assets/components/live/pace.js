@@ -1,6 +1,6 @@
 // How large frames are painted: the largest size that keeps the pace, found by what frames take.
 
-const SIDES = [64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640]; // pixels of the longer side
+const SIDES = [96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640]; // pixels of the longer side
 const LEAST = 8; // frames a second that are kept
 const MOST = 30; // that are worth the battery
 const SLOW = 1000 / LEAST, QUICK = 0.8 * SLOW; // milliseconds: a frame beyond SLOW is smaller next time; a larger one may take QUICK

@@ -78,7 +78,7 @@ class Samples {
   }
 
   draw(context, width, height, mirrored) {
-    const shown = this.pictures.filter(whole), picture = (turn) => shown[turn % shown.length];
+    const picture = (turn) => [this.pictures[turn % this.pictures.length], ...this.pictures].find(whole);
     const age = performance.now() - this.since;
     flipped(context, width, mirrored, () => {
       wander(context, picture(this.turn), width, height);
