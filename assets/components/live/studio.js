@@ -74,7 +74,7 @@ class Studio {
     this.pace = new Pace(backend === "webgpu" ? 384 : 160, this.data.side);
     this.backend = backend === "webgpu" ? "graphics processor" : "processor";
     this.root.dataset.backend = backend;
-    this.say("");
+    this.say("The first frame is on the easel …");
     this.#capture();
   }
 
@@ -125,7 +125,7 @@ class Studio {
     this.busy = false;
     if (still) this.#snapped(frame, took);
     else {
-      this.frames += 1;
+      if (!this.frames++) this.say("");
       this.told.look || this.pace.note(took);
       this.#draw(frame);
       this.painted = frame;
