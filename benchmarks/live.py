@@ -4,7 +4,8 @@ python -m benchmarks.live [--only sizes memory] [--frames 2000]
 
 sizes   seconds from opening the page to the first painted frame, with the runtime's files from this machine, then as kept by
         the browser; frames a second and milliseconds a frame by size, and what the page settles on by itself
-memory  resident memory of Chromium's page processes over so many frames of its fake camera at 128 px, a snapshot in the middle
+memory  what Chromium's page processes have for themselves over so many frames of its fake camera at 128 px, a snapshot in the
+        middle
 
 Writes benchmarks/out/live.md, from the figures kept in live.json beside it.
 """
@@ -48,10 +49,12 @@ def opened() -> Iterator[tuple[Page, str]]:
     """A page, and Live's address."""
     npm.fetch()
     with npm.served() as runtime, browser.served(NST_RUNTIME_URL=runtime) as address, sync_playwright() as playwright:
-        page = browser.launch(playwright).new_page(viewport={"width": 1280, "height": 900})
+        chromium = browser.launch(playwright)
+        with chromium.new_page() as page:
+            page.goto(address)
+            browser.result(page)  # the engine is up
+        page = chromium.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(browser.PATIENCE)
-        page.goto(address)
-        browser.result(page)  # the engine is up
         yield page, f"{address}/live"
 
 
@@ -73,10 +76,10 @@ def sizes() -> Figures:
         return {"fetched": fetched, "kept": kept, "rows": rows, "settled": studio.evaluate(WATCH, [None, SECONDS])}
 
 
-def resident() -> float:
-    """Megabytes of Chromium's page processes."""
+def held() -> float:
+    """Megabytes that Chromium's page processes share with none."""
     children = psutil.Process().children(recursive=True)
-    return sum(child.memory_info().rss for child in children if "--type=renderer" in child.cmdline()) / 1e6
+    return sum(child.memory_full_info().uss for child in children if "--type=renderer" in child.cmdline()) / 1e6
 
 
 def memory(frames: int) -> Figures:
@@ -91,7 +94,7 @@ def memory(frames: int) -> Figures:
                 "async (root, count) => { while (root.studio.frames < count) await new Promise((on) => setTimeout(on, 50)); }",
                 round(count * frames),
             )
-            rows.append([round(count * frames), resident()])
+            rows.append([round(count * frames), held()])
         return {"rows": rows}
 
 

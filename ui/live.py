@@ -8,7 +8,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ def studio(styles: Sequence[Source]) -> Any:
     data = {
         "backends": {name: [_file(file) for file in files] for name, files in runtime.BACKENDS.items()},
         "model": _model(),
-        "pictures": [_served(ui.identity(source), _moving(source)) for source in moving()],
+        "pictures": [_served(ui.identity(source), _moving(ui.identity(source), source)) for source in moving()],
         "styles": [_style(style, known[ui.identity(style)]) for style in styles if ui.identity(style) in known],
         "side": side(),
     }
@@ -98,14 +97,10 @@ def moving() -> list[Source]:
     return [*own, *(Source(name=name) for name in MOVING)]
 
 
-@cache
-def _sample(name: str) -> bytes:
-    return images.thumbnail(ui.picture(Source(name=name), SIDE), SIDE)
-
-
-def _moving(source: Source) -> bytes:
+@st.cache_data(show_spinner=False, max_entries=24)
+def _moving(key: str, _source: Source) -> bytes:
     """A JPEG."""
-    return _sample(source.name) if source.is_sample else images.thumbnail(ui.picture(source, SIDE), SIDE)
+    return images.thumbnail(ui.picture(_source, SIDE), SIDE)
 
 
 # --- style vectors -----------------------------------------------------------------------------------------------------

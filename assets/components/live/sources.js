@@ -18,11 +18,11 @@ class Camera {
     this.stream = stream;
     [this.track] = stream.getVideoTracks();
     this.mirrored = this.facing !== "environment"; // as in a mirror, but for what lies before you
-    this.video = Object.assign(document.createElement("video"), { srcObject: stream, muted: true, playsInline: true });
+    this.video = Object.assign(document.createElement("video"), { srcObject: stream, muted: true, playsInline: true, ariaHidden: "true" });
     this.video.play().catch(() => {});
   }
 
-  title = "the camera";
+  title = "The camera";
 
   get facing() { return this.track.getSettings().facingMode; }
   get ready() { return this.video.readyState >= 2; }
@@ -46,6 +46,7 @@ class Camera {
     this.track.onended = null;
     this.stream.getTracks().forEach((track) => track.stop());
     this.video.srcObject = null;
+    this.video.remove();
   }
 }
 
@@ -62,7 +63,7 @@ class Samples {
   turn = 0;
   since = performance.now(); // when this one's turn began
   mirrored = false;
-  title = "a photograph";
+  title = "A photograph";
 
   follow(addresses) {
     const kept = new Map(this.pictures.map((picture) => [picture.src, picture]));

@@ -37,8 +37,8 @@ class Studio {
     const [first, second] = data.styles;
     this.find("blend").hidden = !second;
     if (second) this.find("blend").querySelector("b").textContent = `${first.title} ↔ ${second.title}`;
-    this.canvas.setAttribute("aria-label", `${capital(this.source.title)}, painted live${first ? ` in ${first.title}` : ""}`);
-    if (!this.worker) this.#load();
+    if (!this.worker && !this.failed) this.#load();
+    this.#dress();
     this.#capture();
   }
 
@@ -55,8 +55,9 @@ class Studio {
 
   #load() {
     const url = URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" }));
+    this.failed = false;
+    this.looked = undefined;
     this.worker = new Worker(url, { type: "module" });
-    URL.revokeObjectURL(url);
     this.worker.onmessage = ({ data }) => this[{ loading: "progress", ready: "begin", painted: "show", failed: "fail" }[data.kind]](data);
     this.worker.onerror = (event) => this.fail({ sentence: `This browser cannot run the painter (${event.message || "no worker"}).` });
     const resolved = (file) => ({ ...file, url: address(file.url) });
@@ -80,6 +81,8 @@ class Studio {
 
   fail({ sentence }) {
     this.busy = this.snapping = false;
+    this.failed = true;
+    this.root.classList.remove("snapping");
     this.worker.terminate();
     this.worker = this.pace = null;
     this.say(sentence, true, [
@@ -189,6 +192,8 @@ class Studio {
     this.find("record").setAttribute("aria-pressed", Boolean(this.recorder));
     label(this.find("record"), this.recorder ? "Stop" : "Record");
     this.find("record").hidden = !window.MediaRecorder || !this.canvas.captureStream;
+    const styles = this.data?.styles.map(({ title }) => title).join(" and ");
+    this.canvas.setAttribute("aria-label", `${this.source.title}, painted live${styles ? ` in ${styles}` : ""}`);
   }
 
   turnOn() {
@@ -226,6 +231,7 @@ class Studio {
   #turn(source) {
     if (this.source !== this.samples) this.source.close();
     this.source = source;
+    if (source.video) this.root.append(source.video); // some phones play only what is on the page
     this.looked = undefined;
     delete this.settings.mirror; // each has its own way
     this.find("other").hidden = false;
@@ -265,7 +271,7 @@ class Studio {
       clearTimeout(end);
       this.recorder = null;
       if (this.closed) return;
-      this.#keep(new Blob(parts, { type }), (performance.now() - start) / 1000);
+      this.#keep(new Blob(parts, { type: recorder.mimeType }), (performance.now() - start) / 1000);
       this.#dress();
     };
     recorder.start(1000);
@@ -313,7 +319,6 @@ function address(path) {
   return new URL(path, new URL(app, location.origin)).href;
 }
 
-const capital = (words) => words[0].toUpperCase() + words.slice(1);
 
 function label(button, words) {
   button.querySelector("span").textContent = words;

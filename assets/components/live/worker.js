@@ -54,6 +54,7 @@ async function begin([script, binary], network, provider, all) {
     executionProviders: [provider],
     enableCpuMemArena: false, // it would keep what the largest snapshot took
   });
+  runtime.env.wasm.wasmBinary = undefined; // 14 MB or more that nobody needs again
 }
 
 async function quick() {
