@@ -131,7 +131,7 @@ class Studio {
       if (!this.frames++) this.say("");
       this.told.look || this.pace.note(took);
       this.#draw(frame);
-      this.painted = frame;
+      this.painted = { ...frame, of: this.told.frame };
     }
     setTimeout(() => this.#capture(), Math.max(0, 1000 / MOST - took));
   }

@@ -8,7 +8,8 @@ const SIDE = 256; // pixels of the squares that the predictor looks at
 const NUMBERS = 100; // of a style vector
 const IDLE = { styles: 32, content: 32, ground: 8 }; // pixels of what is fed where nothing is asked: as few as work
 const PATIENCE = 120; // milliseconds of a small frame: a graphics processor that takes longer is none
-const MOVED = 0.1; // of a channel's range: a pixel that changed so much is hardly drawn towards what it was
+const MOVED = 25; // of 255: a pixel that changed so much is hardly drawn towards what it was
+const STILL = Float32Array.from({ length: 256 }, (_, change) => Math.exp(-((change / MOVED) ** 2)));
 
 let runtime, session, own, before; // own: the content's vector; before: the last frame, and what it was painted as
 let order = Promise.resolve();
@@ -201,8 +202,8 @@ function idle() {
 function steady({ pixels, width, height }, painted, wish, steadiness) {
   if (steadiness && before?.width === width && before.height === height && before.wish === wish) {
     for (let i = 0, j = 0; i < painted.length; i += 3, j += 4) {
-      const change = Math.max(...[0, 1, 2].map((c) => Math.abs(pixels[j + c] - before.pixels[j + c]))) / (255 * MOVED);
-      const share = steadiness * Math.exp(-change * change);
+      const change = (c) => Math.abs(pixels[j + c] - before.pixels[j + c]);
+      const share = steadiness * STILL[Math.max(change(0), change(1), change(2))];
       for (let c = 0; c < 3; c++) painted[i + c] += share * (before.painted[i + c] - painted[i + c]);
     }
   }
