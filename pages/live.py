@@ -20,9 +20,7 @@ def adopt(recipe: InstantRecipe) -> None:
 
 
 def invite() -> None:
-    st.caption(
-        "A snapshot is painted larger, and lands here: to save, to compare, to refine. Until you take one, nothing is sent."
-    )
+    st.caption("Snapshots are painted larger, and land here: to save, to compare, to refine.")
 
 
 ui.head(

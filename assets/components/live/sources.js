@@ -99,7 +99,7 @@ const whole = (picture) => picture.naturalWidth > 0;
 
 // A little nearer than it fits, and drifting; the whole of it where motion is unwelcome.
 function wander(context, picture, width, height) {
-  const time = CALM.matches ? 0 : performance.now() / 1000, near = CALM.matches ? 1 : 1.18 + 0.1 * Math.sin(time / 5);
+  const time = CALM.matches ? 0 : performance.now() / 1000, near = CALM.matches ? 1 : 1.13 + 0.07 * Math.sin(time / 5);
   const shift = { x: Math.sin(time / 7), y: Math.cos(time / 9) };
   cover(context, picture, picture.naturalWidth, picture.naturalHeight, width, height, CALM.matches ? {} : { near, ...shift });
 }

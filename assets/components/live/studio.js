@@ -54,10 +54,10 @@ class Studio {
   // --- the painter --------------------------------------------------------------------------------------------------
 
   #load() {
-    const url = URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" }));
+    this.code = URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" }));
     this.failed = false;
     this.looked = undefined;
-    this.worker = new Worker(url, { type: "module" });
+    this.worker = new Worker(this.code, { type: "module" });
     this.worker.onmessage = ({ data }) => this[{ loading: "progress", ready: "begin", painted: "show", failed: "fail" }[data.kind]](data);
     this.worker.onerror = (event) => this.fail({ sentence: `This browser cannot run the painter (${event.message || "no worker"}).` });
     const resolved = (file) => ({ ...file, url: address(file.url) });
@@ -72,6 +72,7 @@ class Studio {
   }
 
   begin({ backend }) {
+    URL.revokeObjectURL(this.code);
     this.pace = new Pace(backend === "webgpu" ? 384 : 160, this.data.side);
     this.backend = backend === "webgpu" ? "graphics processor" : "processor";
     this.root.dataset.backend = backend;
@@ -177,6 +178,7 @@ class Studio {
       range.oninput = set;
       set();
     }
+    this.find("more").open = !UPRIGHT.matches; // a phone's screen is for the picture and the styles
     const acts = { camera: "turnOn", other: "other", snap: "snap", record: "record", mirror: "mirror" };
     for (const [name, act] of Object.entries(acts)) this.find(name).onclick = () => this[act]();
     this.#dress();
@@ -306,7 +308,9 @@ class Studio {
     if (!painted || !pace) return;
     const rate = pace.rate, per = rate < 9.5 ? rate.toFixed(1) : rate.toFixed(0);
     const clip = this.recorder ? `● ${((performance.now() - this.since) / 1000).toFixed(0)} s · ` : "";
-    this.find("pace").textContent = `${clip}${per} frames a second · ${painted.width} × ${painted.height} px · this device's ${this.backend}`;
+    const [said, device] = this.find("pace").children;
+    said.textContent = `${clip}${per} frames a second · ${painted.width} × ${painted.height} px`;
+    device.textContent = ` · this device's ${this.backend}`;
     Object.assign(this.root.dataset, { frames: this.frames, rate, side: Math.max(painted.width, painted.height) });
   }
 }

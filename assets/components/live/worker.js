@@ -50,9 +50,9 @@ async function begin([script, binary], network, provider, all) {
   runtime = await import(address);
   URL.revokeObjectURL(address);
   Object.assign(runtime.env.wasm, { wasmBinary, numThreads: 1 }); // more would need a page that is isolated from others
-  runtime.env.logLevel = "error";
   session = await runtime.InferenceSession.create(network.slice(0), {
     executionProviders: [provider],
+    logSeverityLevel: 3, // errors only
     enableCpuMemArena: false, // it would keep what the largest snapshot took
   });
   runtime.env.wasm.wasmBinary = undefined; // 14 MB or more that nobody needs again
