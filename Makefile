@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run dev test quick lint format bench styles cards screenshot chromium clean
+.PHONY: run dev test quick lint format bench styles runtime cards screenshot chromium clean
 
 run: $(VENV)/.app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -35,6 +35,10 @@ bench: $(VENV)/.dev
 
 styles: $(VENV)/.app
 	$(BIN)/python assets/make_styles.py
+
+# ONNX Runtime for the Live page's visitors, into static/: for those who cannot reach jsDelivr
+runtime: $(VENV)/.app
+	$(BIN)/python -m ui.runtime
 
 # the pictures of the home page's cards, by our models
 cards: $(VENV)/.app

@@ -6,6 +6,7 @@ st.set_page_config("Neural style transfer", "assets/styles/starlit-oils.jpg", la
 st.navigation(
     [
         st.Page("pages/instant.py", title="Instant", icon=":material/bolt:", default=True),
+        st.Page("pages/live.py", title="Live", icon=":material/videocam:"),
         st.Page("pages/optimize.py", title="Optimize", icon=":material/auto_awesome:"),
         st.Page("pages/masks.py", title="Masks", icon=":material/brush:"),
         st.Page("pages/texture_networks.py", title="Texture networks", icon=":material/texture:"),

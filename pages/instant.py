@@ -46,14 +46,15 @@ def surprise() -> None:
 
 
 def open_link() -> None:
-    """The first run of a session: what the link says, else our opening."""
-    if "instant.content" in st.session_state:
-        return
-    adopt(OPENING)
-    with ui.sentences():
-        linked = recipes.of_query(st.query_params)
-        if linked:
-            adopt(linked)
+    """The first run of a session: what the link says, else our opening. The Live page may send somebody to the camera."""
+    if "instant.content" not in st.session_state:
+        adopt(OPENING)
+        with ui.sentences():
+            linked = recipes.of_query(st.query_params)
+            if linked:
+                adopt(linked)
+    if st.session_state.pop("instant.camera", False):
+        st.session_state["instant.content.kind"] = "Camera"
 
 
 def ask_settings() -> dict[str, object]:

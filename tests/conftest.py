@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests import browser
+from tests import browser, npm
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 MARKED = {"pages": "browser", "engine": "slow", "training": "slow"}  # whole folders; elsewhere tests are marked one by one
@@ -69,16 +69,28 @@ def empty_caches(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory):
-    """The app, served for all browser tests, with no downloaded model."""
-    empty = str(tmp_path_factory.mktemp("models"))
-    with browser.served(NST_MODEL_DIR=empty, KERAS_HOME=empty, TFHUB_CACHE_DIR=empty) as address:
+def runtime():
+    """Where ONNX Runtime for browsers is served on this machine; `npm.fetch` gets it there for the tests that need it."""
+    with npm.served() as address:
         yield address
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    with sync_playwright() as playwright:
-        launched = browser.launch(playwright)
-        yield launched
-        launched.close()
+def address(tmp_path_factory, runtime):
+    """The app, served for all browser tests, with no downloaded model."""
+    empty = str(tmp_path_factory.mktemp("models"))
+    with browser.served(NST_MODEL_DIR=empty, KERAS_HOME=empty, TFHUB_CACHE_DIR=empty, NST_RUNTIME_URL=runtime) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def playwright():
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright):
+    launched = browser.launch(playwright)
+    yield launched
+    launched.close()

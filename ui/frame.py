@@ -10,9 +10,10 @@ from ui.shared_engine import engine
 
 WAYS = {
     "instant": ("Instant", "Any style, in a moment"),
+    "live": ("Live", "Your camera, painted as you move"),
     "optimize": ("Optimize", "Slowly, at its finest"),
     "masks": ("Masks", "A style for every region you paint"),
-    "texture_networks": ("Texture networks", "One style learned for good; endless patterns"),
+    "texture_networks": ("Texture networks", "A style learned for good"),
 }  # by the names of the pages' files, which are their addresses
 
 

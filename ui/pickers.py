@@ -77,12 +77,15 @@ def _take_made_here(key: str) -> None:
         st.session_state[key] = keep_upload(name, file.read())
 
 
-def pick_styles(key: str) -> list[StyleSource]:
-    """A gallery of samples and the session's own, one style or, to blend, up to four with a weight each.
+def pick_styles(key: str, *, most: int = MAX_BLEND, weigh: bool = True) -> list[StyleSource]:
+    """A gallery of samples and the session's own, one style or, to blend, up to so many with a weight each.
 
-    State: `{key}` holds the list of Sources, `{key}.blend` whether a click adds or replaces.
+    State: `{key}` holds the list of Sources, `{key}.blend` whether a click adds or replaces. weigh: whether weights are asked
+    for here.
     """
-    blend = st.toggle("Blend up to four styles", key=f"{key}.blend", persist_state="session")
+    blend = st.toggle(
+        "Blend two styles" if most == 2 else "Blend up to four styles", key=f"{key}.blend", persist_state="session"
+    )
     own = [upload.source for upload in uploads().values() if upload.source in st.session_state.get(f"{key}.own", [])]
     shown = [*own, *(Source(name=name) for name in STYLES)]
     chosen: list[Source] = st.session_state[key] if blend else st.session_state[key][-1:]
@@ -94,17 +97,19 @@ def pick_styles(key: str) -> list[StyleSource]:
         if not st.session_state[f"{key}.blend"]:
             st.session_state[key] = [source]
         elif source not in before:
-            st.session_state[key] = [*before, source][-MAX_BLEND:]
+            st.session_state[key] = [*before, source][-most:]
         elif others:
             st.session_state[key] = others
 
-    if len(chosen) > 1:
+    if weigh and len(chosen) > 1:
         styles = [StyleSource(source=source, weight=_ask_weight(key, source)) for source in chosen]
     else:
         styles = [StyleSource(source=source) for source in chosen]
     gallery(thumbnails(shown), [identity(s) for s in chosen], toggle, key=f"{key}.gallery")
     with st.popover("Add your own style", icon=":material/add_photo_alternate:", width="stretch"):
-        st.file_uploader("A painting, a fabric, a wall …", FILE_TYPES, key=f"{key}.file", on_change=partial(_take_style, key))
+        st.file_uploader(
+            "A painting, a fabric, a wall …", FILE_TYPES, key=f"{key}.file", on_change=partial(_take_style, key, most)
+        )
     return styles
 
 
@@ -119,13 +124,13 @@ def weight_of(key: str, style: StyleSource) -> float:
     return float(st.session_state.get(f"{key}.weight.{identity(style.source)}", style.weight))
 
 
-def _take_style(key: str) -> None:
+def _take_style(key: str, most: int) -> None:
     if (file := taken(f"{key}.file")) is None:
         return
     with sentences():
         source = keep_upload(*file)
         st.session_state[f"{key}.own"] = [*st.session_state.get(f"{key}.own", []), source]
-        st.session_state[key] = [*st.session_state[key], source][-MAX_BLEND:]
+        st.session_state[key] = [*st.session_state[key], source][-most:]
 
 
 def pick_color(key: str) -> Color:

@@ -126,6 +126,10 @@ class Engine:
         lane, recipe = lane_of(engine), recipe.model_copy(update={"engine": engine})
         return self.submit(worker.stylize, picture, packed, recipe, lane=lane, visitor=visitor)
 
+    def vectors(self, styles: Sequence[Image], *, visitor: str = "") -> Job:
+        """A job whose result is, of each style, the vector that `instant-lite` paints in: 100 numbers, as a list."""
+        return self.submit(worker.vectors, [images.to_uint8(style) for style in styles], visitor=visitor)
+
     def assess(self, result: Image, content: Image, styles: Sequence[Style]) -> Job:
         """A job whose result is the `Quality` of the result."""
         return self.submit(worker.assess, *map(images.to_uint8, (result, content)), pack_all(styles))

@@ -184,6 +184,14 @@ def stylize(content: np.ndarray, styles: Sequence[Style], recipe: InstantRecipe)
     yield from stylizer.stylize(images.from_uint8(content), [unpack(style) for style in styles], recipe)
 
 
+def vectors(styles: Sequence[np.ndarray]) -> list[list[float]]:
+    """8-bit styles to the vectors that `instant-lite` predicts of them."""
+    from nst_core import instant
+
+    lite = instant.stylizer("instant-lite")
+    return [lite.vector(images.from_uint8(style)).tolist() for style in styles]
+
+
 def optimize(
     content: np.ndarray,
     styles: Sequence[Style],

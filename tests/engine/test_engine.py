@@ -18,6 +18,7 @@ from nst_core.engine.client import CLOSED
 from nst_core.engine.jobs import pack, unpack
 from nst_core.engine.worker import CHECKPOINT_EVERY, optimize
 from nst_core.errors import BadMask, BadRecipe, Cancelled, Diverged, Failure, WorkerLost
+from nst_core.instant import InstantLite
 from nst_core.models import weights
 from nst_core.recipes import Color, InstantRecipe, OptimizeRecipe, Source, StyleSource, TextureNetworkRecipe
 from nst_core.stylizer import Style
@@ -55,6 +56,15 @@ def test_a_picture_comes_back_in_the_contents_shape(engine):
     assert step.image.shape == content.shape
     assert step.image.dtype == np.float32
     assert step.image.std() > 0.01
+
+
+def test_vectors_are_what_the_stylizer_predicts(engine):
+    styles = pictures()
+    found = np.float32(engine.vectors(styles).result(PATIENCE))
+    lite = InstantLite()
+    assert found.shape == (2, 100)
+    for vector, style in zip(found, styles, strict=True):
+        assert np.allclose(vector, lite.predict(images.from_uint8(images.to_uint8(style))), atol=1e-4)
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, OptimizeRecipe(iterations=2)], ids=lambda recipe: recipe.kind)

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from nst_core import recipes
 from nst_core.recipes import MAX_STRENGTH, Source
 from tests.browser import PATIENCE, caption, next_result, pixels, result, saved, settled, upload
+from ui.frame import WAYS
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_the_first_view_shows_a_painted_photograph_and_what_the_modes_do(page):
     assert pixels(uri).shape == pixels(before).shape
     assert np.abs(pixels(uri) - pixels(before)).mean() > 10
     assert "instant-lite" in caption(page)
-    for mode in ("Instant", "Optimize", "Masks", "Texture networks"):
+    for mode, _ in WAYS.values():
         expect(page.locator(".cards").get_by_role("link", name=mode)).to_be_visible()
     bottom = page.locator(".compare").bounding_box()
     assert bottom["y"] + bottom["height"] < 860  # all of it, without scrolling
@@ -59,7 +60,7 @@ def test_a_card_leads_to_its_page_and_keeps_the_session(page):
     page.get_by_title("Coffee", exact=True).click()
     coffee = next_result(page, first)
     cards = page.locator(".cards a")
-    expect(cards).to_have_count(4)
+    expect(cards).to_have_count(len(WAYS))
     expect(cards.first).to_have_attribute("aria-current", "page")
     assert all(box["height"] < 100 for box in (card.bounding_box() for card in cards.all()))
     cards.filter(has_text="Masks").press("Enter")
