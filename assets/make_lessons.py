@@ -2,8 +2,8 @@
 
 Our samples and our embedded models in; assets/lessons/ out, 2 MB at most:
 
-channels.npz, channels-LAYER.webp   the channels of each layer that ever answer: the nine patches that excite each most (number of
-                                    the picture, y, x, of samples SIDE pixels long), and what excites it, a tile each, in a grid
+channels.npz, channels-LAYER.webp   the channels of each layer that ever answer: the nine patches that excite each most (which
+                                    picture, y, x, of samples SIDE pixels long), and what excites it, a tile each, in a grid
 styles.npz                          the vectors of our styles
 NAME.webp, lessons.json             a row of pictures side by side, and what was measured of each
 
@@ -17,22 +17,29 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace  # noqa: F401
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
 
 from nst_core import explain, images
 from nst_core.images import Image
-from nst_core.recipes import FIRST_LAYERS, LAYERS
+from nst_core.recipes import FIRST_LAYERS, LAYERS, OptimizeRecipe
 from ui import CONTENTS, STYLES
+from ui.lessons import desk
 
 LESSONS = Path(__file__).parent / "lessons"
 SIDE = 256  # pixels of the long side of what is looked at
 TILE, CHANNEL_ITERATIONS = 64, 90
+MARGIN = 16  # pixels around a tile that its neighbours have a part in
 QUALITY = {"channels": 62, "rows": 80}  # of WebP
 GROUP = 16  # channels that share a picture
+TOLD = LESSONS / "lessons.json"
+TEXTURE = 192  # pixels of a texture
+SECONDS = 12.0  # of processor time for each improvement
+REBUILT, WOVEN = ("chelsea", "mountain-lake"), ("starlit-oils", "roman-mosaic", "ink-bamboo")
+PAIRS = (("chelsea", "starlit-oils"),)
 
 
 def sample(name: str, side: int = SIDE) -> Image:
@@ -63,16 +70,17 @@ def channels() -> None:
         }
         (LESSONS / f"channels-{layer}.webp").write_bytes(webp(grid(tiles), QUALITY["channels"]))
         print(layer, len(living), flush=True)
-    np.savez_compressed(LESSONS / "channels.npz", **arrays)
+    np.savez_compressed(LESSONS / "channels.npz", **arrays)  # type: ignore[arg-type]
 
 
 def excited(layer: str, chosen: Sequence[int]) -> list[Image]:
     """A tile for each channel, made together."""
-    *_, last = explain.exciting(layer, chosen, side=TILE, iterations=CHANNEL_ITERATIONS)
+    side = TILE + 2 * MARGIN
+    *_, last = explain.exciting(layer, chosen, side=side, iterations=CHANNEL_ITERATIONS)
     assert last.image is not None
     wide = explain.columns(len(chosen))
-    rows = [row for line in np.split(last.image, last.image.shape[0] // TILE) for row in np.split(line, wide, axis=1)]
-    return rows[: len(chosen)]
+    tiles = [tile for line in np.split(last.image, last.image.shape[0] // side) for tile in np.split(line, wide, axis=1)]
+    return [tile[MARGIN:-MARGIN, MARGIN:-MARGIN] for tile in tiles[: len(chosen)]]
 
 
 def grid(tiles: Sequence[Image]) -> Image:
@@ -87,7 +95,75 @@ def styles() -> None:
     np.savez_compressed(LESSONS / "styles.npz", names=np.array(list(STYLES)), vectors=vectors)
 
 
-PARTS: dict[str, Callable[[], None]] = {"channels": channels, "styles": styles}
+# --- rows of pictures -------------------------------------------------------------------------------------------------
+
+
+def tell(name: str, pictures: Sequence[Image], **figures: Any) -> None:
+    """Write a row of pictures, and what was measured of them."""
+    (LESSONS / f"{name}.webp").write_bytes(webp(np.concatenate(pictures, 1), QUALITY["rows"]))
+    told = json.loads(TOLD.read_text()) if TOLD.is_file() else {}
+    told[name] = {"count": len(pictures)} | figures
+    TOLD.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
+    print(name, figures, flush=True)
+
+
+def run(content: Image, style: Image, recipes: Sequence[OptimizeRecipe]) -> tuple[list[Image], list[tuple[float, float]]]:
+    """The pictures, and each run's losses at its start and its end."""
+    *_, last = explain.series(content, style, recipes)
+    assert last.image is not None
+    count = len(recipes)
+    losses = [(last.losses[f"{number}/start"], last.losses[f"{number}/end"]) for number in range(1, count + 1)]
+    return explain.split(last.image, count), losses
+
+
+def content() -> None:
+    """Photographs rebuilt from each block."""
+    for name in REBUILT:
+        photograph = sample(name)
+        made, _ = run(photograph, photograph, [explain.reconstruction(layer, iterations=200) for layer in FIRST_LAYERS])
+        errors = [round(float(np.sqrt(np.mean((picture - photograph) ** 2))), 4) for picture in made]
+        tell(f"content-{name}", made, errors=errors)
+
+
+def textures() -> None:
+    """Styles woven from more and more layers, and by moments."""
+    for name in WOVEN:
+        style, blank = sample(name, TEXTURE), explain.blank(TEXTURE)
+        depths = [FIRST_LAYERS[:depth] for depth in range(1, 6)]
+        made, losses = run(blank, style, [explain.texturing(layers, iterations=250) for layers in depths])
+        tell(f"textures-{name}", made, distances=[[round(x, 4) for x in each] for each in losses])
+        made, _ = run(blank, style, [explain.texturing(FIRST_LAYERS, form=form, iterations=250) for form in ("rms", "moments")])
+        tell(f"moments-{name}", made)
+
+
+def war() -> None:
+    """Content against style, and where they pull at each of the results."""
+    for photograph, style in PAIRS:
+        pictures = sample(photograph), sample(style)
+        made, _ = run(*pictures, [explain.struggle(weight, iterations=150) for weight in explain.WEIGHTS])
+        tell(f"war-{photograph}-{style}", made)
+        pulled = [explain.pulls(x, *pictures, style_weight=w) for x, w in zip(made, explain.WEIGHTS, strict=True)]
+        maps = [desk.heat(np.sqrt(pull)) for each in pulled for pull in (each.content, each.style)]
+        tell(f"pulls-{photograph}-{style}", maps)
+
+
+def improvements() -> None:
+    """Each improvement from the same noise, in the same processor time as the run without."""
+    for photograph, style in PAIRS:
+        pictures, made, counts = (sample(photograph), sample(style)), [], []
+        for name in explain.IMPROVEMENTS:
+            run(*pictures, [explain.improved(name, iterations=6)])  # TensorFlow's first times
+            start = time.process_time()
+            run(*pictures, [explain.improved(name, iterations=60)])
+            counts.append(max(30, round(60 * SECONDS / (time.process_time() - start))))
+            made += run(*pictures, [explain.improved(name, iterations=counts[-1])])[0]
+            print(name, counts[-1], flush=True)
+        tell(f"improved-{photograph}-{style}", made, iterations=counts, seconds=SECONDS)
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    part.__name__: part for part in (channels, styles, content, textures, war, improvements)
+}
 
 if __name__ == "__main__":
     LESSONS.mkdir(exist_ok=True)

@@ -13,6 +13,7 @@ WAYS = {
     "optimize": ("Optimize", "Slowly, at its finest"),
     "masks": ("Masks", "A style for every region you paint"),
     "texture_networks": ("Texture networks", "One style learned for good; endless patterns"),
+    "explain": ("Explain", "See what the networks see"),
 }  # by the names of the pages' files, which are their addresses
 
 

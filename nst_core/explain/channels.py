@@ -1,7 +1,7 @@
 """What excites a channel: a layer and channels in, the picture that they answer to most strongly out, by gradient ascent.
 
-Erhan et al. 2009, “Visualizing higher-layer features”; Mahendran & Vedaldi 2015, 1412.0035, for the smoothness. Several channels
-share one picture, a tile each, so that all 128 of a layer take little longer than one. TensorFlow is imported when it is wanted.
+Erhan et al. 2009, “Visualizing higher-layer features”; Mahendran & Vedaldi 2015, 1412.0035, for the smoothness. Several
+channels share one picture, a tile each: many take little longer than one. TensorFlow is imported when it is wanted.
 """
 
 import math
@@ -37,9 +37,7 @@ def excite(layer: str, channel: int, *, side: int = 128, iterations: int = 60, s
     return last.image
 
 
-def exciting(
-    layer: str, channels: Sequence[int], *, side: int = 128, iterations: int = 60, seed: int = 0
-) -> Iterator[Step]:
+def exciting(layer: str, channels: Sequence[int], *, side: int = 128, iterations: int = 60, seed: int = 0) -> Iterator[Step]:
     """The same for several channels, side by side in rows of about as many, as Steps; losses are the excitements.
 
     iterations: over all sizes, coarse to fine.
@@ -70,7 +68,13 @@ def _ascend(layer: str, channels: Sequence[int], side: int, iterations: int, see
             excited = -float(evaluation.terms[0]) / len(channels)
             last = scale == SCALES[-1] and step == count
             total = count * len(SCALES)
-            yield Step(done, total, {"excitement": excited}, adam.picture if last or step % 5 == 0 else None, time.perf_counter() - start)
+            yield Step(
+                done,
+                total,
+                {"excitement": excited},
+                adam.picture if last or step % 5 == 0 else None,
+                time.perf_counter() - start,
+            )
         picture = adam.picture
 
 

@@ -5,6 +5,7 @@ so that the page process can import this file.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -108,8 +109,7 @@ def grams(picture: Image, *, layers: Sequence[str], shift: float = 0.0) -> dict[
 
 def chains(picture: Image, *, layers: Sequence[str], shift: float = -1.0) -> dict[str, np.ndarray]:
     """The correlations of each two neighbours, by "lower+upper"."""
-    pairs = zip(layers, layers[1:], strict=False)
-    return {f"{lower}+{upper}": chain(picture, lower, upper, shift=shift) for lower, upper in pairs}
+    return {f"{lower}+{upper}": chain(picture, lower, upper, shift=shift) for lower, upper in pairwise(layers)}
 
 
 def gram_distance(picture: Image, style: Image, layers: Sequence[str]) -> float:
@@ -123,7 +123,7 @@ def _flat(maps: np.ndarray) -> np.ndarray:
 
 
 def _distance(x: np.ndarray, target: np.ndarray) -> float:
-    return float(np.linalg.norm(x - target) / max(np.linalg.norm(target), TINY))
+    return float(np.linalg.norm(x - target) / max(float(np.linalg.norm(target)), TINY))
 
 
 # --- patches ----------------------------------------------------------------------------------------------------------
@@ -149,7 +149,10 @@ def best_patches(pictures: Sequence[Image], layer: str, *, count: int = 9) -> li
             row, column = divmod(int(peaks[channel]), w)
             strength = float(maps[row, column, channel])
             if strength > 0:
-                y, x = ((at + 0.5) * side / length for at, side, length in ((row, picture.shape[0], h), (column, picture.shape[1], w)))
+                y, x = (
+                    (at + 0.5) * side / length
+                    for at, side, length in ((row, picture.shape[0], h), (column, picture.shape[1], w))
+                )
                 found[channel].append(Place(number, round(y), round(x), strength))
     return [sorted(places, key=lambda place: -place.strength)[:count] for places in found]
 
@@ -157,5 +160,7 @@ def best_patches(pictures: Sequence[Image], layer: str, *, count: int = 9) -> li
 def patch(picture: Image, y: int, x: int, side: int) -> Image:
     """The square around a place, (side, side, 3); where it reaches over the edge, the picture is mirrored."""
     half = side // 2
-    mirrored = np.pad(picture, ((half, side - half), (half, side - half), (0, 0)), "reflect" if min(picture.shape[:2]) > side else "edge")
+    mirrored = np.pad(
+        picture, ((half, side - half), (half, side - half), (0, 0)), "reflect" if min(picture.shape[:2]) > side else "edge"
+    )
     return mirrored[y : y + side, x : x + side]

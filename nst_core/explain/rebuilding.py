@@ -5,7 +5,6 @@ with both. So there is one engine, and its recipes are the lesson. TensorFlow is
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,14 +54,11 @@ def struggle(style_weight: float, *, iterations: int = 100) -> OptimizeRecipe:
 
 
 def improved(name: str, *, iterations: int = 100) -> OptimizeRecipe:
-    """A run of 2015 with one of IMPROVEMENTS, from noise."""
+    """A run with one of IMPROVEMENTS, from noise. Losses are relative to their targets, so that weights keep their meaning."""
     return _recipe(
-        form="mean", content_layers=("block4_conv2",), content_weight=IMPROVED_CONTENT, style_weight=1, tv_weight=0,
-        learning_rate=0.05, iterations=iterations, scales=2, scale_factor=2.0, **IMPROVEMENTS[name],
+        form="normalised", content_layers=("block3_conv2", "block4_conv2"), content_weight=1, style_weight=5, tv_weight=1e-4,
+        learning_rate=0.04, iterations=iterations, scales=3, **IMPROVEMENTS[name],
     )  # fmt: skip
-
-
-IMPROVED_CONTENT = 0.3
 
 
 def _recipe(**settings: Any) -> OptimizeRecipe:
@@ -81,7 +77,13 @@ def reconstruct(picture: Image, layer: str, *, iterations: int = 100, seed: int 
 
 
 def texture(
-    style: Image, layers: Sequence[str] = FIRST_LAYERS, *, side: int = 192, form: str = "rms", iterations: int = 100, seed: int = 0
+    style: Image,
+    layers: Sequence[str] = FIRST_LAYERS,
+    *,
+    side: int = 192,
+    form: str = "rms",
+    iterations: int = 100,
+    seed: int = 0,
 ) -> Image:
     """A texture (side, side, 3) whose Gram matrices (form "rms") or moments ("moments") at the layers are the style's.
 
@@ -102,21 +104,23 @@ def _last(steps: Iterator[Step]) -> Image:
 def series(content: Image, style: Image, recipes: Sequence[OptimizeRecipe], *, seed: int = 0) -> Iterator[Step]:
     """One run after another, as Steps whose pictures show all of them side by side, (h, n·w, 3); `split` takes them apart.
 
-    Every run begins with the same noise, or where its recipe says.
+    Every run begins with the same noise, or where its recipe says. The losses are `1/start` and `1/end`, the first run's sums
+    of weighted losses at its first and at its latest step, and so on.
     """
     from nst_core.optimize import Optimization
 
     start, total, done, seconds = noise(content.shape[:2], seed), sum(recipe.iterations for recipe in recipes), 0, 0.0
-    finished: list[Image] = []
+    finished, losses = list[Image](), dict[str, float]()
     for number, recipe in enumerate(recipes, 1):
         for step in Optimization(content, [Style(style)], recipe, initial=start):
-            ended = step.iteration == step.total
+            ended, loss = step.iteration == step.total, sum(step.losses.values())
+            losses = {f"{number}/start": loss} | losses | {f"{number}/end": loss}
             shown = None if step.image is None else images.resize(step.image, *content.shape[:2])
             if shown is not None and ended:
                 finished.append(shown)
             strip = None if shown is None else _strip([*finished, *([] if ended else [shown])], len(recipes))
             if not ended or number == len(recipes):
-                yield replace(step, iteration=done + step.iteration, total=total, image=strip, seconds=seconds + step.seconds)
+                yield Step(done + step.iteration, total, losses, strip, seconds + step.seconds)
         done, seconds = done + recipe.iterations, seconds + step.seconds
 
 

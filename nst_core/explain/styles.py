@@ -27,8 +27,8 @@ class Axes(NamedTuple):
 
     def vector(self, steps: Sequence[float]) -> np.ndarray:
         """The vector so many deviations along each of the first axes."""
-        steps = np.asarray(steps, np.float32)
-        return self.mean + (steps * self.deviations[: len(steps)]) @ self.directions[: len(steps)]
+        scaled = np.asarray(steps, np.float32) * self.deviations[: len(steps)]
+        return self.mean + scaled @ self.directions[: len(steps)]
 
 
 def style_axes(vectors: np.ndarray, count: int = 5) -> Axes:

@@ -51,4 +51,15 @@ def warm_up() -> None:
 
 
 # `magenta` brings TensorFlow, `borrowed` takes a moment: they are imported by whoever works with them
-__all__ = ["STYLE_SIDE", "STYLIZERS", "InstantLite", "VectorStylizer", "borrowed", "eyes", "graph", "magenta", "stylizer", "warm_up"]
+__all__ = [
+    "STYLE_SIDE",
+    "STYLIZERS",
+    "InstantLite",
+    "VectorStylizer",
+    "borrowed",
+    "eyes",
+    "graph",
+    "magenta",
+    "stylizer",
+    "warm_up",
+]

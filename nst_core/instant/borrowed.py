@@ -21,7 +21,9 @@ class Statistics(NamedTuple):
 
 def statistics(content: Image, vector: Vector) -> Statistics:
     """Those that instance normalisation takes from a picture (h, w, 3) while it is painted in a style."""
-    found = _session().run("own_means", "own_deviations", content=pad_to_multiple(content, 4)[None], vector=vector.astype(np.float32))
+    found = _session().run(
+        "own_means", "own_deviations", content=pad_to_multiple(content, 4)[None], vector=vector.astype(np.float32)
+    )
     return Statistics(*found)
 
 

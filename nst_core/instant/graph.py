@@ -173,7 +173,8 @@ def _by_statistics(graph: Graph, total: int) -> Norm:
         vector = graph.op("Unsqueeze", "vector", graph.constant([0], np.int64))
         style = graph.op("Gemm", vector, graph.half(dense), graph.half(bias))
         scale, shift = (
-            graph.op("Reshape", half, _shape(graph, 1, width, 1, 1)) for half in graph.ops("Split", style, results=2, axis=1, num_outputs=2)
+            graph.op("Reshape", half, _shape(graph, 1, width, 1, 1))
+            for half in graph.ops("Split", style, results=2, axis=1, num_outputs=2)
         )
         normal = graph.op("Div", graph.op("Sub", x, mean), deviation)
         return graph.op("Add", graph.op("Mul", normal, graph.op("Add", scale, graph.constant(1))), shift)
