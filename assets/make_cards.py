@@ -25,7 +25,7 @@ from nst_core.stylizer import Style
 
 ASSETS = Path(__file__).parent
 HEIGHT, WIDTH = 200, 240
-LIMIT = 12_000  # bytes: all four travel with the page
+LIMIT = 12_000  # bytes: all travel with the page
 SIDE = 384  # pixels that are painted: strokes are to be seen in a small picture
 Box = tuple[float, float, float, float]  # left, top, right, bottom of what is shown, as shares of the photograph
 CAT, WOMAN, CUP, LAKE = (0.2, 0, 0.85, 0.81), (0.1, 0.01, 0.9, 0.677), (0.17, 0, 0.89, 0.9), (0.15, 0.1, 0.95, 0.99)
@@ -102,6 +102,14 @@ def texture_networks(_: Generator) -> Image:
     return slanted([by("cubist-guitar").stylize(cup), by("molten-embers-texture").synthesize(*cup.shape[:2])])
 
 
+def explained(_: Generator) -> Image:
+    """A photograph, and the same rebuilt from a layer that knows what is there, not how it looked."""
+    from nst_core import explain
+
+    cat = cut(images.from_uint8(data.chelsea()), CAT)
+    return slanted([cat, explain.reconstruct(cat, "block4_conv1", iterations=200)])
+
+
 def small(draw: Drawing) -> Drawing:
     """The same, as large as a card shows them on a fine screen."""
     return lambda rng: images.resize(draw(rng), HEIGHT, WIDTH)
@@ -112,6 +120,7 @@ CARDS: dict[str, Callable[[Generator], Image]] = {
     "optimize": optimize,
     "masks": masked,
     "texture_networks": texture_networks,
+    "explain": explained,
 }
 
 if __name__ == "__main__":

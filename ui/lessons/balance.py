@@ -45,7 +45,7 @@ def show() -> None:
             "losses.",
         )
     with place:
-        labels = ["Photograph", *(f"{weight:g}" for weight in weights)]
+        labels = ["Photo", *(f"{weight:g}" for weight in weights)]
         lines = [
             "The photograph, before anybody pulls.",
             *(f"Style weighs {weight:g} times the content." for weight in weights),

@@ -59,7 +59,7 @@ def show() -> None:
         opening = (
             "The photograph itself. Drag over the picture." if rebuilt else "Press “Rebuild it now” to see what layers keep."
         )
-        frames = desk.frames([photograph, *rebuilt], ["Photograph", *labels], [opening, *lines])
+        frames = desk.frames([photograph, *rebuilt], ["Photo", *labels], [opening, *lines])
         about = title(desk.chosen("content"))
         morph(
             frames,

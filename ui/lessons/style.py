@@ -40,7 +40,7 @@ def show() -> None:
         )
     with place:
         left, right = st.columns([2, 9])
-        left.image(thumbnails([desk.chosen("style")])[0].src, width="stretch", alt=f"The style: {title(desk.chosen('style'))}")
+        left.image(thumbnails([desk.chosen("style")])[0].src, width=170, alt=f"The style: {title(desk.chosen('style'))}")
         with right:
             show_gram(layer or "block2_conv1")
     desk.formula(
