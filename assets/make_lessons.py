@@ -33,7 +33,7 @@ LESSONS = Path(__file__).parent / "lessons"
 SIDE = 256  # pixels of the long side of what is looked at
 TILE, CHANNEL_ITERATIONS = 64, 90
 MARGIN = 16  # pixels around a tile that its neighbours have a part in
-QUALITY = {"channels": 62, "rows": 80}  # of WebP
+QUALITY = {"channels": 62, "rows": 84}  # of WebP
 GROUP = 16  # channels that share a picture
 TOLD = LESSONS / "lessons.json"
 TEXTURE = 192  # pixels of a texture
@@ -137,12 +137,20 @@ def textures() -> None:
 
 
 def war() -> None:
-    """Content against style, and where they pull at each of the results."""
+    """Content against style."""
     for photograph, style in PAIRS:
         pictures = sample(photograph), sample(style)
         made, _ = run(*pictures, [explain.struggle(weight, iterations=150) for weight in explain.WEIGHTS])
         tell(f"war-{photograph}-{style}", made)
-        pulled = [explain.pulls(x, *pictures, style_weight=w) for x, w in zip(made, explain.WEIGHTS, strict=True)]
+
+
+def pulls() -> None:
+    """Where the two losses pull, at the photograph and at each of those results."""
+    for photograph, style in PAIRS:
+        pictures = sample(photograph), sample(style)
+        made = explain.split(desk.row_of(LESSONS / f"war-{photograph}-{style}.webp"), len(explain.WEIGHTS))
+        stops = zip([pictures[0], *made], [explain.WEIGHTS[0], *explain.WEIGHTS], strict=True)
+        pulled = [explain.pulls(x, *pictures, style_weight=weight) for x, weight in stops]
         maps = [desk.heat(np.sqrt(pull)) for each in pulled for pull in (each.content, each.style)]
         tell(f"pulls-{photograph}-{style}", maps)
 
@@ -162,7 +170,7 @@ def improvements() -> None:
 
 
 PARTS: dict[str, Callable[[], None]] = {
-    part.__name__: part for part in (channels, styles, content, textures, war, improvements)
+    part.__name__: part for part in (channels, styles, content, textures, war, pulls, improvements)
 }
 
 if __name__ == "__main__":

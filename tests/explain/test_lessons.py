@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nst_core import explain, images
+from nst_core.features import tf
 from nst_core.recipes import LAYERS
 from ui.lessons import CHAPTERS, desk, layers, reading
 from ui.pictures import CONTENTS, STYLES
@@ -18,7 +19,7 @@ def test_everything_made_ahead_is_small_and_whole():
     assert sum(file.stat().st_size for file in desk.LESSONS.iterdir()) < LIMIT
     told = json.loads((desk.LESSONS / "lessons.json").read_text())
     for name, figures in told.items():
-        strip = images.decode((desk.LESSONS / f"{name}.webp").read_bytes())
+        strip = desk.row_of(desk.LESSONS / f"{name}.webp")
         assert strip.shape[1] % figures["count"] == 0
     photograph, style = (source.name for source in desk.OPENING.values())
     pair = f"{photograph}-{style}"
@@ -97,9 +98,13 @@ def test_the_notebook_runs():
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert len(cells) >= 6
     namespace: dict[str, object] = {"__name__": "notebook", "display": lambda *shown: None}
-    for cell in cells:
-        exec(
-            compile(cell.replace("SIDE = 160", "SIDE = 64").replace("ITERATIONS = 60", "ITERATIONS = 4"), "cell", "exec"),
-            namespace,
-        )
+    tf.config.run_functions_eagerly(True)  # tracing takes longer than a few steps
+    try:
+        for cell in cells:
+            exec(
+                compile(cell.replace("SIDE = 160", "SIDE = 64").replace("ITERATIONS = 60", "ITERATIONS = 4"), "cell", "exec"),
+                namespace,
+            )
+    finally:
+        tf.config.run_functions_eagerly(False)
     assert "SIDE" in namespace and namespace["SIDE"] == 64

@@ -60,34 +60,36 @@ def show() -> None:
 
 
 def show_pulls(pictures: list[str], weights: tuple[float, ...]) -> None:
-    """At one of the pictures, the gradients of the two losses."""
+    """At the photograph or one of the pictures, the gradients of the two losses."""
     place = st.container()
     desk.heading(
         "Where each of them pulls",
-        "At any moment each loss would like to change some pixels more than others: bright is where it pulls. Content holds "
-        "on to "
-        "outlines and faces, style wants its strokes everywhere.",
+        "Bright is where a loss would like to change the picture. At the photograph only the style pulls; where a run has "
+        "come to "
+        "rest, the two maps are alike: they pull equally hard, against each other.",
     )
+    stops = ["photograph", *(f"{weight:g}" for weight in weights)]
     at = st.select_slider(
-        "At the picture with the weight",
-        weights,
-        value=weights[len(weights) // 2],
-        format_func=lambda w: f"{w:g}",
-        key=f"{PREFIX}.pull",
+        "At the picture with the weight", stops, value=stops[len(stops) // 2], key=f"{PREFIX}.pull.{len(stops)}"
     )
-    here, about = pictures[weights.index(at)], desk.about("content", "style")
-    picture = desk.decoded(here)
-    content = images.resize(desk.pixels("content"), *picture.shape[:2])
+    number, about = stops.index(at), desk.about("content", "style")
+    content = desk.pixels("content")
+    here = pictures[number - 1] if number else desk.jpeg_uri(content)
+    picture, weight = desk.decoded(here) if number else content, weights[max(0, number - 1)]
+    small = images.resize(content, *picture.shape[:2])
     figure = desk.on_demand(
-        "pulls", (*about, at, len(weights)), "Measure the pulls here, live",
-        lambda: desk.slowly(explain.pulls, picture, content, desk.pixels("style"), style_weight=at), finish,
+        "pulls", (*about, at, len(stops)), "Measure the pulls here, live",
+        lambda: desk.slowly(explain.pulls, picture, small, desk.pixels("style"), style_weight=weight), finish,
     )  # fmt: skip
     ready = desk.lesson("-".join(("pulls", *about))) if len(weights) == len(explain.WEIGHTS) else None
-    shown = figure.pictures if figure else ready.pictures[2 * weights.index(at) :][:2] if ready else []
+    shown = figure.pictures if figure else ready.pictures[2 * number :][:2] if ready else []
     with place:
-        columns = st.columns(3)
-        words = (f"The picture, at the weight {at:g}", "Where the **content** pulls", "Where the **style** pulls")
-        for column, uri, line in zip(columns, [here, *shown], words, strict=False):
+        words = (
+            f"The picture: {at if not number else f'style weighs {at}'}",
+            "Where the **content** pulls",
+            "Where the **style** pulls",
+        )
+        for column, uri, line in zip(st.columns(3), [here, *shown], words, strict=False):
             column.image(uri, width="stretch", alt=line.replace("*", ""))
             column.caption(line)
         if shown:

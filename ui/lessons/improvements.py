@@ -46,7 +46,7 @@ def show() -> None:
         )
         name = st.segmented_control(
             "Improvement", list(WORDS), default="all layers", format_func=str.capitalize, required=True,
-            key=f"{PREFIX}.improvement", persist_state="session", label_visibility="collapsed",
+            key=f"{PREFIX}.improvement", persist_state="session", label_visibility="collapsed", wrap=True,
         ) or name  # fmt: skip
         with st.container(horizontal=True):
             desk.pick_photograph()

@@ -88,7 +88,7 @@ def sheet_uri(layer: str) -> str:
 
 @st.cache_data(show_spinner=False, max_entries=2)
 def sheet(layer: str) -> np.ndarray:
-    return images.to_uint8(images.decode((desk.LESSONS / f"channels-{layer}.webp").read_bytes()))
+    return images.to_uint8(desk.row_of(desk.LESSONS / f"channels-{layer}.webp"))
 
 
 def tile(layer: str, index: int) -> Image:

@@ -36,7 +36,13 @@ def show() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         desk.pick_style()
         layer = st.segmented_control(
-            "Layer", FIRST_LAYERS, default="block2_conv1", required=True, key=f"{PREFIX}.gram.layer", persist_state="session"
+            "Layer",
+            FIRST_LAYERS,
+            default="block2_conv1",
+            required=True,
+            key=f"{PREFIX}.gram.layer",
+            persist_state="session",
+            wrap=True,
         )
     with place:
         left, right = st.columns([2, 9])
