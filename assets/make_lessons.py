@@ -137,18 +137,11 @@ def textures() -> None:
 
 
 def war() -> None:
-    """Content against style."""
+    """Content against style, and where they pull at the photograph and at each of the results."""
     for photograph, style in PAIRS:
         pictures = sample(photograph), sample(style)
         made, _ = run(*pictures, [explain.struggle(weight, iterations=150) for weight in explain.WEIGHTS])
         tell(f"war-{photograph}-{style}", made)
-
-
-def pulls() -> None:
-    """Where the two losses pull, at the photograph and at each of those results."""
-    for photograph, style in PAIRS:
-        pictures = sample(photograph), sample(style)
-        made = explain.split(desk.row_of(LESSONS / f"war-{photograph}-{style}.webp"), len(explain.WEIGHTS))
         stops = zip([pictures[0], *made], [explain.WEIGHTS[0], *explain.WEIGHTS], strict=True)
         pulled = [explain.pulls(x, *pictures, style_weight=weight) for x, weight in stops]
         maps = [desk.heat(np.sqrt(pull)) for each in pulled for pull in (each.content, each.style)]
@@ -170,7 +163,7 @@ def improvements() -> None:
 
 
 PARTS: dict[str, Callable[[], None]] = {
-    part.__name__: part for part in (channels, styles, content, textures, war, pulls, improvements)
+    part.__name__: part for part in (channels, styles, content, textures, war, improvements)
 }
 
 if __name__ == "__main__":

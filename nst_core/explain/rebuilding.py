@@ -18,6 +18,7 @@ NOISE = 0.1  # deviation of the grey noise that runs begin with
 # Total variation beside a content layer: the deeper, the less it says about neighbouring pixels, and the more must be assumed.
 SMOOTHNESS: Mapping[str, float] = dict(zip(FIRST_LAYERS, (0.3, 1.0, 3.0, 10.0, 10.0), strict=True))
 WEIGHTS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0, 300.0)  # of style against content in the tug of war
+AREA = 2.0  # pixels, a deviation
 IMPROVEMENTS: Mapping[str, Mapping[str, bool]] = {
     "none": {},
     "activation shift": {"activation_shift": True},
@@ -159,7 +160,12 @@ class Pulls(NamedTuple):
 
 
 def pulls(picture: Image, content: Image, style: Image, *, style_weight: float = 3.0) -> Pulls:
-    """Where content and style pull at a picture of the content's shape: the lengths of the two gradients at each pixel."""
+    """Where content and style pull at a picture of the content's shape: the lengths of the two gradients, softened.
+
+    The gradients are averaged over areas of AREA pixels first: so the grain of a compressed picture does not count.
+    """
+    from scipy.ndimage import gaussian_filter
+
     from nst_core.features import network, tf
     from nst_core.optimize import Objective
 
@@ -171,7 +177,8 @@ def pulls(picture: Image, content: Image, style: Image, *, style_weight: float =
         x = tf.constant(picture[None])
         tape.watch(x)
         losses = [tf.reduce_sum(objective(x) * weights * kind) for kind in kinds]
-    lengths = [np.linalg.norm(tape.gradient(loss, x).numpy()[0], axis=-1) for loss in losses]
+    gradients = [gaussian_filter(tape.gradient(loss, x).numpy()[0], (AREA, AREA, 0)) for loss in losses]
+    lengths = [np.linalg.norm(gradient, axis=-1) for gradient in gradients]
     peak = max(float(np.quantile(length, 0.995)) for length in lengths) or 1.0
     content_pull, style_pull = (np.clip(length / peak, 0, 1) for length in lengths)
     return Pulls(content_pull, style_pull, *(float(loss) for loss in losses))

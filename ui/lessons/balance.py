@@ -64,9 +64,8 @@ def show_pulls(pictures: list[str], weights: tuple[float, ...]) -> None:
     place = st.container()
     desk.heading(
         "Where each of them pulls",
-        "Bright is where a loss would like to change the picture. At the photograph only the style pulls; where a run has "
-        "come to "
-        "rest, the two maps are alike: they pull equally hard, against each other.",
+        "Bright is where a loss would like to change the picture. At the photograph only the style pulls, most where the "
+        "picture is least like it; where a run ends, both pull at the same places, against each other.",
     )
     stops = ["photograph", *(f"{weight:g}" for weight in weights)]
     at = st.select_slider(
