@@ -21,8 +21,7 @@ def show() -> None:
         desk.heading(
             "The tug of war",
             "One loss wants the photograph's shapes, the other the style's Gram matrices; the **weight** decides how hard the "
-            "second one "
-            "pulls. Drag, and watch the photograph give way.",
+            "second one pulls. Drag, and watch the photograph give way.",
         )
         with st.container(horizontal=True):
             desk.pick_photograph()

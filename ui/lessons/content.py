@@ -26,11 +26,9 @@ def show() -> None:
     with words:
         desk.heading(
             "What a content layer keeps",
-            "Each picture was made from noise until **one** layer could not tell it from the photograph: what you see is "
-            "what that "
-            "layer remembers. Deeper layers remember *what is there*, not how it looks, which is why style transfer takes its "
-            "content "
-            "from them.",
+            "Each picture was made from noise until **one** layer could not tell it from the photograph: what you see is what "
+            "that layer remembers. Deeper layers remember *what is there*, not how it looks, which is why style transfer takes "
+            "its content from them.",
         )
         desk.pick_photograph()
         recipes = [explain.reconstruction(layer, iterations=LIVE_ITERATIONS) for layer in FIRST_LAYERS]
@@ -44,8 +42,7 @@ def show() -> None:
         desk.formula(
             r"x^\star_l = \arg\min_x \; \operatorname{mean}\left(F^l(x) - F^l(p)\right)^2 + \lambda_l\, TV(x)",
             "p is the photograph, F the maps of layer l, TV a little smoothness that deep layers need more of. 100 steps of "
-            "Adam, coarse "
-            "to fine; Mahendran & Vedaldi 2015.",
+            "Adam, coarse to fine; Mahendran & Vedaldi 2015.",
         )
     with place:
         rebuilt, errors = (

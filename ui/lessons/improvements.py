@@ -15,15 +15,12 @@ from ui.lessons.style import ordered, picture_of
 LIVE_ITERATIONS = 60
 WORDS = {
     "activation shift": "Subtract one from every map before it is correlated: channels that are both silent now count as "
-    "agreeing, so "
-    "that the matrix has fewer zeros to say nothing with.",
+    "agreeing, so that the matrix has fewer zeros to say nothing with.",
     "correlation chain": "Correlate each layer with the one **below** it instead of with itself: strokes must fit the "
-    "shapes they "
-    "form.",
+    "shapes they form.",
     "all layers": "Let every convolution speak, not one in each block: eleven here instead of five.",
     "geometric weights": "Let the lower layers weigh most for the style, each twice as much as the next: fine strokes "
-    "before big "
-    "shapes.",
+    "before big shapes.",
     "all four": "The four together, as in the paper.",
 }
 FORMULAS = {

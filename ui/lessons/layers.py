@@ -25,8 +25,7 @@ def show() -> None:
         desk.heading(
             "What a layer sees",
             "Every layer is a stack of small detectors, its *channels*: each answers (bright) where it finds what it looks "
-            "for. "
-            "Go deeper, and edges and colours become stripes, scales, eyes.",
+            "for. Go deeper, and edges and colours become stripes, scales, eyes.",
         )
         desk.pick_photograph()
         layer = st.select_slider(

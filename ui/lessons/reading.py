@@ -179,9 +179,8 @@ class Found(NamedTuple):
 def show() -> None:
     desk.heading(
         "Read on",
-        "Each idea of this page: its paper in a line, and the lines of this program where it lives. All of it runs from "
-        "Python too: "
-        "`from nst_core import explain`; the notebook `notebooks/explain.ipynb` shows how.",
+        "Each idea of this page: its paper in a line, and the lines of this program where it lives. All of it runs from Python "
+        "too: `from nst_core import explain`; the notebook `notebooks/explain.ipynb` shows how.",
     )
     for idea in IDEAS:
         found = find(idea.file, idea.name)

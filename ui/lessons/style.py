@@ -30,8 +30,7 @@ def show() -> None:
     desk.heading(
         "What a style is",
         "A style is *which channels answer together*, wherever they do: the **Gram matrix**, one bright cell for each pair "
-        "that goes "
-        "together. Point at a cell, or move with the arrow keys: on the right, what the two channels look for.",
+        "that goes together. Point at a cell, or move with the arrow keys: on the right, what the two channels look for.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         desk.pick_style()
@@ -53,8 +52,7 @@ def show() -> None:
         r"G^l_{ij} = \frac{1}{M}\sum_k F^l_{ik} F^l_{jk}, \qquad "
         r"L_\text{style} = \sum_l w_l\,\frac{1}{4N_l^2}\sum_{ij}\left(G^l_{ij} - A^l_{ij}\right)^2",
         "F holds N channels at M places. Summing over the places k forgets where things were: that is why a style can be "
-        "carried from "
-        "one picture to another. Gatys, Ecker & Bethge 2015.",
+        "carried from one picture to another. Gatys, Ecker & Bethge 2015.",
     )
     st.divider()
     show_textures()
@@ -99,8 +97,7 @@ def show_textures() -> None:
         desk.heading(
             "From the matrix back to a picture",
             "Start from noise and change it until its Gram matrices are the style's, and you have more of the same stuff: a "
-            "**texture**. "
-            "Drag to let more layers have their say.",
+            "**texture**. Drag to let more layers have their say.",
         )
         recipes = [explain.texturing(depth, iterations=LIVE_ITERATIONS) for depth in DEPTHS]
         figure = made("textures", recipes, "Weave them from this style, live")
@@ -141,8 +138,8 @@ def show_moments() -> None:
         desk.heading(
             "Moments against Gram matrices",
             "A Gram matrix mixes how *much* a channel answers with how it *varies*; mean and covariance, the **moments**, keep "
-            "them apart. "
-            "Left of the line the texture by Gram matrices, right of it the one by moments, with the same start and steps.",
+            "them apart. Left of the line the texture by Gram matrices, right of it the one by moments, with the same start "
+            "and steps.",
         )
         recipes = [explain.texturing(FIRST_LAYERS, form=form, iterations=LIVE_ITERATIONS) for form in ("rms", "moments")]
         figure = made("moments", recipes, "Compare them on this style, live")
@@ -150,8 +147,7 @@ def show_moments() -> None:
         desk.formula(
             r"W_2^2 = \lVert \mu - \nu \rVert^2 + \operatorname{tr}\!\left(C + D - 2\,(D^{1/2} C\, D^{1/2})^{1/2}\right)",
             "How far apart two Gaussians are (2-Wasserstein): μ, C are the mean and covariance of the picture's maps, ν, D the "
-            "style's. "
-            "The Optimize page's preset “fast” uses it.",
+            "style's. The Optimize page's preset “fast” uses it.",
         )
     with place:
         if shown := figure or ready:

@@ -1,6 +1,6 @@
 """How Instant does it: a style as 100 numbers to walk along, a map of all styles, and what instance normalisation changes."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -61,10 +61,9 @@ def show_axes() -> None:
     with words:
         desk.heading(
             "A style is 100 numbers",
-            "A first network looks at the style and writes down **100 numbers**; a second one paints any photograph by "
-            "them, in "
-            "one pass. "
-            "Drag along a direction in which our styles differ most: between the styles lie others that nobody has drawn.",
+            "A first network looks at the style and writes down **100 numbers**; a second one paints any photograph by them, "
+            "in one pass. Drag along a direction in which our styles differ most: between the styles lie others that nobody "
+            "has drawn.",
         )
         axes, source = ours(), desk.chosen("style")
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -81,8 +80,7 @@ def show_axes() -> None:
         desk.formula(
             r"v = \bar v + \sum_k t_k\, \sigma_k\, e_k, \qquad y = \gamma(v)\,\frac{x - \mu(x)}{\sigma(x)} + \beta(v)",
             "e are the principal axes of our styles' vectors, σ their spread along them. In the painter, v sets only scale γ "
-            "and shift β of "
-            "every instance normalisation. Dumoulin et al. 2016, Ghiasi et al. 2017.",
+            "and shift β of every instance normalisation. Dumoulin et al. 2016, Ghiasi et al. 2017.",
         )
     with place:
         least, most = ends(axes, axis)
@@ -114,27 +112,52 @@ def ends(axes: Axes, axis: int) -> tuple[str, str]:
 # --- the map ----------------------------------------------------------------------------------------------------------
 
 
+class Atlas(NamedTuple):
+    """The styles of the map, a visitor's own among them, their vectors (n, 100) and places (n, 2)."""
+
+    sources: list[Source]
+    vectors: np.ndarray
+    places: np.ndarray
+
+    def place(self, name: str) -> Point:
+        x, y = self.places[[source.name for source in self.sources].index(name)]
+        return float(x), float(y)
+
+    def mixture(self, first: Point, second: Point, share: float) -> str:
+        """The styles that have the most of a point on the way from one to the other."""
+        parts = (1 - share) * explain.shares_at(first, self.places) + share * explain.shares_at(second, self.places)
+        order = [i for i in (-parts).argsort()[:2] if parts[i] > 0.05]
+        return ", ".join(f"{parts[i]:.0%} {title(self.sources[i])}" for i in order) + "."
+
+
+def atlas() -> Atlas:
+    """Our styles, and the chosen one if it is the visitor's."""
+    sources, vectors, own = [Source(name=name) for name in names()], desk.arrays("styles")["vectors"], desk.chosen("style")
+    if own not in sources:
+        sources, vectors = [*sources, own], np.concatenate([vectors, vector_of(own)[None]])
+    return Atlas(sources, vectors, explain.style_map(explain.style_axes(vectors, 2)))
+
+
 def show_map() -> None:
     place = st.container()
     desk.heading(
         "A map of styles",
-        "Our styles, those that are alike near each other: every point between them is a style too. Drag **1** and **2** "
-        "anywhere, and "
-        "the row shows the way from one to the other.",
+        "Our styles and yours, those that are alike near each other: every point between them is a style too. Drag **1** and "
+        "**2** anywhere, and the row shows the way from one to the other.",
     )
-    places = explain.style_map(ours())
-    first, second = st.session_state.setdefault(POINTS, (_place(places, "woodcut-waves"), _place(places, "rose-window")))
-    vectors = explain.between(first, second, places, desk.arrays("styles")["vectors"], STOPS).astype(np.float32)
+    whole = atlas()
+    first, second = st.session_state.setdefault(POINTS, (whole.place("woodcut-waves"), whole.place("rose-window")))
+    vectors = explain.between(first, second, whole.places, whole.vectors, STOPS).astype(np.float32)
     with place:
         left, right = st.columns(2, gap="large")
         with left:
-            shown = thumbnails(Source(name=name) for name in names())
-            pins = [Pin(each.title, each.src, float(x), float(y)) for each, (x, y) in zip(shown, places, strict=True)]
+            shown = thumbnails(whole.sources)
+            pins = [Pin(each.title, each.src, float(x), float(y)) for each, (x, y) in zip(shown, whole.places, strict=True)]
             plane(pins, (first, second), lambda points: st.session_state.update({POINTS: points}), key=f"{PREFIX}.map")
         with right:
-            pictures = painted("map", (first, second), vectors)
+            pictures = painted("map", (first, second, len(pins), identity(whole.sources[-1])), vectors)
             shares = np.linspace(0, 1, STOPS)
-            lines = [f"{1 - share:.0%} of 1 and {share:.0%} of 2. {mixture(first, second, share, places)}" for share in shares]
+            lines = [f"{1 - share:.0%} of 1 and {share:.0%} of 2. {whole.mixture(first, second, share)}" for share in shares]
             labels = ["1", *(f"{share:.0%}" for share in shares[1:-1]), "2"]
             about = f"{title(desk.chosen('content'))} on the way from 1 to 2"
             morph(desk.frames(pictures, labels, lines), title=about, width=560, key=f"{PREFIX}.map.morph", at=STOPS // 2)
@@ -142,21 +165,8 @@ def show_map() -> None:
     desk.formula(
         r"v(p) = \sum_i w_i(p)\, v_i, \qquad w_i(p) \propto \lVert p - p_i \rVert^{-4}",
         "Each style counts by its nearness on the map, whose directions are the first two principal axes, moved apart where "
-        "pictures would "
-        "cover each other. On a style's own place it is that style alone.",
+        "pictures would cover each other. On a style's own place it is that style alone.",
     )
-
-
-def _place(places: np.ndarray, name: str) -> Point:
-    x, y = places[names().index(name)]
-    return float(x), float(y)
-
-
-def mixture(first: Point, second: Point, share: float, places: np.ndarray) -> str:
-    """The styles that have the most of it."""
-    parts = (1 - share) * explain.shares_at(first, places) + share * explain.shares_at(second, places)
-    order = [i for i in (-parts).argsort()[:2] if parts[i] > 0.05]
-    return ", ".join(f"{parts[i]:.0%} {title(Source(name=names()[i]))}" for i in order) + "."
 
 
 # --- instance normalisation -------------------------------------------------------------------------------------------
@@ -167,9 +177,8 @@ def show_normalisation() -> None:
     desk.heading(
         "What instance normalisation changes",
         "Left the photograph, ever fainter; in the middle painted **with** instance normalisation, right **without**: its "
-        "layers keep "
-        "the means and deviations of the photograph at full contrast. With it, a picture's own contrast does not matter any "
-        "more.",
+        "layers keep the means and deviations of the photograph at full contrast. With it, a picture's own contrast does not "
+        "matter any more.",
     )
     photograph, source = desk.pixels("content"), desk.chosen("style")
     figure = desk.at_once(
@@ -191,8 +200,7 @@ def show_normalisation() -> None:
     desk.formula(
         r"\mathrm{IN}(x)_{c} = \gamma_c\, \frac{x_c - \mu_c(x)}{\sqrt{\sigma_c^2(x) + \epsilon}} + \beta_c",
         "Mean μ and variance σ² of each channel c are taken over this one picture (Ulyanov, Vedaldi & Lempitsky 2017). "
-        "Without: over "
-        "another.",
+        "Without: over another.",
     )
 
 
