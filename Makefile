@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run dev test quick lint format bench styles runtime cards screenshot chromium clean
+.PHONY: run dev test quick lint format bench styles runtime cards lessons screenshot chromium clean
 
 run: $(VENV)/.app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -43,6 +43,10 @@ runtime: $(VENV)/.app
 # the pictures of the home page's cards, by our models
 cards: $(VENV)/.app
 	PYTHONPATH=. $(BIN)/python assets/make_cards.py
+
+# what the Explain page shows at once, by our models; a quarter of an hour
+lessons: $(VENV)/.app
+	PYTHONPATH=. $(BIN)/python assets/make_lessons.py
 
 screenshot: $(VENV)/.dev chromium
 	$(BIN)/python -m tests.screenshot

@@ -109,6 +109,14 @@ def texture_networks(_: Generator) -> Image:
     return slanted([by("cubist-guitar").stylize(cup), by("molten-embers-texture").synthesize(*cup.shape[:2])])
 
 
+def explained(_: Generator) -> Image:
+    """A photograph, and the same rebuilt from a layer that knows what is there, not how it looked."""
+    from nst_core import explain
+
+    cat = cut(images.from_uint8(data.chelsea()), CAT)
+    return slanted([cat, explain.reconstruct(cat, "block4_conv1", iterations=200)])
+
+
 def small(draw: Drawing) -> Drawing:
     """The same, as large as a card shows them on a fine screen."""
     return lambda rng: images.resize(draw(rng), HEIGHT, WIDTH)
@@ -120,6 +128,7 @@ CARDS: dict[str, Callable[[Generator], Image]] = {
     "optimize": optimize,
     "masks": masked,
     "texture_networks": texture_networks,
+    "explain": explained,
 }
 
 if __name__ == "__main__":

@@ -17,11 +17,12 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "__main__": "cli",
     "app": "",
-    "pages": "ui engine machine models pictures stylizer recipes images limits errors",
-    "ui": "engine texture_networks machine models pictures stylizer recipes images limits errors",
+    "pages": "ui engine explain machine models pictures stylizer recipes images limits errors",
+    "ui": "engine explain texture_networks machine models pictures stylizer recipes images limits errors",
     "training": "cli instant texture_networks features models stylizer recipes images errors",
     "cli": "engine texture_networks machine models pictures stylizer recipes images limits errors (instant optimize)",
     "engine": "machine models pictures stylizer recipes images limits errors (instant optimize texture_networks)",
+    "explain": "models pictures stylizer recipes images errors (instant optimize features)",
     "instant": "features models pictures stylizer recipes images errors",
     "optimize": "features pictures stylizer recipes images errors",
     "texture_networks": "features models pictures stylizer recipes images errors",
@@ -170,14 +171,17 @@ def test_the_package_knows_no_streamlit(path: Path) -> None:
     assert "streamlit" not in path.read_text().replace("Streamlit", "")
 
 
-LIGHT = "engine, engine.worker, machine, models, pictures, recipes, texture_networks"
+LIGHT = "engine, engine.worker, explain, machine, models, pictures, recipes, texture_networks"
 LIGHT_LANE = "engine.upkeep, instant, texture_networks.painting"
 
 
 @pytest.mark.parametrize(
     ("modules", "forbidden"),
     [
-        (f"ui, ui.brushes, ui.optimizing, ui.training, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "cv2", "pandas"}),
+        (
+            f"ui, ui.brushes, ui.lessons, ui.optimizing, ui.training, {LIGHT}",
+            {"tensorflow", "keras", "onnxruntime", "cv2", "pandas"},
+        ),
         (f"{LIGHT}, {LIGHT_LANE}", {"tensorflow", "keras", "streamlit"}),
         (f"cli, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "cv2", "streamlit"}),
     ],

@@ -1,11 +1,25 @@
 """What pages share. Pages say `ui.name`; what each file is for, its first line says.
 
-`painting` and `brushes`, `optimizing`, `networks` and `training` belong to one page each and stand on the others.
+`painting` and `brushes`, `optimizing`, `networks` and `training`, `lessons` belong to one page each and stand on the others.
 """
 
 from ui.batch import held, many, painter
 from ui.charts import loss_chart, pick_curve, show_quality
-from ui.components import LayerRow, Thumbnail, compare, drawing, fit_width, gallery, layers
+from ui.components import (
+    Frame,
+    LayerRow,
+    Pin,
+    Side,
+    Thumbnail,
+    compare,
+    drawing,
+    fit_width,
+    gallery,
+    layers,
+    matrix,
+    morph,
+    plane,
+)
 from ui.files import keep, taken, visitor
 from ui.frame import head, ways
 from ui.jobs import Look, Panel, describe, done
@@ -46,10 +60,13 @@ __all__ = [
     "STYLES",
     "STYLE_SIDE",
     "THUMBNAIL",
+    "Frame",
     "LayerRow",
     "Look",
     "Panel",
+    "Pin",
     "Result",
+    "Side",
     "Thumbnail",
     "adopt_pictures",
     "compare",
@@ -70,6 +87,8 @@ __all__ = [
     "loss_chart",
     "made",
     "many",
+    "matrix",
+    "morph",
     "offer_download",
     "painter",
     "pick_color",
@@ -79,6 +98,7 @@ __all__ = [
     "pick_stroke",
     "pick_styles",
     "picture",
+    "plane",
     "say",
     "sentences",
     "share",

@@ -1,9 +1,11 @@
 """What Streamlit has not: components from assets/components."""
 
+import base64
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import streamlit as st
 
 
@@ -26,6 +28,24 @@ _layers = _component("layers", '<div class="layers"></div>')
 _fit = _component("fit", "")
 _drawing = _component("drawing", '<div class="drawing"></div>')
 _cards = _component("cards", '<nav class="cards" aria-label="Ways to paint"></nav>')
+_morph = _component(
+    "morph",
+    '<figure class="morph"><div class="stack"><input type="range" min="0" step="0.02"></div>'
+    '<div class="stops"></div><figcaption aria-live="polite"></figcaption></figure>',
+)
+_matrix = _component(
+    "matrix",
+    '<div class="matrix"><div class="field"><canvas class="cells" tabindex="0" role="application"></canvas><i></i><i></i></div>'
+    '<div class="side"><div class="pair"><div><canvas></canvas><small></small></div>'
+    "<div><canvas></canvas><small></small></div></div>"
+    '<p class="told" aria-live="polite"></p><div class="legend"><div class="scale"></div>'
+    '<div class="ends"></div></div></div></div>',
+)
+_plane = _component(
+    "plane",
+    '<div class="plane" role="group" aria-label="A map of styles"><svg><line/></svg>'
+    '<button type="button">1</button><button type="button">2</button></div>',
+)
 
 
 class Thumbnail(NamedTuple):
@@ -89,6 +109,70 @@ def cards(items: Iterable[Card], current: str, *, key: str) -> str | None:
 def fit_width(block: str, width: int) -> None:
     """Scale the container of that key, made for so many pixels, to the width that the page has."""
     _fit(key=f"{block}.fit", data=[{"key": block, "width": width}])
+
+
+class Frame(NamedTuple):
+    """A picture of a row. src: a data URI. label: at its place under the row; line: said of it while it is shown."""
+
+    src: str
+    label: str
+    line: str
+
+
+def morph(frames: Iterable[Frame], *, title: str, width: int, key: str, at: int = 0) -> None:
+    """Pictures of one shape that melt into each other while one drags. at: where it begins."""
+    _morph(key=key, data=[{"items": [frame._asdict() for frame in frames], "title": title, "width": width, "at": at}])
+
+
+class Side(NamedTuple):
+    """What the rows or the columns of a matrix stand for: names, and where their pictures lie on a sheet of `columns` a row."""
+
+    names: list[str]
+    tiles: list[int]
+    sheet: str
+    columns: int
+
+
+def matrix(values: np.ndarray, rows: Side, columns: Side, *, tile: int, title: str, words: str, key: str) -> None:
+    """A matrix as a picture that says what a pointer is at. words: "gram", or "chain" where rows and columns differ in kind."""
+    data = {
+        "values": base64.b64encode(np.ascontiguousarray(values, np.float32).tobytes()).decode(),
+        "rows": values.shape[0],
+        "columns": values.shape[1],
+        "names": [rows.names, columns.names],
+        "tiles": [rows.tiles, columns.tiles],
+        "sheets": [rows.sheet, columns.sheet],
+        "grids": [rows.columns, columns.columns],
+        "tile": tile,
+        "title": title,
+        "words": words,
+    }
+    _matrix(key=key, data=[data])
+
+
+class Pin(NamedTuple):
+    """A picture at a place of a plane, both coordinates in [0, 1]."""
+
+    title: str
+    src: str
+    x: float
+    y: float
+
+
+Point = tuple[float, float]
+
+
+def plane(
+    pins: Iterable[Pin], points: tuple[Point, Point], on_move: Callable[[tuple[Point, Point]], None], *, key: str
+) -> None:
+    """Pictures on a plane and two points to move; `on_move` is told both when one was dropped."""
+
+    def moved() -> None:
+        first, second = st.session_state[key].moved["points"]
+        on_move(((first[0], first[1]), (second[0], second[1])))
+
+    data = {"items": [pin._asdict() for pin in pins], "points": [list(point) for point in points]}
+    _plane(key=key, data=[data], on_moved_change=moved)
 
 
 def drawing(svg: str, key: str) -> None:

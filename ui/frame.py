@@ -14,6 +14,7 @@ WAYS = {
     "optimize": ("Optimize", "Slowly, at its finest"),
     "masks": ("Masks", "A style for every region you paint"),
     "texture_networks": ("Texture networks", "A style learned for good"),
+    "explain": ("Explain", "See what the networks see"),
 }  # by the names of the pages' files, which are their addresses
 
 

@@ -147,6 +147,12 @@ class Engine:
         """A job that trains a texture network; its Steps show what it makes of `shown`, its result is `Trained`."""
         return self.order(Order(recipe, {"style": images.to_uint8(style), "shown": images.to_uint8(shown)}), visitor=visitor)
 
+    def explain(
+        self, function: Callable[..., Any], *pictures: Image, lane: Lane = Lane.LIGHT, visitor: str = "", **options: Any
+    ) -> Job:
+        """A job whose result is what a function of `nst_core.explain` makes of the pictures; of Steps, the last."""
+        return self.submit(worker.explain, function, [*map(images.to_uint8, pictures)], options, lane=lane, visitor=visitor)
+
     def order(self, order: Order, *, visitor: str = "") -> Job:
         """A slow job that a restarted server can go on with."""
         self._queue.check(Lane.SLOW, visitor)

@@ -241,6 +241,11 @@ def train(
     return training.train(images.from_uint8(style), recipe, images.from_uint8(shown), state=state)
 
 
+def explain(function: Callable[..., Any], pictures: Sequence[np.ndarray], options: Mapping[str, Any]) -> Any:
+    """8-bit pictures to what a function of `nst_core.explain` makes of them: Steps, or anything else."""
+    return function(*map(images.from_uint8, pictures), **options)
+
+
 def load_light() -> bool:
     """Have the light lane's models ready, and what finds outlines."""
     import cv2  # noqa: F401

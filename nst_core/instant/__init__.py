@@ -50,5 +50,16 @@ def warm_up() -> None:
         pass
 
 
-# `magenta` brings TensorFlow: it is imported by whoever works with it
-__all__ = ["STYLE_SIDE", "STYLIZERS", "InstantLite", "VectorStylizer", "eyes", "graph", "magenta", "stylizer", "warm_up"]
+# `magenta` brings TensorFlow, `borrowed` takes a moment: they are imported by whoever works with them
+__all__ = [
+    "STYLE_SIDE",
+    "STYLIZERS",
+    "InstantLite",
+    "VectorStylizer",
+    "borrowed",
+    "eyes",
+    "graph",
+    "magenta",
+    "stylizer",
+    "warm_up",
+]

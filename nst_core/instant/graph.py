@@ -132,6 +132,60 @@ def _by_vector(graph: Graph) -> Norm:
     return norm
 
 
+def borrowing(arrays: Arrays) -> bytes:
+    """The transformer without instance normalisation: it takes each layer's means and deviations from outside.
+
+    content (1, h, w, 3), vector (100,), means and deviations (all layers' channels in a row) ─► borrowed (1, h, w, 3); and what
+    instance normalisation would take them from: content, vector ─► own_means, own_deviations.
+    """
+    graph, transformer = Graph(), _part(arrays, "transformer/")
+    total = sum(bias.shape[0] // 2 for bias in transformer[2:-2:3])
+    styles, means, deviations = _by_vector(graph), [], []
+
+    def own(x: str, dense: np.ndarray, bias: np.ndarray) -> str:
+        mean = graph.op("ReduceMean", x, graph.constant([2, 3], np.int64))
+        off = graph.op("Sub", x, mean)
+        variance = graph.op("ReduceMean", graph.op("Mul", off, off), graph.constant([2, 3], np.int64))
+        means.append(_row(graph, mean))
+        deviations.append(_row(graph, graph.op("Sqrt", graph.op("Add", variance, graph.constant(EPSILON)))))
+        return styles(x, dense, bias)
+
+    x = graph.op("Transpose", graph.input("content", (1, "content_h", "content_w", 3)), perm=[0, 3, 1, 2])
+    _transform(graph, x, transformer, own)
+    graph.output("own_means", graph.op("Concat", *means, axis=0), (total,))
+    graph.output("own_deviations", graph.op("Concat", *deviations, axis=0), (total,))
+    painted = _transform(graph, x, transformer, _by_statistics(graph, total))
+    graph.output("borrowed", painted, (1, "borrowed_h", "borrowed_w", 3))
+    return graph.model()
+
+
+def _by_statistics(graph: Graph, total: int) -> Norm:
+    """Scale and shift from the vector, mean and deviation from outside."""
+    given = [graph.input(name, (total,)) for name in ("means", "deviations")]
+    at = 0
+
+    def norm(x: str, dense: np.ndarray, bias: np.ndarray) -> str:
+        nonlocal at
+        width = bias.shape[0] // 2
+        ends = _axis(graph, at), _axis(graph, at + width)
+        mean, deviation = (graph.op("Reshape", graph.op("Slice", x, *ends), _shape(graph, 1, width, 1, 1)) for x in given)
+        at += width
+        vector = graph.op("Unsqueeze", "vector", graph.constant([0], np.int64))
+        style = graph.op("Gemm", vector, graph.half(dense), graph.half(bias))
+        scale, shift = (
+            graph.op("Reshape", half, _shape(graph, 1, width, 1, 1))
+            for half in graph.ops("Split", style, results=2, axis=1, num_outputs=2)
+        )
+        normal = graph.op("Div", graph.op("Sub", x, mean), deviation)
+        return graph.op("Add", graph.op("Mul", normal, graph.op("Add", scale, graph.constant(1))), shift)
+
+    return norm
+
+
+def _row(graph: Graph, x: str) -> str:
+    return graph.op("Reshape", x, _shape(graph, -1))
+
+
 def _by_region(graph: Graph, count: int) -> Norm:
     """The same where each pixel has shares of several styles, which add up to one; see `network.regional_norm`."""
     vectors = graph.input("vectors", ("m", NUMBERS))

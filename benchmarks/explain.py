@@ -1,0 +1,122 @@
+"""How long each live figure of the Explain page takes, through the engine as the page asks for it.
+
+python -m benchmarks.explain [--rounds 3]
+
+Each figure is asked for of another picture every round, so that nothing is remembered; the first round warms the workers and
+is passed over. `first` is the time to the first preview, `whole` to the result. Writes benchmarks/out/explain.md.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nst_core import explain, images
+from nst_core.engine import Engine, Job, Lane
+from nst_core.images import Image
+from nst_core.recipes import FIRST_LAYERS, OptimizeRecipe
+from ui.lessons import balance, content, desk, improvements, style, vectors
+from ui.pictures import CONTENTS, STYLES
+
+OUT = Path(__file__).parent / "out" / "explain.md"
+Ask = Callable[[Engine, Image, Image], Job]  # the engine, a photograph and a style of desk.SIDE pixels
+
+
+def once(function: Callable[..., object], **options: Any) -> Ask:
+    """Of the photograph, in the light lane."""
+    return lambda engine, photograph, _: engine.explain(function, photograph, **options)
+
+
+def series(recipes: list[OptimizeRecipe], *, blank: bool = False) -> Ask:
+    """Runs one after another, at the size of live ones."""
+
+    def ask(engine: Engine, photograph: Image, picture: Image) -> Job:
+        small = [
+            explain.blank(desk.LIVE_SIDE) if blank else images.fit(photograph, desk.LIVE_SIDE),
+            images.fit(picture, desk.LIVE_SIDE),
+        ]
+        return engine.explain(explain.series, *small, lane=Lane.TENSORFLOW, recipes=recipes)
+
+    return ask
+
+
+def excite(engine: Engine, photograph: Image, _: Image) -> Job:
+    channel = 7 + int(photograph[0, 0, 0] > 0.5) * 9  # two that answer
+    return engine.explain(explain.exciting, lane=Lane.TENSORFLOW, layer="block3_conv1", channels=[channel], side=desk.LIVE_SIDE)
+
+
+def pulls(engine: Engine, photograph: Image, picture: Image) -> Job:
+    return engine.explain(explain.pulls, 1 - photograph, photograph, picture, lane=Lane.TENSORFLOW)
+
+
+def normalisation(engine: Engine, photograph: Image, _: Image) -> Job:
+    vector = desk.arrays("styles")["vectors"][0]
+    return engine.explain(explain.normalisation, photograph, vector=vector, contrasts=vectors.CONTRASTS)
+
+
+ROW = desk.arrays("styles")["vectors"][: vectors.STOPS]
+FIGURES: dict[str, Ask] = {
+    "1 a layer's maps": once(explain.seen, layer="block3_conv1", count=64),
+    "1 what excites a channel": excite,
+    "2 rebuilt from five layers": series([explain.reconstruction(x, iterations=content.LIVE_ITERATIONS) for x in FIRST_LAYERS]),
+    "3 a Gram matrix": once(explain.gram, layer="block2_conv1"),
+    "3 textures of five depths": series(
+        [explain.texturing(x, iterations=style.LIVE_ITERATIONS) for x in style.DEPTHS], blank=True
+    ),
+    "3 Gram matrices against moments": series(
+        [explain.texturing(FIRST_LAYERS, form=form, iterations=style.LIVE_ITERATIONS) for form in ("rms", "moments")],
+        blank=True,
+    ),
+    "4 the tug of war": series([explain.struggle(w, iterations=balance.LIVE_ITERATIONS) for w in balance.LIVE_WEIGHTS]),
+    "4 where the losses pull": pulls,
+    "5 an improvement, off and on": series(
+        [explain.improved(name, iterations=improvements.LIVE_ITERATIONS) for name in ("none", "all layers")]
+    ),
+    "6 a walk along an axis or the map": once(explain.paint_all, vectors=ROW),
+    "6 instance normalisation": normalisation,
+}
+
+
+def pairs(rounds: int) -> Iterator[tuple[Image, Image]]:
+    for number in range(rounds):
+        both = ([*CONTENTS.values()][number % len(CONTENTS)], [*STYLES.values()][number % len(STYLES)])
+        photograph, picture = (images.fit(images.from_uint8(load()), desk.SIDE) for load in both)
+        yield photograph, picture
+
+
+def timed(job: Job) -> tuple[float, float]:
+    """Seconds to the first preview and to the result."""
+    start, first = time.perf_counter(), np.nan
+    while not job.wait(0.02):
+        if np.isnan(first) and any(p.preview for p in list(job.progress)):
+            first = time.perf_counter() - start
+    job.result()
+    whole = time.perf_counter() - start
+    return whole if np.isnan(first) else first, whole
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = parser.parse_args().rounds
+    engine = Engine()
+    engine.wait_until_ready(120)
+    lines = ["# Explain: the time of each live figure", "", "| figure | first picture, s | whole, s |", "|---|---:|---:|"]
+    try:
+        for name, ask in FIGURES.items():
+            times = [timed(ask(engine, *both)) for both in pairs(rounds + 1)][1:]
+            first, whole = (statistics.median(each) for each in zip(*times, strict=True))
+            lines.append(f"| {name} | {first:.1f} | {whole:.1f} |")
+            print(lines[-1], flush=True)
+    finally:
+        engine.close()
+    lines += ["", f"Medians of {rounds} rounds, {desk.SIDE} px in one pass and {desk.LIVE_SIDE} px optimised, two cores."]
+    OUT.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

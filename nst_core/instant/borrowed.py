@@ -1,0 +1,39 @@
+"""instant-lite with another picture's statistics in place of instance normalisation: what that changes, in one comparison."""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from nst_core.images import Image
+from nst_core.instant import graph
+from nst_core.instant.vectors import Vector, pad_to_multiple
+from nst_core.models import weights
+from nst_core.models.graphs import Session
+
+
+class Statistics(NamedTuple):
+    """Mean and deviation of every channel that is normalised, all layers in a row."""
+
+    means: np.ndarray
+    deviations: np.ndarray
+
+
+def statistics(content: Image, vector: Vector) -> Statistics:
+    """Those that instance normalisation takes from a picture (h, w, 3) while it is painted in a style."""
+    found = _session().run(
+        "own_means", "own_deviations", content=pad_to_multiple(content, 4)[None], vector=vector.astype(np.float32)
+    )
+    return Statistics(*found)
+
+
+def paint(content: Image, vector: Vector, borrowed: Statistics) -> Image:
+    """The picture (h, w, 3) in a style, normalised by statistics that need not be its own."""
+    h, w, _ = content.shape
+    x, given = pad_to_multiple(content, 4)[None], borrowed._asdict()
+    return _session().run("borrowed", content=x, vector=vector.astype(np.float32), **given)[0][0, :h, :w]
+
+
+@cache
+def _session() -> Session:
+    return Session(graph.borrowing(weights.load("instant-lite")))

@@ -1,0 +1,110 @@
+"""What was made ahead, and what chapter 7 points at: there, small, and as the models make it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nst_core import explain, images
+from nst_core.features import tf
+from nst_core.recipes import LAYERS
+from ui.lessons import CHAPTERS, desk, layers, reading
+from ui.pictures import CONTENTS, STYLES
+
+LIMIT = 2_000_000  # bytes, all together
+
+
+def test_everything_made_ahead_is_small_and_whole():
+    assert sum(file.stat().st_size for file in desk.LESSONS.iterdir()) < LIMIT
+    told = json.loads((desk.LESSONS / "lessons.json").read_text())
+    for name, figures in told.items():
+        strip = desk.row_of(desk.LESSONS / f"{name}.webp")
+        assert strip.shape[1] % figures["count"] == 0
+    photograph, style = (source.name for source in desk.OPENING.values())
+    pair = f"{photograph}-{style}"
+    opening = {
+        f"content-{photograph}",
+        f"textures-{style}",
+        f"moments-{style}",
+        f"war-{pair}",
+        f"pulls-{pair}",
+        f"improved-{pair}",
+    }
+    assert opening <= set(told)
+
+
+def test_the_lessons_say_what_the_page_claims():
+    told = json.loads((desk.LESSONS / "lessons.json").read_text())
+    for name, figures in told.items():
+        if name.startswith("content-"):
+            assert figures["errors"] == sorted(figures["errors"])
+        if name.startswith("textures-"):
+            assert all(start > 20 * end for start, end in figures["distances"])
+
+
+def test_each_layers_living_channels_have_a_tile_and_nine_patches():
+    stored = desk.arrays("channels")
+    assert stored["pictures"].tolist() == [*CONTENTS, *STYLES]
+    for layer in LAYERS[explain.EYES]:
+        living = layers.living_of(layer)
+        assert living == sorted(set(living))
+        assert 10 <= len(living) <= explain.channels_of(layer)
+        assert stored[f"{layer}/places"].shape == (len(living), 9, 3)
+        assert layers.tile(layer, len(living) - 1).shape == (layers.TILE, layers.TILE, 3)
+        assert layers.sheet(layer).shape[1] == explain.columns(len(living)) * layers.TILE
+
+
+def test_stored_patches_and_vectors_are_the_models():
+    stored = desk.arrays("channels")
+    layer, name = "block3_conv1", "woodcut-waves"
+    picture = images.fit(images.from_uint8(STYLES[name]()), desk.SIDE)
+    number = stored["pictures"].tolist().index(name)
+    found = explain.best_patches([picture], layer)
+    for channel, places, strengths in zip(
+        stored[f"{layer}/channels"], stored[f"{layer}/places"], stored[f"{layer}/strengths"], strict=True
+    ):
+        for place, strength in zip(places, strengths, strict=True):
+            if place[0] == number:
+                assert found[channel][0].strength == pytest.approx(float(strength), rel=1e-2)
+    vectors = desk.arrays("styles")
+    style = images.fit(images.from_uint8(STYLES[name]()), desk.STYLE_SIDE)
+    np.testing.assert_allclose(
+        explain.style_vector(style), vectors["vectors"][vectors["names"].tolist().index(name)], atol=1e-3
+    )
+    assert vectors["names"].tolist() == list(STYLES)
+
+
+@pytest.mark.parametrize("idea", reading.IDEAS, ids=lambda idea: idea.title)
+def test_every_idea_is_in_the_code_where_chapter_seven_says(idea):
+    found = reading.find(idea.file, idea.name)
+    first = (reading.ROOT / idea.file).read_text().splitlines()[found.line - 1]
+    assert idea.name.split(".")[-1] in first
+    assert found.source.startswith(first)
+
+
+def test_a_reference_that_is_wrong_is_noticed():
+    with pytest.raises(LookupError, match="has no gram_matrixx"):
+        reading.find("nst_core/features/losses.py", "gram_matrixx")
+
+
+def test_there_are_seven_chapters():
+    assert len(CHAPTERS) == 7
+
+
+def test_the_notebook_runs():
+    """Its code cells, in order, in one namespace, as Jupyter would; with pictures a quarter as large."""
+    notebook = json.loads((Path(reading.ROOT) / "notebooks" / "explain.ipynb").read_text())
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert len(cells) >= 6
+    namespace: dict[str, object] = {"__name__": "notebook", "display": lambda *shown: None}
+    tf.config.run_functions_eagerly(True)  # tracing takes longer than a few steps
+    try:
+        for cell in cells:
+            exec(
+                compile(cell.replace("SIDE = 160", "SIDE = 64").replace("ITERATIONS = 60", "ITERATIONS = 4"), "cell", "exec"),
+                namespace,
+            )
+    finally:
+        tf.config.run_functions_eagerly(False)
+    assert "SIDE" in namespace and namespace["SIDE"] == 64
