@@ -17,11 +17,12 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "__main__": "cli",
     "app": "",
-    "pages": "ui engine machine models pictures stylizer recipes images limits errors",
-    "ui": "engine texture_networks machine models pictures stylizer recipes images limits errors",
+    "pages": "ui engine video machine models pictures stylizer recipes images limits errors",
+    "ui": "engine video texture_networks machine models pictures stylizer recipes images limits errors",
     "training": "cli instant texture_networks features models stylizer recipes images errors",
-    "cli": "engine texture_networks machine models pictures stylizer recipes images limits errors (instant optimize)",
-    "engine": "machine models pictures stylizer recipes images limits errors (instant optimize texture_networks)",
+    "cli": "engine video texture_networks machine models pictures stylizer recipes images limits errors (instant optimize)",
+    "engine": "video machine models pictures stylizer recipes images limits errors (instant optimize texture_networks)",
+    "video": "instant pictures stylizer recipes images limits errors",
     "instant": "features models pictures stylizer recipes images errors",
     "optimize": "features pictures stylizer recipes images errors",
     "texture_networks": "features models pictures stylizer recipes images errors",
@@ -37,7 +38,16 @@ MAY_IMPORT = {
     "__init__": "",
 }
 # what brings a heavy library with it, and who may therefore import it at the top: nobody that pages or the light lane import
-HEAVY = {"features", "optimize", "models.graphs", "texture_networks.painting", "texture_networks.training", "instant.magenta"}
+HEAVY = {
+    "features",
+    "optimize",
+    "video.run",
+    "video.reading",
+    "models.graphs",
+    "texture_networks.painting",
+    "texture_networks.training",
+    "instant.magenta",
+}
 MAX_LINES = 400
 FILES = [ROOT / "app.py", *sorted(file for place in ("nst_core", "ui", "pages") for file in (ROOT / place).rglob("*.py"))]
 EVERYTHING = [*FILES, *sorted((ROOT / "assets").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py"))]
@@ -170,16 +180,16 @@ def test_the_package_knows_no_streamlit(path: Path) -> None:
     assert "streamlit" not in path.read_text().replace("Streamlit", "")
 
 
-LIGHT = "engine, engine.worker, machine, models, pictures, recipes, texture_networks"
-LIGHT_LANE = "engine.upkeep, instant, texture_networks.painting"
+LIGHT = "engine, engine.worker, machine, models, pictures, recipes, texture_networks, video"
+LIGHT_LANE = "engine.upkeep, instant, texture_networks.painting, video.run"
 
 
 @pytest.mark.parametrize(
     ("modules", "forbidden"),
     [
-        (f"ui, ui.brushes, ui.optimizing, ui.training, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "pandas"}),
+        (f"ui, ui.brushes, ui.optimizing, ui.training, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "pandas", "cv2", "av"}),
         (f"{LIGHT}, {LIGHT_LANE}", {"tensorflow", "keras", "streamlit"}),
-        (f"cli, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "streamlit"}),
+        (f"cli, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "streamlit", "cv2", "av"}),
     ],
     ids=["the page process", "the light lane", "the command line"],
 )

@@ -36,10 +36,20 @@ class InstantLite(VectorStylizer):
 
     def paint(self, content: Image, styles: Sequence[Image], shares: np.ndarray, strength: float) -> Image:
         """In one pass: scale and shift of each instance normalisation vary by pixel; the rest is in the content's own style."""
+        return self.transform_regions(content, *self.of_regions(content, styles, shares, strength))
+
+    def of_regions(
+        self, content: Image, styles: Sequence[Image], shares: np.ndarray, strength: float
+    ) -> tuple[list[Vector], np.ndarray]:
+        """The vectors of the styles and of the rest, and each one's share of every pixel, (m, h, w)."""
         vectors = [self.blend(content, [Style(style)], strength) for style in styles]
         rest = np.maximum(1 - shares.sum(0), 0)
-        if rest.any():
-            vectors, shares = [*vectors, self.vector(content)], np.concatenate([shares, rest[None]])
+        if not rest.any():
+            return vectors, shares
+        return [*vectors, self.vector(content)], np.concatenate([shares, rest[None]])
+
+    def transform_regions(self, content: Image, vectors: Sequence[Vector], shares: np.ndarray) -> Image:
+        """What `of_regions` gives, on that content or another of its shape."""
         h, w, _ = content.shape
         x, by_pixel = (pad_to_multiple(array, 4)[None] for array in (content, np.moveaxis(shares, 0, -1)))
         stacked = np.stack(vectors).astype(np.float32)

@@ -16,6 +16,7 @@ from nst_core.recipes.base import (
     Source,
     StyleSource,
 )
+from nst_core.recipes.moving import MAX_STEADINESS, STEADINESS, VideoRecipe
 from nst_core.recipes.network_training import TrainingRecipe
 from nst_core.recipes.one_pass import InstantRecipe, TextureNetworkRecipe
 from nst_core.recipes.optimization import (
@@ -39,6 +40,7 @@ from nst_core.recipes.texts import (
     texture_network,
     to_query,
     training,
+    video,
 )
 
 __all__ = [
@@ -49,11 +51,13 @@ __all__ = [
     "LAYERS",
     "MAX_MASK_TEXT",
     "MAX_SIZE",
+    "MAX_STEADINESS",
     "MAX_STRENGTH",
     "MAX_STYLES",
     "MIN_SIZE",
     "PNG_KEY",
     "PRESETS",
+    "STEADINESS",
     "AnyRecipe",
     "Color",
     "InstantRecipe",
@@ -63,6 +67,7 @@ __all__ = [
     "StyleSource",
     "TextureNetworkRecipe",
     "TrainingRecipe",
+    "VideoRecipe",
     "block_number",
     "instant",
     "of_png",
@@ -73,4 +78,5 @@ __all__ = [
     "texture_network",
     "to_query",
     "training",
+    "video",
 ]
