@@ -8,6 +8,7 @@ st.navigation(
         st.Page("pages/instant.py", title="Instant", icon=":material/bolt:", default=True),
         st.Page("pages/optimize.py", title="Optimize", icon=":material/auto_awesome:"),
         st.Page("pages/masks.py", title="Masks", icon=":material/brush:"),
+        st.Page("pages/video.py", title="Video", icon=":material/movie:"),
         st.Page("pages/texture_networks.py", title="Texture networks", icon=":material/texture:"),
     ],
     position="top",

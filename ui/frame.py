@@ -12,6 +12,7 @@ WAYS = {
     "instant": ("Instant", "Any style, in a moment"),
     "optimize": ("Optimize", "Slowly, at its finest"),
     "masks": ("Masks", "A style for every region you paint"),
+    "video": ("Video", "Your clips, painted and steady"),
     "texture_networks": ("Texture networks", "One style learned for good; endless patterns"),
 }  # by the names of the pages' files, which are their addresses
 

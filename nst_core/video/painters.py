@@ -30,7 +30,7 @@ class Painter(Protocol):
 
 
 class InstantPainter:
-    """By instant-lite. Over a shot it holds the style vectors, the content's among them, and the colours that styles are given."""
+    """By instant-lite. Over a shot it holds the style vectors, also the content's, and the colours that styles are given."""
 
     def __init__(self, styles: Sequence[Style], recipe: VideoRecipe) -> None:
         """Raises: BadRecipe without a style that has weight."""

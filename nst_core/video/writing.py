@@ -20,14 +20,17 @@ SHARP = 20  # x264's constant rate factor; 0 is without loss, 23 its default
 _TIME = Fraction(1, TICKS)
 
 
-def segment(frames: Iterable[tuple[int, Pixels]], file: Path) -> None:
-    """Frames with the ticks at which they begin -> a file whose first frame begins at 0. It appears when it is whole."""
+def segment(frames: Iterable[tuple[int, Pixels]], file: Path, *, sharp: int = SHARP) -> None:
+    """Frames with the ticks at which they begin -> a file whose first frame begins at 0. It appears when it is whole.
+
+    sharp: as SHARP.
+    """
     partial = file.with_suffix(".partial")
     with av.open(str(partial), "w", format="mp4") as container:
         stream, first = None, 0
         for ticks, pixels in frames:
             if stream is None:
-                stream, first = _pictures(container, pixels.shape), ticks
+                stream, first = _pictures(container, pixels.shape, sharp), ticks
             frame = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(
                 format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
             )
@@ -38,9 +41,9 @@ def segment(frames: Iterable[tuple[int, Pixels]], file: Path) -> None:
     partial.replace(file)
 
 
-def _pictures(container: OutputContainer, shape: Sequence[int]) -> av.VideoStream:
+def _pictures(container: OutputContainer, shape: Sequence[int], sharp: int) -> av.VideoStream:
     # no B-frames: packets come in the order in which they are shown, so that segments can be joined as they are
-    options = {"crf": str(SHARP), "preset": "veryfast", "bf": "0"}
+    options = {"crf": str(sharp), "preset": "veryfast", "bf": "0"}
     stream = container.add_stream("libx264", rate=TICKS, options=options)
     stream.height, stream.width, stream.pix_fmt = shape[0], shape[1], "yuv420p"
     stream.time_base = stream.codec_context.time_base = _TIME

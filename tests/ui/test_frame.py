@@ -4,7 +4,7 @@ from nst_core import images
 from ui.frame import WAYS
 from ui.pictures import ASSETS
 
-LIMIT = 12_000  # bytes: all four travel with the page
+LIMIT = 12_000  # bytes: all of them travel with the page
 
 
 def test_every_page_has_a_card_with_a_small_picture():
