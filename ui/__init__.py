@@ -5,7 +5,7 @@
 
 from ui.batch import held, many, painter
 from ui.charts import loss_chart, pick_curve, show_quality
-from ui.components import LayerRow, Thumbnail, compare, drawing, fit_width, gallery, layers
+from ui.components import LayerRow, Thumbnail, compare, drawing, fit_width, gallery, layers, loop
 from ui.files import keep, taken, visitor
 from ui.frame import head, ways
 from ui.jobs import Look, Panel, describe, done
@@ -57,6 +57,7 @@ __all__ = [
     "keep_result",
     "keep_upload",
     "layers",
+    "loop",
     "loss_chart",
     "made",
     "many",

@@ -1,5 +1,6 @@
 """What Streamlit has not: components from assets/components."""
 
+import base64
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,7 @@ _compare = _component(
 _layers = _component("layers", '<div class="layers"></div>')
 _fit = _component("fit", "")
 _drawing = _component("drawing", '<div class="drawing"></div>')
+_loop = _component("loop", '<video class="loop" muted loop playsinline></video>')
 _cards = _component("cards", '<nav class="cards" aria-label="Ways to paint"></nav>')
 
 
@@ -89,6 +91,11 @@ def cards(items: Iterable[Card], current: str, *, key: str) -> str | None:
 def fit_width(block: str, width: int) -> None:
     """Scale the container of that key, made for so many pixels, to the width that the page has."""
     _fit(key=f"{block}.fit", data=[{"key": block, "width": width}])
+
+
+def loop(mp4: bytes, *, title: str, key: str) -> None:
+    """A small mute clip of ours that plays over and over."""
+    _loop(key=key, data=[{"src": "data:video/mp4;base64," + base64.b64encode(mp4).decode(), "title": title}])
 
 
 def drawing(svg: str, key: str) -> None:

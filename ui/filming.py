@@ -234,7 +234,7 @@ def show_made(clip: Source) -> bool:
         st.session_state.pop(f"{PREFIX}.made")
         st.info(str(error), icon=":material/inbox:")
         return False
-    st.video(mp4, "video/mp4", loop=True)
+    st.video(mp4, "video/mp4", loop=True, autoplay=True, muted=True)
     st.caption(made.line)
     with st.container(horizontal=True):
         st.download_button(
@@ -257,7 +257,10 @@ def _stem(recipe: VideoRecipe) -> str:
 def invite(source: Source, styles: Sequence[StyleSource]) -> None:
     """The clip as it is, and the styles that it will be painted in."""
     with st.container(key="opening"):
-        st.video(data_of(source), "video/mp4", loop=True, autoplay=True, muted=True)
+        if source.is_sample:
+            ui.loop(data_of(source), title=ui.title(source), key=f"{PREFIX}.loop.{source.name}")
+        else:  # not every browser plays every clip
+            st.image(facts_of(source).poster, width="stretch")
         with st.container(key="opening-styles"):
             for style in ui.thumbnails([style.source for style in styles]):
                 st.image(style.src)

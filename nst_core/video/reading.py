@@ -107,7 +107,7 @@ def frames(data: bytes, shape: tuple[int, int], *, start: int = 0) -> Iterator[F
             begins = max(last + 1, _ticks(frame, stream, number) - start_of_all)
             last = begins
             if number >= start:
-                lasts = round((frame.duration or 0) * frame.time_base * TICKS) if frame.time_base else 0
+                lasts = round((frame.duration or 0) * (stream.time_base or 0) * TICKS)
                 yield Frame(number, _pixels(frame, shape), begins, lasts)
 
 
@@ -116,8 +116,11 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[av.Vide
     stream.thread_type = "AUTO"
     with suppress(*DAMAGED):
         for packet in container.demux(stream):
-            with suppress(*DAMAGED):
-                yield from packet.decode()
+            if packet.size:  # else the end, which a clip that is cut off has not
+                with suppress(*DAMAGED):
+                    yield from packet.decode()
+    with suppress(*DAMAGED):
+        yield from stream.decode(None)  # what the decoder still holds
 
 
 def zero(container: InputContainer) -> int:
@@ -129,8 +132,8 @@ def zero(container: InputContainer) -> int:
 
 def _ticks(frame: av.VideoFrame, stream: VideoStream, number: int) -> int:
     stamped = stream.container.format.name != "avi"  # which has a rate and no times; FFmpeg's guesses stumble over B-frames
-    if stamped and frame.pts is not None and frame.time_base:
-        return round(frame.pts * frame.time_base * TICKS)
+    if stamped and frame.pts is not None and stream.time_base:
+        return round(frame.pts * stream.time_base * TICKS)
     return round(number * TICKS / (stream.average_rate or _DEFAULT_RATE))
 
 
@@ -143,7 +146,7 @@ def _seconds(container: InputContainer, stream: VideoStream) -> float:
 
 def _still(frame: av.VideoFrame, stream: VideoStream) -> float:
     """How long a single frame is shown."""
-    lasts = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+    lasts = float((frame.duration or 0) * (stream.time_base or 0))
     return lasts or 1 / float(stream.average_rate or _DEFAULT_RATE)
 
 

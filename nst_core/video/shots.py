@@ -1,7 +1,7 @@
 """Where a new shot begins: two small frames and the motion between them in, yes or no out.
 
-Within a shot most of a frame can be found in the one before, or at least its colours can; at a cut neither. Both are asked,
-since a quick pan loses the flow and a lamp that goes on changes the colours.
+Within a shot most of a frame can be found in the one before. Where little can, it may be a quick pan, or somebody before the
+camera, and the colours decide; where nothing can, there is nothing to hold on to, cut or not.
 """
 
 import cv2
@@ -12,16 +12,14 @@ from nst_core.video.flow import Motion, Pixels
 
 BINS = 6  # of each colour channel
 LOST = 0.35  # share of a frame that the motion still explains: with less it may be a cut
-STRANGE = 0.45  # of the colours' distributions, 0 the same, 1 nothing in common
-FOUND = 0.12  # with even less explained, colours need be only half as strange
+FOUND = 0.1  # with even less it is one
+STRANGE = 0.45  # how far apart the distributions of colours then are: 0 the same, 1 nothing in common
 
 
 def is_cut(before: Pixels, now: Pixels, motion: Motion) -> bool:
     """Small frames of one shape."""
     explained = float(motion.trust.mean())
-    if explained > LOST:
-        return False
-    return strangeness(before, now) > (STRANGE if explained > FOUND else STRANGE / 2)
+    return explained < FOUND or (explained < LOST and strangeness(before, now) > STRANGE)
 
 
 def strangeness(before: Pixels, now: Pixels) -> float:

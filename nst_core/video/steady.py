@@ -29,15 +29,14 @@ _LEAST = 0.5  # of 255, squared: contrast below that is none
 
 def steadied(painted: Pixels, last: Pixels, motion: Motion, steadiness: float = STEADINESS) -> Pixels:
     """painted: of this frame; last: what was shown of the one before. Where the motion does not hold, `painted` as it is."""
-    share = (steadiness * motion.trust_at(painted.shape[:2]))[..., None]
-    new = painted.astype(np.float32)
-    mean = new + share * (motion.carry(last) - new)
-    return np.clip(_sharpened(mean, new) + 0.5, 0, 255).astype(np.uint8)
+    trust, new = motion.trust_at(painted.shape[:2])[..., None], painted.astype(np.float32)
+    mean = new + steadiness * trust * (motion.carry(last) - new)
+    return np.clip(mean + trust * _lacking(mean, new) + 0.5, 0, 255).astype(np.uint8)
 
 
-def _sharpened(soft: Picture, sharp: Picture) -> Picture:
-    """The first with the contrast of the second, band by band."""
-    result = soft.copy()
+def _lacking(soft: Picture, sharp: Picture) -> Picture:
+    """What gives the first, band by band, the contrast of the second."""
+    result = np.zeros_like(soft)
     for number, (band, wanted) in enumerate(zip(_bands(soft), _bands(sharp), strict=True)):
         add = band * (_gain(band, wanted, AROUND >> number) - 1)[..., None]
         result += _enlarged(add, soft.shape, number)
