@@ -7,18 +7,20 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
 
 MS = Fraction(1, 1000)
 
 
-def scene(width=128, height=96, seed=0):
+def scene(width: int = 128, height: int = 96, seed: int = 0) -> np.ndarray:
     """A smooth picture, uint8, wider than what is seen of it."""
     rng = np.random.default_rng(seed)
     rough = (60 + 130 * rng.random((height // 12 + 2, width // 12 + 2, 3))).astype(np.uint8)
     return cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def pan(count, *, shape=(96, 128), step=2, seed=0):
+def pan(count: int, *, shape: tuple[int, int] = (96, 128), step: int = 2, seed: int = 0) -> list[np.ndarray]:
     """Frames that glide over a scene, `step` pixels to the left each."""
     h, w = shape
     wide = scene(w + step * count, h, seed)
@@ -36,7 +38,7 @@ def encoded(
     turned: int = 0,
     seconds: float | None = None,
 ) -> bytes:
-    """times: of the frames, ms. sound: its codec; a hum as long as the pictures, or `seconds`. turned: degrees, as phones do."""
+    """times: of the frames, ms. sound: its codec; a hum as long as the pictures, or `seconds`. turned: degrees."""
     file = io.BytesIO()
     with av.open(file, "w", format=format) as container:
         if len(frames):
@@ -60,7 +62,7 @@ def encoded(
     return file.getvalue()
 
 
-def _hum(container, stream, seconds):
+def _hum(container: OutputContainer, stream: AudioStream, seconds: float) -> None:
     context = stream.codec_context
     context.open(strict=False)
     wave = 0.3 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * 48000)) / 48000)
@@ -76,7 +78,7 @@ def _hum(container, stream, seconds):
 
 def told(data: bytes) -> dict[str, object]:
     """What players make of a film: times in ms."""
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         pictures = container.streams.video[0]
         sounds = [(s.codec_context.codec.canonical_name, float(s.duration * s.time_base)) for s in container.streams.audio]
         facts = {
@@ -92,12 +94,12 @@ def told(data: bytes) -> dict[str, object]:
 
 def heard(data: bytes) -> np.ndarray:
     """The sound's first channel."""
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         resampler = av.AudioResampler("fltp", "mono", 48000)
         pieces = [piece.to_ndarray()[0] for frame in container.decode(audio=0) for piece in resampler.resample(frame)]
     return np.concatenate(pieces)
 
 
 def seen(data: bytes) -> list[np.ndarray]:
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]

@@ -21,10 +21,10 @@ from nst_core.video.painters import Painter
 Picture = npt.NDArray[np.float32]  # (h, w, 3), 0 … 255
 
 BANDS = 2  # of the pyramid that get their contrast back: details of one to four pixels
-LIFT = 1.1  # times the new painting's: a mean of strokes has its contrast spread wider, and looks softer than it measures
+LIFT = 1.02  # times the new painting's: what is halved and enlarged again comes back a little softer
 AROUND = 16  # pixels: what “place by place” means
-MOST = 2.0  # times the contrast, in one frame: noise is not to be blown up
-_LEAST = 0.5  # of 255, squared: contrast below that is none
+LEAST, MOST = 0.7, 2.0  # times the contrast, in one frame: noise is not to be blown up
+_NONE = 0.5  # of 255, squared: contrast below that is none
 
 
 def steadied(painted: Pixels, last: Pixels, motion: Motion, steadiness: float = STEADINESS) -> Pixels:
@@ -52,9 +52,9 @@ def _bands(picture: Picture) -> list[Picture]:
 
 
 def _gain(band: Picture, wanted: Picture, around: int) -> npt.NDArray[np.float32]:
-    """(h, w): what the band's contrast is to be multiplied by; never less than it has."""
+    """(h, w): what the band's contrast is to be multiplied by."""
     has, wants = (_energy(one, around) for one in (band, wanted))
-    gain = np.clip(LIFT * np.sqrt((wants + _LEAST) / (has + _LEAST)), 1, MOST)
+    gain = np.clip(LIFT * np.sqrt((wants + _NONE) / (has + _NONE)), LEAST, MOST)
     return cv2.resize(gain, band.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
