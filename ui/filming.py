@@ -11,11 +11,12 @@ import ui
 from nst_core.engine import Job, Order, State
 from nst_core.errors import BadClip, Cancelled, Gone
 from nst_core.limits import LIMITS
-from nst_core.machine import Kept
+from nst_core.machine import Kept, memory
 from nst_core.pictures import masks
 from nst_core.recipes import Source, StyleSource, VideoRecipe
 from nst_core.stylizer import Style
 from nst_core.video import Facts, Film, clips
+from ui import networks
 
 PREFIX = "video"
 PANEL = ui.Panel("video", start="Paint the clip", stop="Stop and keep")
@@ -174,14 +175,21 @@ def start(recipe: VideoRecipe) -> None:
     assert recipe.content
     content, facts = recipe.content, facts_of(recipe.content)
     shape = facts.shape(recipe.size)
-    recipe = recipe.model_copy(update={"styles": tuple(_with_masks(recipe.styles, shape))})
-    styles = [
-        Style(ui.picture(style.source, ui.STYLE_SIDE), style.weight, masks.of_text(style.mask, shape) if style.mask else None)
-        for style in recipe.styles
-    ]
-    masks.check([style.mask for style in styles], len(styles))
-    job = ui.engine().film(data_of(content), facts, styles, recipe, visitor=ui.visitor())
+    styles: list[Style] = []
+    if not recipe.network:
+        recipe = recipe.model_copy(update={"styles": tuple(_with_masks(recipe.styles, shape))})
+        styles = [_style(style, shape) for style in recipe.styles]
+        masks.check([style.mask for style in styles], len(styles))
+    network = networks.bytes_of(ui.identity(recipe.network)) if recipe.network else None
+    if network:
+        memory.check_pass(*shape)
+    job = ui.engine().film(data_of(content), facts, styles, recipe, network=network, visitor=ui.visitor())
     PANEL.begin(job, Note(recipe))
+
+
+def _style(style: StyleSource, shape: masks.Shape) -> Style:
+    mask = masks.of_text(style.mask, shape) if style.mask else None
+    return Style(ui.picture(style.source, ui.STYLE_SIDE), style.weight, mask)
 
 
 def look() -> ui.Look:

@@ -146,9 +146,22 @@ class Engine:
         """A job whose result is what is known of a clip, `Facts`. name: begins the sentence about what is wrong with it."""
         return self.submit(worker.probe, clip, name)
 
-    def film(self, clip: bytes, facts: Facts, styles: Sequence[Style], recipe: VideoRecipe, *, visitor: str = "") -> Job:
-        """A job that paints a clip, a Step a frame; its result is a `Film`. facts: of `probe`."""
-        pictures = {"clip": np.frombuffer(clip, np.uint8)}
+    def film(
+        self,
+        clip: bytes,
+        facts: Facts,
+        styles: Sequence[Style],
+        recipe: VideoRecipe,
+        *,
+        network: bytes | None = None,
+        visitor: str = "",
+    ) -> Job:
+        """A job that paints a clip, a Step a frame; its result is a `Film`.
+
+        facts: of `probe`. network: the file of the texture network that the recipe names.
+        """
+        files = {"clip": clip} if network is None else {"clip": clip, "network": network}
+        pictures = {name: np.frombuffer(data, np.uint8) for name, data in files.items()}
         job = self.order(Order(recipe, pictures, [pack(style) for style in styles]), visitor=visitor)
         job.expected = facts.promise(recipe.size)
         return job

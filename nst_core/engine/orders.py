@@ -28,7 +28,7 @@ SlowRecipe = OptimizeRecipe | TrainingRecipe | VideoRecipe
 @dataclass(frozen=True)
 class Order:
     """pictures: 8 bits, by name: of an optimisation `content` and perhaps `initial`, of a training `style` and `shown`; of a
-    film `clip`, the bytes of its file."""
+    film `clip` and perhaps `network`, the bytes of their files."""
 
     recipe: SlowRecipe
     pictures: Mapping[str, np.ndarray]
@@ -38,7 +38,8 @@ class Order:
     def work(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """The function that does it, and what it is given."""
         if isinstance(self.recipe, VideoRecipe):
-            return worker.film, (self.pictures["clip"].tobytes(), list(self.styles), self.recipe)
+            network = self.pictures["network"].tobytes() if "network" in self.pictures else None
+            return worker.film, (self.pictures["clip"].tobytes(), list(self.styles), self.recipe, network)
         if isinstance(self.recipe, OptimizeRecipe):
             return worker.optimize, (self.pictures["content"], list(self.styles), self.recipe, self.pictures.get("initial"))
         return worker.train, (self.pictures["style"], self.pictures["shown"], self.recipe)

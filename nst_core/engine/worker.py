@@ -243,13 +243,14 @@ def film(
     clip: bytes,
     styles: Sequence[Style],
     recipe: VideoRecipe,
+    network: bytes | None = None,
     parts: Path | None = None,
     state: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[Step]:
-    """A clip's file to its film, or to the rest of one."""
+    """A clip's file, and perhaps a texture network's, to its film, or to the rest of one."""
     from nst_core.video import run
 
-    return run.Filming(clip, [unpack(style) for style in styles], recipe, parts=parts, state=state)
+    return run.Filming(clip, [unpack(style) for style in styles], recipe, network=network, parts=parts, state=state)
 
 
 def load_light() -> bool:

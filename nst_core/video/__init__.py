@@ -11,4 +11,4 @@ command line import `run` where they work with it, not here.
 from nst_core.video import clips
 from nst_core.video.clips import Facts, Film
 
-__all__ = ["Facts", "Film", "clips", "reading", "run"]
+__all__ = ["Facts", "Film", "clips", "painters", "reading", "run", "steady", "writing"]

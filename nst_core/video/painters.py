@@ -8,9 +8,11 @@ import numpy as np
 from nst_core import instant
 from nst_core.images import Image
 from nst_core.instant import with_weight
+from nst_core.pictures import colors
 from nst_core.pictures.regions import Regions
 from nst_core.recipes import VideoRecipe
 from nst_core.stylizer import Style
+from nst_core.texture_networks import painting
 
 
 class Painter(Protocol):
@@ -59,3 +61,29 @@ class InstantPainter:
     def finish(self, content: Image, painted: Image) -> Image:
         assert self._regions
         return self._regions.on(content).finish(painted, self._amounts)
+
+
+class NetworkPainter:
+    """By a texture network, whose noise is the same for every frame."""
+
+    def __init__(self, network: bytes, recipe: VideoRecipe) -> None:
+        """network: its file. Raises: BadNetwork."""
+        self._network, self._color = painting.painter(network), recipe.color
+
+    def begin(self, content: Image) -> None:
+        """There is nothing to hold."""
+
+    def paint(self, content: Image) -> Image:
+        """Raises: BadRecipe when the network makes textures."""
+        return self._network.stylize(content)
+
+    def finish(self, content: Image, painted: Image) -> Image:
+        return colors.finish(painted, content, self._color)
+
+
+def painter(styles: Sequence[Style], recipe: VideoRecipe, network: bytes | None) -> Painter:
+    """The one that the recipe asks for. network: the file, where it asks for one.
+
+    Raises: BadRecipe, BadNetwork.
+    """
+    return InstantPainter(styles, recipe) if network is None else NetworkPainter(network, recipe)

@@ -13,9 +13,9 @@ from nst_core import images
 from nst_core.errors import BadClip
 from nst_core.recipes import VideoRecipe
 from nst_core.stylizer import Step, Style
-from nst_core.video import reading
+from nst_core.video import painters, reading
 from nst_core.video.clips import Film
-from nst_core.video.painters import InstantPainter, Painter
+from nst_core.video.painters import Painter
 from nst_core.video.reading import TICKS, Frame
 from nst_core.video.reel import Reel
 from nst_core.video.steady import Steady
@@ -36,16 +36,20 @@ class Filming:
         *,
         parts: Path | None = None,
         state: Mapping[str, np.ndarray] | None = None,
+        network: bytes | None = None,
         painter: Painter | None = None,
     ) -> None:
-        """Raises: BadClip, BadRecipe."""
+        """network: the file of the one that the recipe names. painter: instead of the recipe's, for tests.
+
+        Raises: BadClip, BadRecipe, BadNetwork.
+        """
         self._clip, self._recipe, self._facts = clip, recipe, reading.probe(clip)
         self._reel = Reel(parts)
         if state is not None and not self._reel.has(int(state["done"])):
             state = None  # somebody tidied up: from the beginning
         self._done = int(state["done"]) if state is not None else 0
         self._before = float(state["seconds"]) if state is not None else 0.0  # of earlier runs
-        self._steady = Steady(painter or InstantPainter(styles, recipe), recipe.steadiness, state)
+        self._steady = Steady(painter or painters.painter(styles, recipe, network), recipe.steadiness, state)
         self._strip = Strip(self._facts.frames, state)
         self._frames = reading.frames(clip, self._facts.shape(recipe.size), start=max(0, self._done - 1))
         self._last: Frame | None = None

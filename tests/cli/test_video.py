@@ -52,6 +52,9 @@ def test_a_clip_becomes_a_film_with_its_sound_and_a_strip(nst, tmp_path):
         ("video pan.mp4 waves.png -o no/where/out.mp4", "There is no folder"),
         ("video pan.mp4 letter.txt -o out.mp4", "letter.txt"),
         ("video pan.mp4 waves.png -o out.mp4 --steadiness 1.5", "steadiness"),
+        ("video pan.mp4 waves.png -o out.mp4 --network birch-wood", "give --network, or styles"),
+        ("video pan.mp4 -o out.mp4 --network oak", "There is no network “oak”"),
+        ("video pan.mp4 -o out.mp4", "at least one style"),
         ("video pan.mp4 waves.png -o out.mp4 --mask left.png --mask left.png", "do not match, 1 and 2"),
     ],
 )

@@ -15,7 +15,7 @@ from tests import jobs
 from tests.clips import encoded, pan, told
 from tests.engine.test_engine import PATIENCE, pictures, until
 
-COUNT = 40
+COUNT = 30
 RECIPE = recipes.video(size=256)
 
 
@@ -49,7 +49,7 @@ def test_a_film_survives_its_worker_and_a_pause(engine, clip):
     )  # it waits for no film
 
     os.kill(engine.submit(jobs.process_id, lane=Lane.LIGHT).result(PATIENCE), signal.SIGKILL)
-    until(lambda: len(job.progress) >= 20 and job.state is State.RUNNING)
+    until(lambda: len(job.progress) >= 16 and job.state is State.RUNNING)
     job.pause()
     until(lambda: job.state in (State.PAUSED, State.DONE))
     assert engine.find(job.id, VideoRecipe) is job

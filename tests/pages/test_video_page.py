@@ -30,7 +30,7 @@ def upload(page, name, data):
 
 
 def smallest(page):
-    page.get_by_text("Size, colours, steadiness").click()
+    page.get_by_text("Size, steadiness").click()
     slider = page.get_by_role("slider", name="Longer side, pixels")
     slider.press("Home")
     settled(page)
@@ -71,6 +71,9 @@ def test_a_film_can_be_watched_found_again_stopped_and_given_up(page):
     expect(kept).to_be_visible()
     assert int(re.search(r"(\d+) frames", kept.inner_text()).group(1)) < 64
 
+    page.get_by_text("A trained network", exact=True).click()
+    page.locator('.gallery[role="group"] button', has_text="Birch wood").click()
+    expect(page.get_by_text("That takes")).to_contain_text("in the style of Birch wood")
     page.get_by_role("button", name="Paint the clip").click()
     expect(told_).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
