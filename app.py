@@ -9,6 +9,7 @@ st.navigation(
         st.Page("pages/live.py", title="Live", icon=":material/videocam:"),
         st.Page("pages/optimize.py", title="Optimize", icon=":material/auto_awesome:"),
         st.Page("pages/masks.py", title="Masks", icon=":material/brush:"),
+        st.Page("pages/video.py", title="Video", icon=":material/movie:"),
         st.Page("pages/texture_networks.py", title="Texture networks", icon=":material/texture:"),
         st.Page("pages/explain.py", title="Explain", icon=":material/school:"),
     ],

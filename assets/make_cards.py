@@ -22,6 +22,7 @@ from nst_core.models import weights
 from nst_core.pictures import masks
 from nst_core.recipes import PRESETS
 from nst_core.stylizer import Style
+from nst_core.video import Film
 
 ASSETS = Path(__file__).parent
 HEIGHT, WIDTH = 200, 240
@@ -30,6 +31,7 @@ SIDE = 384  # pixels that are painted: strokes are to be seen in a small picture
 Box = tuple[float, float, float, float]  # left, top, right, bottom of what is shown, as shares of the photograph
 CAT, WOMAN, CUP, LAKE = (0.2, 0, 0.85, 0.81), (0.1, 0.01, 0.9, 0.677), (0.17, 0, 0.89, 0.9), (0.15, 0.1, 0.95, 0.99)
 FACE = (0.22, 0.02, 0.66, 0.387)
+SCENE = (0.2, 0, 0.87, 1)  # of the motorcycle's clip
 ASTRONAUT = np.array([
     (22, 512), (25, 400), (30, 330), (45, 280), (70, 250), (110, 215), (113, 190), (125, 168), (150, 153), (187, 150),
     (178, 130), (160, 122), (152, 90), (155, 60), (175, 30), (200, 17), (235, 14), (265, 22), (290, 45), (301, 80), (297, 110),
@@ -117,6 +119,18 @@ def explained(_: Generator) -> Image:
     return slanted([cat, explain.reconstruct(cat, "block4_conv1", iterations=200)])
 
 
+def video(_: Generator) -> Image:
+    """Frames of a clip, before and after, as on a strip of film."""
+    from nst_core.video import reading, run
+
+    clip = (ASSETS / "clips" / "motorcycle.mp4").read_bytes()
+    recipe = recipes.video(size=SIDE)
+    film = list(run.Filming(clip, [style("cubist-guitar")], recipe))[-1]
+    assert isinstance(film, Film)
+    frames = [[frame.pixels for frame in reading.frames(data, film.shape)] for data in (clip, film.mp4)]
+    return slanted([cut(images.from_uint8(frames[side][number]), SCENE) for side, number in ((0, 20), (1, 21), (1, 22))])
+
+
 def small(draw: Drawing) -> Drawing:
     """The same, as large as a card shows them on a fine screen."""
     return lambda rng: images.resize(draw(rng), HEIGHT, WIDTH)
@@ -129,6 +143,7 @@ CARDS: dict[str, Callable[[Generator], Image]] = {
     "masks": masked,
     "texture_networks": texture_networks,
     "explain": explained,
+    "video": video,
 }
 
 if __name__ == "__main__":

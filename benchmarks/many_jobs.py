@@ -101,7 +101,7 @@ def borrowed() -> Figures:
 
         started("scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0")
         until(place.exists)
-        started("worker", "--nthreads", "2", "--resources", "light=2", "--no-dashboard")
+        started("worker", "--nthreads", "3", "--resources", "light=2 film=1", "--no-dashboard")
         started("worker", "--nthreads", "3", "--resources", "slow=1 tensorflow=2", "--no-dashboard")
         address = json.loads(place.read_text())["address"]
         return lanes(address)

@@ -6,6 +6,7 @@
     │   ├── BadRecipe        settings that contradict each other, or a recipe from elsewhere
     │   ├── BadMask          masks that do not fit their content or their styles
     │   ├── BadNetwork       an uploaded network that is none of ours
+    │   ├── BadClip          bytes that are no clip, or one that is out of bounds
     │   ├── TooLarge         more memory than there is
     │   ├── Busy             more work than the machine takes at once
     │   ├── Gone             what was kept for a while and has made room
@@ -45,6 +46,10 @@ class BadMask(UserError):
 
 class BadNetwork(UserError):
     """A network file that is none of ours."""
+
+
+class BadClip(UserError):
+    """Bytes that are no clip with pictures in it, or one that is out of bounds."""
 
 
 class TooLarge(UserError):

@@ -17,12 +17,13 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "__main__": "cli",
     "app": "",
-    "pages": "ui engine explain machine models pictures stylizer recipes images limits errors",
-    "ui": "engine explain texture_networks machine models pictures stylizer recipes images limits errors",
+    "pages": "ui engine explain video machine models pictures stylizer recipes images limits errors",
+    "ui": "engine explain video texture_networks machine models pictures stylizer recipes images limits errors",
     "training": "cli instant texture_networks features models stylizer recipes images errors",
-    "cli": "engine texture_networks machine models pictures stylizer recipes images limits errors (instant optimize)",
-    "engine": "machine models pictures stylizer recipes images limits errors (instant optimize texture_networks)",
+    "cli": "engine video texture_networks machine models pictures stylizer recipes images limits errors (instant optimize)",
+    "engine": "video machine models pictures stylizer recipes images limits errors (instant optimize texture_networks)",
     "explain": "models pictures stylizer recipes images errors (instant optimize features)",
+    "video": "instant texture_networks pictures stylizer recipes images limits errors",
     "instant": "features models pictures stylizer recipes images errors",
     "optimize": "features pictures stylizer recipes images errors",
     "texture_networks": "features models pictures stylizer recipes images errors",
@@ -38,7 +39,19 @@ MAY_IMPORT = {
     "__init__": "",
 }
 # what brings a heavy library with it, and who may therefore import it at the top: nobody that pages or the light lane import
-HEAVY = {"features", "optimize", "models.graphs", "texture_networks.painting", "texture_networks.training", "instant.magenta"}
+HEAVY = {
+    "features",
+    "optimize",
+    "video.run",
+    "video.reading",
+    "video.painters",
+    "video.steady",
+    "video.writing",
+    "models.graphs",
+    "texture_networks.painting",
+    "texture_networks.training",
+    "instant.magenta",
+}
 MAX_LINES = 400
 FILES = [ROOT / "app.py", *sorted(file for place in ("nst_core", "ui", "pages") for file in (ROOT / place).rglob("*.py"))]
 EVERYTHING = [*FILES, *sorted((ROOT / "assets").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py"))]
@@ -171,8 +184,8 @@ def test_the_package_knows_no_streamlit(path: Path) -> None:
     assert "streamlit" not in path.read_text().replace("Streamlit", "")
 
 
-LIGHT = "engine, engine.worker, explain, machine, models, pictures, recipes, texture_networks"
-LIGHT_LANE = "engine.upkeep, instant, texture_networks.painting"
+LIGHT = "engine, engine.worker, explain, machine, models, pictures, recipes, texture_networks, video"
+LIGHT_LANE = "engine.upkeep, instant, texture_networks.painting, video.run"
 
 
 @pytest.mark.parametrize(
@@ -180,10 +193,10 @@ LIGHT_LANE = "engine.upkeep, instant, texture_networks.painting"
     [
         (
             f"ui, ui.brushes, ui.lessons, ui.optimizing, ui.training, {LIGHT}",
-            {"tensorflow", "keras", "onnxruntime", "cv2", "pandas"},
+            {"tensorflow", "keras", "onnxruntime", "cv2", "av", "pandas"},
         ),
         (f"{LIGHT}, {LIGHT_LANE}", {"tensorflow", "keras", "streamlit"}),
-        (f"cli, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "cv2", "streamlit"}),
+        (f"cli, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "cv2", "av", "streamlit"}),
     ],
     ids=["the page process", "the light lane", "the command line"],
 )

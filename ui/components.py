@@ -27,6 +27,7 @@ _compare = _component(
 _layers = _component("layers", '<div class="layers"></div>')
 _fit = _component("fit", "")
 _drawing = _component("drawing", '<div class="drawing"></div>')
+_loop = _component("loop", '<video class="loop" muted loop playsinline></video>')
 _cards = _component("cards", '<nav class="cards" aria-label="Ways to paint"></nav>')
 _morph = _component(
     "morph",
@@ -173,6 +174,11 @@ def plane(
 
     data = {"items": [pin._asdict() for pin in pins], "points": [list(point) for point in points]}
     _plane(key=key, data=[data], on_moved_change=moved)
+
+
+def loop(mp4: bytes, *, title: str, key: str) -> None:
+    """A small mute clip of ours that plays over and over."""
+    _loop(key=key, data=[{"src": "data:video/mp4;base64," + base64.b64encode(mp4).decode(), "title": title}])
 
 
 def drawing(svg: str, key: str) -> None:

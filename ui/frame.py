@@ -13,6 +13,7 @@ WAYS = {
     "live": ("Live", "Your camera, painted as you move"),
     "optimize": ("Optimize", "Slowly, at its finest"),
     "masks": ("Masks", "A style for every region you paint"),
+    "video": ("Video", "Your clips, painted and steady"),
     "texture_networks": ("Texture networks", "A style learned for good"),
     "explain": ("Explain", "See what the networks see"),
 }  # by the names of the pages' files, which are their addresses

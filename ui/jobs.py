@@ -23,7 +23,7 @@ class Look:
 
     line: Callable[[Job], str]
     share: Callable[[Job], float]  # of the work that is done
-    curve: Callable[[list[Progress]], list[Progress]] = summed  # what the chart draws
+    curve: Callable[[list[Progress]], list[Progress]] | None = summed  # what the chart draws; None: there is none
     before: bytes | None = None
     beside: bool = False
 
@@ -110,7 +110,7 @@ class Panel:
             bar.progress(min(1.0, look.share(job)))
             if shown := preview(progress) or look.before:
                 picture.image(shown, width="stretch")
-            if progress:
+            if progress and look.curve:
                 with chart:
                     loss_chart(look.curve(progress))
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m nst_core instant | optimize | texture-network | models | recipe`. The same recipes as the pages.
+"""The command line: `python -m nst_core instant | optimize | video | texture-network | models | recipe`. The pages' recipes.
 
 Exit 0: done. 2: a mistake of the user's, one line on standard error. 1: a fault of ours or of the machine. 130: Ctrl-C.
 """
@@ -9,11 +9,11 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from nst_core.cli import instant, interrupts, models, optimize, recipe, texture_networks
+from nst_core.cli import instant, interrupts, models, optimize, recipe, texture_networks, video
 from nst_core.errors import Failure, UserError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for command in (instant.instant, optimize.optimize, models.models):
+for command in (instant.instant, optimize.optimize, video.video, models.models):
     app.command()(command)
 app.add_typer(texture_networks.app, name="texture-network")
 app.add_typer(recipe.app, name="recipe")

@@ -1,8 +1,8 @@
 """What options say: pictures and shares to styles, files to masks; and the options that commands share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -93,13 +93,17 @@ class MaskFiles:
     of_styles: Sequence[Path] = ()
 
 
-def with_styles(recipe: Q, paths: Sequence[Path], content: Path, given: MaskFiles) -> tuple[Q, list[Style]]:
+def with_styles(
+    recipe: Q, paths: Sequence[Path], content: Path | Callable[[], masks.Shape], given: MaskFiles
+) -> tuple[Q, list[Style]]:
     """The recipe and its styles, with the masks of the files, or those that the recipe carries already.
 
-    paths: of the styles. content: the masks are made for its shape; of a folder, for the first picture's. Raises: BadMask.
+    paths: of the styles. content: the masks are made for its shape; of a folder, for the first picture's; or what tells the
+    shape. Raises: BadMask.
     """
     by_source = {style.source: path for style, path in zip(recipe.styles, paths, strict=True)}
-    shape = cache(lambda: files.shape(files.pictures_at(content)[0], recipe.size))
+    of_file = lambda path: files.shape(files.pictures_at(path)[0], recipe.size)  # noqa: E731
+    shape = cache(partial(of_file, content) if isinstance(content, Path) else content)
     styles = styles_of(recipe, lambda source: files.read(by_source[source]), shape)
     if given.segmentation or given.of_styles:
         recipe, styles = _segmented(recipe, styles, given, shape())

@@ -1,7 +1,7 @@
 """Jobs on Dask: submit, watch, pause, resume, cancel. Pages and the command line stay light; the work is done elsewhere.
 
     page process              cluster process              worker processes
-    Engine, Job  --- tcp ---  scheduler and two nannies ─┬─ light: ONNX Runtime; one-pass pictures, two at once
+    Engine, Job  --- tcp ---  scheduler and two nannies ─┬─ light: ONNX Runtime; one-pass pictures, two at once,
     (client, queue, jobs,     (cluster)                  └─ slow: TensorFlow, loaded when wanted; one optimisation or
      connection, journal)                                   training at a time, and whatever else needs TensorFlow
                                                             (worker, upkeep)

@@ -5,6 +5,7 @@ which must be a shared one where workers are other machines; by default it lies 
 """
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Collection, Mapping
@@ -48,6 +49,11 @@ def order(job: str) -> Path:
     return folder() / f"{job}.order.npz"
 
 
+def parts(file: Path) -> Path:
+    """Beside a state: the folder of what a job has made so far, where that is too large for one."""
+    return file.with_suffix(".parts")
+
+
 def save(file: Path, state: Mapping[str, np.ndarray]) -> None:
     """Beside its place first: a worker killed while writing leaves the state before.
 
@@ -67,6 +73,7 @@ def discard(job: str) -> None:
     for file in (path(job), order(job)):
         for suffix in (".npz", ".partial"):
             file.with_suffix(suffix).unlink(missing_ok=True)
+    shutil.rmtree(parts(path(job)), ignore_errors=True)
 
 
 def load(file: Path) -> dict[str, np.ndarray]:
@@ -78,12 +85,13 @@ def tidy(open: Collection[str] = ()) -> None:
     """What nobody came back for goes: the old, and the oldest of what is too much. open: ids of jobs under way."""
     room, young = LIMITS.checkpoints_mb * 1e6, time.time() - LIMITS.checkpoint_hours * 3600
     found: list[tuple[float, int, Path]] = []
-    for file in (*folder().glob("*.npz"), *folder().glob("*.partial")):
+    for file in (file for kind in ("npz", "partial", "parts") for file in folder().glob(f"*.{kind}")):
         if file.name.partition(".")[0] in open:
             continue
         with suppress(OSError):  # its job may end while we look
-            found.append((file.stat().st_mtime, file.stat().st_size, file))
+            inside = [part.stat().st_size for part in file.iterdir()] if file.is_dir() else [file.stat().st_size]
+            found.append((file.stat().st_mtime, sum(inside), file))
     for written, size, file in sorted(found, reverse=True):
         room -= size
         if room < 0 or written < young:
-            file.unlink(missing_ok=True)
+            shutil.rmtree(file, ignore_errors=True) if file.is_dir() else file.unlink(missing_ok=True)

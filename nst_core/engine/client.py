@@ -12,6 +12,8 @@ from concurrent.futures import Future as ThreadFuture
 from contextlib import suppress
 from typing import Any, TypeVar
 
+import numpy as np
+
 from nst_core import images
 from nst_core.engine import checkpoints, journal, orders, worker
 from nst_core.engine.connection import LEAVING, Connection
@@ -23,8 +25,9 @@ from nst_core.images import Image, Mask
 from nst_core.limits import LIMITS
 from nst_core.machine import Kept, Shelf
 from nst_core.models import weights
-from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe, TextureNetworkRecipe, TrainingRecipe
+from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe, TextureNetworkRecipe, TrainingRecipe, VideoRecipe
 from nst_core.stylizer import Style
+from nst_core.video import Facts
 
 T = TypeVar("T")
 
@@ -153,9 +156,33 @@ class Engine:
         """A job whose result is what a function of `nst_core.explain` makes of the pictures; of Steps, the last."""
         return self.submit(worker.explain, function, [*map(images.to_uint8, pictures)], options, lane=lane, visitor=visitor)
 
+    def probe(self, clip: bytes, name: str) -> Job:
+        """A job whose result is what is known of a clip, `Facts`. name: begins the sentence about what is wrong with it."""
+        return self.submit(worker.probe, clip, name)
+
+    def film(
+        self,
+        clip: bytes,
+        facts: Facts,
+        styles: Sequence[Style],
+        recipe: VideoRecipe,
+        *,
+        network: bytes | None = None,
+        visitor: str = "",
+    ) -> Job:
+        """A job that paints a clip, a Step a frame; its result is a `Film`.
+
+        facts: of `probe`. network: the file of the texture network that the recipe names.
+        """
+        files = {"clip": clip} if network is None else {"clip": clip, "network": network}
+        pictures = {name: np.frombuffer(data, np.uint8) for name, data in files.items()}
+        job = self.order(Order(recipe, pictures, pack_all(styles)), visitor=visitor)
+        job.expected = facts.promise(recipe.size)
+        return job
+
     def order(self, order: Order, *, visitor: str = "") -> Job:
         """A slow job that a restarted server can go on with."""
-        self._queue.check(Lane.SLOW, visitor)
+        self._queue.check(order.lane, visitor)
         return self._enter(self._ordered(order, visitor))
 
     def submit(self, function: Callable[..., Any], *args: Any, lane: Lane = Lane.LIGHT, visitor: str = "") -> Job:
@@ -228,11 +255,11 @@ class Engine:
 
     def _ordered(self, order: Order, visitor: str, id: str = "") -> Job:
         function, args = order.work
-        return Job(self, function, args, Lane.SLOW, visitor=visitor, order=order, id=id)
+        return Job(self, function, args, order.lane, visitor=visitor, order=order, id=id)
 
     def _enter(self, job: Job) -> Job:
         self._queue.enter(job)
-        if job.lane is Lane.SLOW:
+        if job.lane.lasting:
             self._findable[job.id] = job
             finished = [id for id, other in list(self._findable.items()) if other.finished]
             for id in finished[: max(0, len(finished) - KEPT)]:
@@ -274,7 +301,7 @@ class Engine:
         from distributed.client import ClosedClientError, FutureCancelledError
         from distributed.comm import CommClosedError
 
-        checkpoint = checkpoints.path(job.id) if job.lane is Lane.SLOW else None
+        checkpoint = checkpoints.path(job.id) if job.lane.lasting else None
         limit = 60 * LIMITS.max_minutes if job.visitor else None
         work, key = (self._topic, job.id, *job.work, checkpoint, limit), f"{job.id}-{uuid.uuid4().hex}"
         # by default Dask takes what comes within 100 ms for one computation, in any order

@@ -13,7 +13,7 @@ from nst_core.machine import allocator, memory
 ROOT = Path(__file__).parents[2]
 
 # units of each worker's resources; as many threads as units
-WORKERS = {"light": {Lane.LIGHT: 2}, "slow": {Lane.SLOW: 1, Lane.TENSORFLOW: 2}}
+WORKERS = {"light": {Lane.LIGHT: 2, Lane.FILM: 1}, "slow": {Lane.SLOW: 1, Lane.TENSORFLOW: 2}}
 
 SILENT = logging.CRITICAL + 1  # what is wrong, jobs say in sentences
 

@@ -100,7 +100,7 @@ class Connection:
             if await self.units(lane):
                 return {lane: 1}
             await asyncio.sleep(GLANCE)
-        wanted = '"light=2"' if lane is Lane.LIGHT else '"slow=1 tensorflow=2"'
+        wanted = '"light=2 film=1"' if lane in (Lane.LIGHT, Lane.FILM) else '"slow=1 tensorflow=2"'
         raise Failure(
             f"No worker of the cluster at {self._address} does {lane} jobs: start one with `dask worker {self._address} "
             f"--nthreads 3 --resources {wanted}`, as DEPLOYING.md says."

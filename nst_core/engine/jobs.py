@@ -29,8 +29,14 @@ class Lane(StrEnum):
     """Which workers do a job; also the name of the resource that it asks them for."""
 
     LIGHT = "light"  # one pass, without TensorFlow
+    FILM = "film"  # minutes without TensorFlow: clips, one at a time, beside the passes of the light lane
     TENSORFLOW = "tensorflow"  # one pass with it, and downloads
-    SLOW = "slow"  # minutes: one at a time, with checkpoints
+    SLOW = "slow"  # minutes: one at a time
+
+    @property
+    def lasting(self) -> bool:
+        """Whether its jobs take minutes: they leave states to go on from, and can be found again."""
+        return self in (Lane.FILM, Lane.SLOW)
 
 
 class State(StrEnum):
@@ -125,6 +131,7 @@ class Job(Watched):
         self.progress: list[Progress] = []
         self.error: NSTError | None = None
         self.priority = self.turn = self.peak = 0  # peak: bytes of its worker, the highest while it ran
+        self.expected = 0.0  # seconds that it will take, where whoever asked for it could say
         self._engine, self._function, self._args = engine, function, args
         self._state, self._value = State.QUEUED, None
         self._finished, self._lock = threading.Event(), threading.RLock()
@@ -152,7 +159,7 @@ class Job(Watched):
     @property
     def interrupted(self) -> bool:
         """Whether its worker died, and it is to go on."""
-        return self._deaths > 0 and self.lane is Lane.SLOW
+        return self._deaths > 0 and self.lane.lasting
 
     @property
     def pixels(self) -> int:
@@ -289,7 +296,7 @@ class Job(Watched):
     def _finish(self, state: State, *, value: Any = None, error: NSTError | None = None, keep: bool = False) -> None:
         self._state, self._value, self.error, self._ended = state, value, error, time.monotonic()
         self._args, self.order = (), None  # what went in
-        if self.lane is Lane.SLOW and not keep:
+        if self.lane.lasting and not keep:
             checkpoints.discard(self.id)
         self._finished.set()
         self._engine.forget(self)

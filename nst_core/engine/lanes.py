@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from distributed import Worker
 
 Units = dict[str, int]
-SLOW: Units = {str(Lane.SLOW): 1, str(Lane.TENSORFLOW): 1}
+SLOW: Units = {str(Lane.SLOW): 1, str(Lane.TENSORFLOW): 1, str(Lane.FILM): 1}  # what takes minutes
 
 
 def served(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:

@@ -14,20 +14,21 @@ import numpy as np
 
 from nst_core import images
 from nst_core.engine import checkpoints, worker
-from nst_core.engine.jobs import unpack
+from nst_core.engine.jobs import Lane, unpack
 from nst_core.errors import BadRecipe
 from nst_core.images import Image
-from nst_core.recipes import Color, OptimizeRecipe, TrainingRecipe, parse
+from nst_core.recipes import Color, OptimizeRecipe, TrainingRecipe, VideoRecipe, parse
 from nst_core.stylizer import Style
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _OF_STYLE = ("image", "mask", "guide")
-SlowRecipe = OptimizeRecipe | TrainingRecipe
+SlowRecipe = OptimizeRecipe | TrainingRecipe | VideoRecipe
 
 
 @dataclass(frozen=True)
 class Order:
-    """pictures: 8 bits, by name: of an optimisation `content` and perhaps `initial`, of a training `style` and `shown`."""
+    """pictures: 8 bits, by name: of an optimisation `content` and perhaps `initial`, of a training `style` and `shown`; of a
+    film `clip` and perhaps `network`, the bytes of their files."""
 
     recipe: SlowRecipe
     pictures: Mapping[str, np.ndarray]
@@ -36,9 +37,16 @@ class Order:
     @property
     def work(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """The function that does it, and what it is given."""
+        if isinstance(self.recipe, VideoRecipe):
+            network = self.pictures["network"].tobytes() if "network" in self.pictures else None
+            return worker.film, (self.pictures["clip"].tobytes(), list(self.styles), self.recipe, network)
         if isinstance(self.recipe, OptimizeRecipe):
             return worker.optimize, (self.pictures["content"], list(self.styles), self.recipe, self.pictures.get("initial"))
         return worker.train, (self.pictures["style"], self.pictures["shown"], self.recipe)
+
+    @property
+    def lane(self) -> Lane:
+        return Lane.FILM if isinstance(self.recipe, VideoRecipe) else Lane.SLOW
 
     def picture(self, name: str) -> Image:
         return images.from_uint8(self.pictures[name])
@@ -84,6 +92,8 @@ def _order(arrays: dict[str, np.ndarray]) -> Order:
         styles.append(Style(**parts, weight=of_style["weight"], color=color))
     if said["recipe"]["kind"] == "training":
         return Order(TrainingRecipe.model_validate(said["recipe"]), arrays)
+    if said["recipe"]["kind"] == "video":
+        return Order(VideoRecipe.model_validate(said["recipe"]), arrays, styles)
     recipe = parse(json.dumps(said["recipe"]))
     assert isinstance(recipe, OptimizeRecipe)
     return Order(recipe, arrays, styles)

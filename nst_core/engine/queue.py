@@ -38,11 +38,11 @@ class Queue:
         """Raises: Busy, where the visitor has too many jobs, or all have. Nobody, as on a command line, has never too many."""
         if not visitor:
             return
-        if lane is not Lane.SLOW:
+        if not lane.lasting:
             if len(self._of(lane)) >= LIMITS.max_pictures_queue:
                 raise Busy("Very many pictures are being painted right now: try again in a moment.")
             return
-        waiting = [other for other in self if other.lane is Lane.SLOW]  # the paused ones too: they come back
+        waiting = [other for other in self if other.lane.lasting]  # the paused ones too: they come back
         if sum(other.visitor == visitor for other in waiting) >= LIMITS.max_jobs:
             raise Busy(f"Slow jobs of yours take all places that a visitor has ({LIMITS.max_jobs}): wait, or cancel one.")
         if len(waiting) >= LIMITS.max_queue:
@@ -88,7 +88,9 @@ class Queue:
             return (job.progress[-1].total - job.progress[-1].iteration) / pace
         if isinstance(job.recipe, TrainingRecipe) and job.recipe.seconds:
             return job.recipe.seconds
-        return self.seconds_of(job.recipe, job.pixels) if isinstance(job.recipe, OptimizeRecipe) else GUESS
+        if isinstance(job.recipe, OptimizeRecipe):
+            return self.seconds_of(job.recipe, job.pixels)
+        return job.expected or GUESS
 
     def seconds_of(self, recipe: OptimizeRecipe, pixels: int) -> float:
         """That an optimisation will take from its start, roughly, at the pace of those before it."""

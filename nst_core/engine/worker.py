@@ -3,6 +3,7 @@
 Importing this file brings neither TensorFlow nor ONNX Runtime: each function imports what it needs, in its own lane.
 """
 
+import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,15 +18,14 @@ from nst_core.engine import checkpoints
 from nst_core.engine.jobs import ANY, PAUSED, Signal, pack, unpack
 from nst_core.errors import Cancelled, Diverged
 from nst_core.machine import allocator
-from nst_core.recipes import InstantRecipe, OptimizeRecipe, TextureNetworkRecipe, TrainingRecipe
+from nst_core.recipes import InstantRecipe, OptimizeRecipe, TextureNetworkRecipe, TrainingRecipe, VideoRecipe
 from nst_core.stylizer import Step, Style
 
 if TYPE_CHECKING:
     from nst_core.pictures.quality import Quality
+    from nst_core.video import Facts
 
-CHECKPOINT_EVERY = (
-    0.5  # seconds between the states that a worker leaves behind; a killed one costs that, or more where states are large
-)
+CHECKPOINT_EVERY = 0.5  # seconds between the states that a worker leaves behind, at least; a killed one costs that
 SAVING = 20  # times what leaving a state takes is worked before the next
 LISTEN_EVERY = 0.05  # seconds between questions to the scheduler whether the page has said something
 PREVIEW_SIDE = 512  # pixels; previews travel as JPEG
@@ -60,11 +60,20 @@ def perform(
         with Ear(job) as ear:
             if checkpoint and Signal.CANCEL in ear.listen():  # while it was being sent
                 raise Cancelled("Cancelled before it began.")
-            state = {"state": checkpoints.load(checkpoint)} if checkpoint and checkpoint.exists() else {}
-            outcome = function(*args, **state)
+            outcome = function(*args, **_left(function, checkpoint))
             return _steps(outcome, ear, say, checkpoint, limit) if isinstance(outcome, Iterator) else outcome
     finally:
         say({"peak": allocator.peak()})
+
+
+def _left(function: Callable[..., Any], checkpoint: Path | None) -> dict[str, Any]:
+    """What an earlier worker left to go on from: its state, and the folder of what is too large for one."""
+    left: dict[str, Any] = {}
+    if checkpoint and checkpoint.exists():
+        left["state"] = checkpoints.load(checkpoint)
+    if checkpoint and "parts" in inspect.signature(function).parameters:
+        left["parts"] = checkpoints.parts(checkpoint)
+    return left
 
 
 def _steps(outcome: Iterator[Step], ear: "Ear", say: Say, checkpoint: Path | None, limit: float | None) -> Any:
@@ -244,6 +253,27 @@ def train(
 def explain(function: Callable[..., Any], pictures: Sequence[np.ndarray], options: Mapping[str, Any]) -> Any:
     """8-bit pictures to what a function of `nst_core.explain` makes of them: Steps, or anything else."""
     return function(*map(images.from_uint8, pictures), **options)
+
+
+def probe(clip: bytes, name: str) -> "Facts":
+    """A clip's file to what is known of it."""
+    from nst_core.video import reading
+
+    return reading.probe(clip, name)
+
+
+def film(
+    clip: bytes,
+    styles: Sequence[Style],
+    recipe: VideoRecipe,
+    network: bytes | None = None,
+    parts: Path | None = None,
+    state: Mapping[str, np.ndarray] | None = None,
+) -> Iterator[Step]:
+    """A clip's file, and perhaps a texture network's, to its film, or to the rest of one."""
+    from nst_core.video import run
+
+    return run.Filming(clip, [unpack(style) for style in styles], recipe, network=network, parts=parts, state=state)
 
 
 def load_light() -> bool:

@@ -9,6 +9,7 @@ from nst_core.instant import graph
 from nst_core.instant.vectors import STYLE_SIDE, Vector, VectorStylizer, pad_to_multiple, squares
 from nst_core.models import eyes, weights
 from nst_core.models.graphs import Session
+from nst_core.stylizer import Style
 
 
 class InstantLite(VectorStylizer):
@@ -35,9 +36,22 @@ class InstantLite(VectorStylizer):
 
     def paint(self, picture: Image, vectors: Sequence[Vector], shares: np.ndarray, content: Image) -> Image:
         """In one pass: scale and shift of each instance normalisation vary by pixel; the rest is in the content's own style."""
+        return self.transform_regions(picture, *self._with_rest(vectors, shares, content))
+
+    def of_regions(
+        self, content: Image, styles: Sequence[Image], shares: np.ndarray, strength: float
+    ) -> tuple[list[Vector], np.ndarray]:
+        """The vectors of the styles and of the rest, and each one's share of every pixel, (m, h, w)."""
+        return self._with_rest([self.blend(content, [Style(style)], strength) for style in styles], shares, content)
+
+    def _with_rest(self, vectors: Sequence[Vector], shares: np.ndarray, content: Image) -> tuple[list[Vector], np.ndarray]:
         rest = np.maximum(1 - shares.sum(0), 0)
-        if rest.any():
-            vectors, shares = [*vectors, self.vector(content)], np.concatenate([shares, rest[None]])
+        if not rest.any():
+            return list(vectors), shares
+        return [*vectors, self.vector(content)], np.concatenate([shares, rest[None]])
+
+    def transform_regions(self, picture: Image, vectors: Sequence[Vector], shares: np.ndarray) -> Image:
+        """What `of_regions` gives, on that content or another of its shape."""
         h, w, _ = picture.shape
         x, by_pixel = (pad_to_multiple(array, 4)[None] for array in (picture, np.moveaxis(shares, 0, -1)))
         stacked = np.stack(vectors).astype(np.float32)

@@ -5,6 +5,7 @@ finished picture. Without any mask a pixel belongs to all styles alike. Knows no
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import NamedTuple
 
@@ -37,6 +38,12 @@ class Regions:
         self._content, self._styles, self._restore = content, styles, recipe.restore_content and self.masked
         self._modes = [style.color or recipe.color for style in styles]
         self._blends: dict[tuple[object, ...], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = {}
+
+    def on(self, content: Image) -> "Regions":
+        """The same regions on another picture of the same shape: a clip's next frame."""
+        other = copy(self)  # what is made of the masks is shared
+        other._content = content
+        return other
 
     def recolored(self) -> list[Image]:
         """The style pictures to learn from, each in the colours of the content inside its mask, where its mode asks so."""

@@ -20,6 +20,7 @@ from nst_core.recipes.base import (
     Source,
     StyleSource,
 )
+from nst_core.recipes.moving import MAX_STEADINESS, STEADINESS, VideoRecipe
 from nst_core.recipes.network_training import TrainingRecipe
 from nst_core.recipes.one_pass import InstantRecipe, TextureNetworkRecipe
 from nst_core.recipes.optimization import (
@@ -44,6 +45,7 @@ from nst_core.recipes.texts import (
     texture_network,
     to_query,
     training,
+    video,
 )
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "MAX_MASK_TEXT",
     "MAX_PRINT",
     "MAX_SIZE",
+    "MAX_STEADINESS",
     "MAX_STRENGTH",
     "MAX_STROKE",
     "MAX_STYLES",
@@ -64,6 +67,7 @@ __all__ = [
     "ONE_LOOK",
     "PNG_KEY",
     "PRESETS",
+    "STEADINESS",
     "AnyRecipe",
     "Color",
     "InstantRecipe",
@@ -73,6 +77,7 @@ __all__ = [
     "StyleSource",
     "TextureNetworkRecipe",
     "TrainingRecipe",
+    "VideoRecipe",
     "block_number",
     "instant",
     "of_png",
@@ -83,4 +88,5 @@ __all__ = [
     "texture_network",
     "to_query",
     "training",
+    "video",
 ]

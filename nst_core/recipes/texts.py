@@ -8,6 +8,7 @@ from pydantic import Discriminator, Tag, TypeAdapter, ValidationError
 from nst_core import images
 from nst_core.errors import BadRecipe
 from nst_core.recipes.base import MAX_MASK_TEXT, MAX_STYLES, Frozen, Recipe
+from nst_core.recipes.moving import VideoRecipe
 from nst_core.recipes.network_training import TrainingRecipe
 from nst_core.recipes.one_pass import InstantRecipe, TextureNetworkRecipe
 from nst_core.recipes.optimization import OptimizeRecipe
@@ -54,6 +55,11 @@ def training(**settings: Any) -> TrainingRecipe:
 def texture_network(**settings: Any) -> TextureNetworkRecipe:
     """A TextureNetworkRecipe, likewise."""
     return _built(TextureNetworkRecipe, settings)
+
+
+def video(**settings: Any) -> VideoRecipe:
+    """A VideoRecipe, likewise."""
+    return _built(VideoRecipe, settings)
 
 
 def _built(kind: type[F], settings: Mapping[str, Any]) -> F:

@@ -269,13 +269,18 @@ def test_workers_without_our_resources_are_used_and_no_lane_waits():
 
 def test_strangers_are_given_what_is_lacking():
     plain, three = {"nthreads": 1, "resources": {}}, {"nthreads": 3, "resources": {}}
-    light, slow = {"light": 1}, {"slow": 1, "tensorflow": 1}
+    light, slow = {"light": 1}, {"slow": 1, "tensorflow": 1, "film": 1}
     assert lanes.lent({"a": plain}) == {"a": light}
     assert lanes.lent({"a": plain, "b": plain, "c": plain}) == {"a": light, "b": slow, "c": light}
     assert lanes.lent({"a": {"nthreads": 1, "resources": light}, "b": plain}) == {"b": slow}
     assert lanes.lent({"a": {"nthreads": 1, "resources": slow}, "b": plain}) == {"b": light}
-    assert lanes.lent({"a": three}) == {"a": {"light": 1, "slow": 1, "tensorflow": 1}}
-    assert lanes.served({"a": {"nthreads": 1, "resources": slow}, "b": plain}) == {"light": 0, "slow": 1, "tensorflow": 1}
+    assert lanes.lent({"a": three}) == {"a": {"light": 1} | slow}
+    assert lanes.served({"a": {"nthreads": 1, "resources": slow}, "b": plain}) == {
+        "light": 0,
+        "film": 0,
+        "slow": 1,
+        "tensorflow": 1,
+    }
 
 
 def test_a_lane_that_no_worker_serves_is_a_sentence(monkeypatch):

@@ -1,0 +1,74 @@
+"""`video`: a clip painted, steadily."""
+
+from collections import deque
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nst_core import recipes
+from nst_core.cli import files, options, progress
+from nst_core.cli.texture_networks import network_file
+from nst_core.errors import BadClip, BadRecipe
+from nst_core.machine import memory
+from nst_core.recipes import DEFAULT_SIZE, STEADINESS, Color
+from nst_core.stylizer import Step
+from nst_core.video import Film
+
+
+def video(
+    paths: Annotated[list[Path], typer.Argument(metavar="CLIP STYLE…", help="A clip or GIF, then up to four styles.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The film, an .mp4.")],
+    network: Annotated[str, typer.Option(metavar="NET", help="Instead of styles: a texture network, by name or file.")] = "",
+    weights: options.Shares = "",
+    strength: Annotated[float, typer.Option(help="0: the clip's own style; 1: the styles'; up to 1.5.")] = 1.0,
+    steadiness: Annotated[float, typer.Option(help="0: each frame by itself, which flickers; up to 0.95.")] = STEADINESS,
+    size: Annotated[int, typer.Option(help="Longer side of the film, in pixels.")] = DEFAULT_SIZE,
+    color: Annotated[Color, typer.Option(help="Whose colours the film wears.")] = Color.STYLE,
+    mask: options.Masks = None,
+    soft_masks: options.SoftMasks = False,
+    feather: options.Feather = 0,
+    protect: options.Protect = None,
+    strip: Annotated[Path | None, typer.Option(help="Frames before and after, side by side, a .jpg.")] = None,
+) -> None:
+    """Paint a clip, frame by frame and steadily; its sound and its times stay. Masks hold for the whole clip."""
+    clip, style_paths = (paths[0], paths[1:]) if network else options.content_and_styles(paths)
+    if network and (style_paths or mask or protect):
+        raise BadRecipe("A texture network has its style in it and paints everywhere: give --network, or styles and masks.")
+    files.by_suffix(out, {".mp4": None}, "films")
+    if strip:
+        files.by_suffix(strip, {".jpg": None, ".jpeg": None}, "strips")
+    files.check_folders(out, strip)
+    data = _clip(clip)
+    source, generator = network_file(network) if network else (None, None)
+    recipe = recipes.video(
+        network=source,
+        content=recipes.Source.of_upload(clip.name, data),
+        styles=options.style_sources(style_paths, options.shares(weights, len(style_paths))),
+        strength=strength,
+        steadiness=steadiness,
+        size=size,
+        color=color,
+    )
+    from nst_core.video import reading, run  # once everything that was asked for is in order: they bring OpenCV and PyAV
+
+    facts = reading.probe(data, clip.name)
+    given = options.MaskFiles(mask or [], soft_masks, feather, protect)
+    recipe, styles = options.with_styles(recipe, style_paths, lambda: facts.shape(size), given)
+    if network:
+        memory.check_pass(*facts.shape(size))
+    last: deque[Step] = deque(progress.shown(run.Filming(data, styles, recipe, network=generator)), maxlen=1)
+    film = last[0]
+    assert isinstance(film, Film)
+    files.write(out, film.mp4)
+    if strip:
+        files.write(strip, film.strip)
+    if film.notice:
+        typer.echo(film.notice, err=True)
+
+
+def _clip(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadClip(f"{path} cannot be read: {error.strerror}.") from error

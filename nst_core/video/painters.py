@@ -1,0 +1,89 @@
+"""Painters of frames: each holds over a shot what it measured at its beginning, so that the style does not wander."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from nst_core import instant
+from nst_core.images import Image
+from nst_core.instant import with_weight
+from nst_core.pictures import colors
+from nst_core.pictures.regions import Regions
+from nst_core.recipes import VideoRecipe
+from nst_core.stylizer import Style
+from nst_core.texture_networks import painting
+
+
+class Painter(Protocol):
+    """Frames are float32 (h, w, 3) in [0, 1], all of one shape."""
+
+    def begin(self, content: Image) -> None:
+        """A shot begins with this frame."""
+        ...
+
+    def paint(self, content: Image) -> Image:
+        """A frame of the shot; what is shown later frames are drawn towards."""
+        ...
+
+    def finish(self, content: Image, painted: Image) -> Image:
+        """The frame to show: colours, and the content where every mask is black."""
+        ...
+
+
+class InstantPainter:
+    """By instant-lite. Over a shot it holds the style vectors, also the content's, and the colours that styles are given."""
+
+    def __init__(self, styles: Sequence[Style], recipe: VideoRecipe) -> None:
+        """Raises: BadRecipe without a style that has weight."""
+        self._styles, self._recipe = with_weight(styles), recipe
+        self._amounts = [style.weight for style in self._styles]
+        self._regions: Regions | None = None
+        self._lite = instant.eyes()
+
+    def begin(self, content: Image) -> None:
+        """Raises: BadMask."""
+        known, strength = self._regions, self._recipe.strength
+        regions = self._regions = known.on(content) if known else Regions(content, self._styles, self._recipe)
+        pictures = regions.recolored()
+        if regions.masked:
+            shares = regions.shares(self._amounts)
+            self._vectors, self._shares = self._lite.of_regions(content, pictures, shares, strength)
+        else:
+            blend = [Style(picture, amount) for picture, amount in zip(pictures, self._amounts, strict=True)]
+            self._vectors, self._shares = [self._lite.blend(content, blend, strength)], np.empty(0, np.float32)
+
+    def paint(self, content: Image) -> Image:
+        if self._shares.size:
+            return self._lite.transform_regions(content, self._vectors, self._shares)
+        return self._lite.transform(content, self._vectors[0])
+
+    def finish(self, content: Image, painted: Image) -> Image:
+        assert self._regions
+        return self._regions.on(content).finish(painted, self._amounts)
+
+
+class NetworkPainter:
+    """By a texture network, whose noise is the same for every frame."""
+
+    def __init__(self, network: bytes, recipe: VideoRecipe) -> None:
+        """network: its file. Raises: BadNetwork."""
+        self._network, self._color = painting.painter(network), recipe.color
+
+    def begin(self, content: Image) -> None:
+        """There is nothing to hold."""
+
+    def paint(self, content: Image) -> Image:
+        """Raises: BadRecipe when the network makes textures."""
+        return self._network.stylize(content)
+
+    def finish(self, content: Image, painted: Image) -> Image:
+        return colors.finish(painted, content, self._color)
+
+
+def painter(styles: Sequence[Style], recipe: VideoRecipe, network: bytes | None) -> Painter:
+    """The one that the recipe asks for. network: the file, where it asks for one.
+
+    Raises: BadRecipe, BadNetwork.
+    """
+    return InstantPainter(styles, recipe) if network is None else NetworkPainter(network, recipe)

@@ -1,0 +1,81 @@
+"""What of a film is there: painted frames in, files in a folder, the finished MP4 out.
+
+A frame waits as a file until its segment is whole; the frames of the segment before are let go only then. So a run whose
+process dies at any moment goes on from any state that it left less than a segment ago. Nothing of this is ever in memory.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from nst_core.errors import Failure
+from nst_core.video import writing
+from nst_core.video.reading import Pixels
+
+SEGMENT = 24  # frames; each begins with one that needs no other, to which players can jump
+
+
+class Reel:
+    """Frames by number, without gaps."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """folder: None for one of its own, which goes with it."""
+        self._own = tempfile.TemporaryDirectory(prefix="nst-film-", ignore_cleanup_errors=True) if folder is None else None
+        self._folder = Path(self._own.name) if self._own else folder or Path()
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def has(self, count: int) -> bool:
+        """Whether the first so many frames are there."""
+        whole, waiting = divmod(count, SEGMENT)
+        return all(map(self._segment, range(whole))) and all(map(self._frame, range(count - waiting, count)))
+
+    def add(self, number: int, begins: int, pixels: Pixels) -> None:
+        """begins: in ticks. Raises: Failure when the disk is full."""
+        with _disk():
+            partial = self._folder / "frame.partial"
+            with partial.open("wb") as file:
+                np.save(file, pixels)
+            partial.replace(self._folder / f"frame-{number:06}-{begins}.npy")
+        if (number + 1) % SEGMENT == 0:
+            self._close(number // SEGMENT)
+
+    def finish(self, clip: bytes, count: int, *, ends: int, whole: bool) -> bytes:
+        """The MP4 of the first so many frames; see `writing.join`."""
+        if count % SEGMENT:
+            self._close(count // SEGMENT)
+        film = self._folder / "film.mp4"
+        found = [segment for number in range(-(-count // SEGMENT)) if (segment := self._segment(number))]
+        with _disk():
+            writing.join([(_ticks(file), file) for file in found], clip, film, ends=ends, whole=whole)
+            return film.read_bytes()
+
+    def _close(self, number: int) -> None:
+        """A segment of the frames that wait; those of the one before have waited long enough."""
+        waiting = [file for n in range(number * SEGMENT, (number + 1) * SEGMENT) if (file := self._frame(n))]
+        frames: Iterator[tuple[int, Pixels]] = ((_ticks(file), np.load(file)) for file in waiting)
+        with _disk():
+            writing.segment(frames, self._folder / f"segment-{number:06}-{_ticks(waiting[0])}.mp4")
+        for n in range((number - 1) * SEGMENT, number * SEGMENT):
+            if file := self._frame(n):
+                file.unlink()
+
+    def _frame(self, number: int) -> Path | None:
+        return next(self._folder.glob(f"frame-{number:06}-*.npy"), None) if number >= 0 else None
+
+    def _segment(self, number: int) -> Path | None:
+        return next(self._folder.glob(f"segment-{number:06}-*.mp4"), None)
+
+
+def _ticks(file: Path) -> int:
+    """At which a frame or a segment begins: the end of its name."""
+    return int(file.stem.rpartition("-")[2])
+
+
+class _disk:  # noqa: N801 - reads as `with _disk():`
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise Failure(f"The film cannot be kept: the machine has no room for it ({error.strerror}).") from error

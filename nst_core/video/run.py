@@ -1,0 +1,106 @@
+"""A clip on its way to a film: a Step a frame, with a picture every now and then; last a `Film`.
+
+It can be stopped, with what is painted, and can say its state; another goes on from there, at the very frame.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nst_core import images
+from nst_core.errors import BadClip
+from nst_core.recipes import VideoRecipe
+from nst_core.stylizer import Step, Style
+from nst_core.video import painters, reading
+from nst_core.video.clips import Film
+from nst_core.video.painters import Painter
+from nst_core.video.reading import TICKS, Frame
+from nst_core.video.reel import Reel
+from nst_core.video.steady import Steady
+from nst_core.video.strips import Strip
+
+PICTURE_EVERY = 0.7  # seconds between Steps with a picture
+SHORT = 0.9  # of the time that a clip promised: with less, something is missing
+
+
+class Filming:
+    """An iterator of Steps. parts: a folder of its own that outlives it, to go on from; None: it cannot be gone on with."""
+
+    def __init__(
+        self,
+        clip: bytes,
+        styles: Sequence[Style],
+        recipe: VideoRecipe,
+        *,
+        parts: Path | None = None,
+        state: Mapping[str, np.ndarray] | None = None,
+        network: bytes | None = None,
+        painter: Painter | None = None,
+    ) -> None:
+        """network: the file of the one that the recipe names. painter: instead of the recipe's, for tests.
+
+        Raises: BadClip, BadRecipe, BadNetwork.
+        """
+        self._clip, self._recipe, self._facts = clip, recipe, reading.probe(clip)
+        self._reel = Reel(parts)
+        if state is not None and not self._reel.has(int(state["done"])):
+            state = None  # somebody tidied up: from the beginning
+        self._done = int(state["done"]) if state is not None else 0
+        self._before = float(state["seconds"]) if state is not None else 0.0  # of earlier runs
+        self._steady = Steady(painter or painters.painter(styles, recipe, network), recipe.steadiness, state)
+        self._strip = Strip(self._facts.frames, state)
+        self._frames = reading.frames(clip, self._facts.shape(recipe.size), start=max(0, self._done - 1))
+        self._last: Frame | None = None
+        self._shown = self._began = time.monotonic()
+        self._stopped = self._finished = False
+
+    def __iter__(self) -> "Filming":
+        return self
+
+    def __next__(self) -> Step:
+        if self._finished:
+            raise StopIteration
+        frame = None if self._stopped and self._last else next(self._frames, None)
+        if frame and frame.number < self._done:  # the last one that an earlier run painted
+            self._last, frame = frame, next(self._frames, None)
+        return self._finish() if frame is None else self._paint(frame)
+
+    def stop(self) -> None:
+        """The film ends with the next frame."""
+        self._stopped = True
+
+    def state(self) -> dict[str, np.ndarray]:
+        """After the first Step."""
+        told = {"done": np.array(self._done), "seconds": np.array(self._seconds)}
+        return told | self._steady.state() | self._strip.state()
+
+    @property
+    def _seconds(self) -> float:
+        return self._before + time.monotonic() - self._began
+
+    def _paint(self, frame: Frame) -> Step:
+        painted = self._steady.paint(frame.pixels)
+        self._reel.add(frame.number, frame.begins, painted)
+        self._strip.add(frame.number, frame.pixels, painted)
+        self._last, self._done = frame, frame.number + 1
+        picture = None
+        if self._done == 1 or time.monotonic() - self._shown > PICTURE_EVERY:
+            self._shown, picture = time.monotonic(), images.from_uint8(painted)
+        return Step(self._done, max(self._facts.frames, self._done + 1), {}, picture, self._seconds)
+
+    def _finish(self) -> Film:
+        """Raises: BadClip, where there was no frame."""
+        if self._last is None:
+            raise BadClip("None of the clip's pictures can be read: it is cut off or damaged.")
+        self._finished = True
+        ends = self._last.begins + (self._last.lasts or round(self._facts.seconds * TICKS / self._done))
+        promised = self._facts.seconds * TICKS
+        notice = ""
+        if not self._stopped and ends < SHORT * promised:
+            notice = f"The clip breaks off after {ends / TICKS:.1f} s of {self._facts.seconds:.1f}: it is painted that far."
+        whole = not self._stopped and not notice
+        mp4 = self._reel.finish(self._clip, self._done, ends=ends, whole=whole)
+        size = self._facts.shape(self._recipe.size)
+        return Film(self._done, self._done, seconds=self._seconds, mp4=mp4, strip=self._strip.jpeg(), shape=size, notice=notice)
