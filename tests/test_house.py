@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "explain": "models pictures stylizer recipes images errors (instant optimize features)",
     "video": "instant texture_networks pictures stylizer recipes images limits errors",
     "instant": "features models pictures stylizer recipes images errors",
-    "optimize": "features pictures stylizer recipes images errors",
+    "optimize": "features machine pictures stylizer recipes images errors",
     "texture_networks": "features models pictures stylizer recipes images errors",
     "features": "machine models recipes",
     "pictures": "stylizer recipes images errors",
