@@ -35,7 +35,7 @@ def _skyline(rng: Generator, bumps: int, octaves: int = 8) -> np.ndarray:
 
 
 def mountain_lake(rng: Generator, outlines: Outlines | None = None) -> np.ndarray:
-    """A lake between mountains, a while after sunset."""
+    """A lake between mountains, a while after sunset. outlines: are wanted, instead of the picture."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(float)
     shore = 452
     scene = ramp(y / shore, colours("24386b 4a5c94 8f7fae d98f9a f7a878 ffcf8a ffe9b8"))
@@ -46,6 +46,7 @@ def mountain_lake(rng: Generator, outlines: Outlines | None = None) -> np.ndarra
     scene = _forest(scene, land, rng, y, shore)
     if outlines is not None:
         outlines.update(_parted(land, shore, "land", "lake"))
+        return scene
     return _finish(_mirror(scene, rng, shore), rng)
 
 
@@ -112,7 +113,7 @@ def _mirror(scene: np.ndarray, rng: Generator, shore: int) -> np.ndarray:
 
 
 def city_lights(rng: Generator, outlines: Outlines | None = None) -> np.ndarray:
-    """A town on a river by night, seen from the other bank."""
+    """A town on a river by night, seen from the other bank. outlines: likewise."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(float)
     quay = 500
     scene = ramp(y / quay, colours("0b1230 16224f 2b2f6b 57407f 9a5a86 e08a7a f7b98a"))
@@ -132,6 +133,7 @@ def city_lights(rng: Generator, outlines: Outlines | None = None) -> np.ndarray:
     scene = blend(scene, colour("ffd890"), np.clip(np.exp(-lamps / 3.2) * 1.6 + 0.25 * np.exp(-lamps / 14), 0, 1))
     if outlines is not None:
         outlines.update(_parted(town, quay, "town", "river"), moon=step(moon - 34, 2) * (1 - town))
+        return scene
     return _finish(_mirror(scene, rng, quay), rng)
 
 

@@ -31,8 +31,10 @@ _BASE = {"vgg19": 880e6, "vgg16": 860e6, "vgg19-lite": 760e6}
 _PER_PIXEL = {"vgg19": 1100, "vgg16": 1050, "vgg19-lite": 500}
 _FLOAT32 = 1.75  # times the maps' bytes, where the processor has no bfloat16
 _MASK = 0.2  # times the maps' bytes: each masked style looks at its own copy of some
+_REGION = 60e6  # bytes: what TensorFlow traces for one at four sizes; eight took 0.48 GB more than none at 512 px
 _LBFGS = 900  # bytes a pixel: ten pairs of pictures and gradients in float64
 _PRINT = 60  # bytes a pixel where a picture is painted in tiles: content, picture, and Adam's two beside them
+_PRINT_REGION = 12  # bytes a pixel: its share of each, and that averaged
 _CHAIN = 1100  # bytes a pixel, on a VGG: a correlation chain holds the maps of two layers at once
 
 
@@ -43,11 +45,13 @@ def estimate(recipe: OptimizeRecipe, height: int, width: int) -> int:
         maps += _CHAIN
     if recipe.precision == "float32" or not has_bfloat16():
         maps *= _FLOAT32
-    maps *= 1 + _MASK * sum(style.mask is not None for style in recipe.styles)
+    regions = sum(style.mask is not None for style in recipe.styles)
+    maps *= 1 + _MASK * regions
     own = _LBFGS if recipe.optimizer == "lbfgs" else 0
-    pixels = height * width
-    looked_at = min(pixels, ONE_LOOK**2) if recipe.in_tiles(height, width) else pixels
-    return round(_BASE[recipe.features] + looked_at * (maps + own) + (pixels * _PRINT if looked_at < pixels else 0))
+    base, pixels = _BASE[recipe.features] + _REGION * regions, height * width
+    if not recipe.in_tiles(height, width):
+        return round(base + pixels * (maps + own))
+    return round(base + ONE_LOOK**2 * maps + pixels * (_PRINT + _PRINT_REGION * regions))
 
 
 def largest_size(recipe: OptimizeRecipe, aspect: float, available: int) -> int:
