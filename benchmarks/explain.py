@@ -1,10 +1,11 @@
 """How long each live figure of the Explain page takes, through the engine as the page asks for it.
 
-python -m benchmarks.explain [--rounds 3]
+python -m benchmarks.explain [--rounds 3] [--only WORD]
 
 Each figure is asked for of another picture every round, so that nothing is remembered, of workers that have their libraries
-loaded. `first` is the time to the first preview, `whole` to the result, `processor` what all processes of the engine took for it:
-on two idle cores the whole lies between it and its half. Writes benchmarks/out/explain.md.
+loaded. `first` is the time to the first preview, `whole` to the result, `processor` what all processes of the engine took: on
+two idle cores the whole lies between it and its half; it is no number where a process was replaced meanwhile. Writes
+benchmarks/out/explain.md, where the figures of other runs stay.
 """
 
 import argparse
@@ -61,6 +62,7 @@ def normalisation(engine: Engine, photograph: Image, _: Image) -> Job:
     return engine.explain(explain.normalisation, photograph, vector=vector, contrasts=vectors.CONTRASTS)
 
 
+WARM: tuple[Ask, ...] = (excite, normalisation)
 ROW = desk.arrays("styles")["vectors"][: vectors.STOPS]
 FIGURES: dict[str, Ask] = {
     "1 a layer's maps": once(explain.seen, layer="block3_conv1", count=64),
@@ -104,37 +106,39 @@ def timed(job: Job) -> tuple[float, float, float]:
             first = time.perf_counter() - start
     job.result()
     whole = time.perf_counter() - start
-    return (whole if np.isnan(first) else first), whole, processor() - before
+    taken = processor() - before
+    return (whole if np.isnan(first) else first), whole, taken if taken > 0 else np.nan
+
+
+def write(rows: dict[str, str]) -> None:
+    head = ["# Explain: the time of each live figure, seconds", "", "| figure | first picture | whole | processor | load |"]
+    said = f"{desk.SIDE} px in one pass, {desk.LIVE_SIDE} and {style.LIVE_SIDE} px optimised; two cores. Load: programs that wanted them."
+    OUT.write_text(
+        "\n".join([*head, "|---|---:|---:|---:|---:|", *(rows[name] for name in FIGURES if name in rows), "", said]) + "\n"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--only", default="", help="a word of the names of the figures")
+    asked = parser.parse_args()
+    kept = OUT.read_text().splitlines() if OUT.is_file() else []
+    rows = {name: line for name in FIGURES for line in kept if line.startswith(f"| {name} |")}
     engine = Engine()
     engine.wait_until_ready(120)
-    for ask in (excite, normalisation):
-        ask(engine, *next(pairs(1))).result()  # TensorFlow, and what is built once
-    lines = [
-        "# Explain: the time of each live figure",
-        "",
-        "| figure | first picture, s | whole, s | processor, s |",
-        "|---|---:|---:|---:|",
-    ]
     try:
+        for warm in WARM:  # TensorFlow, and what is built once
+            warm(engine, *next(pairs(1))).result()
         for name, ask in FIGURES.items():
-            times = [timed(ask(engine, *both)) for both in pairs(rounds)]
-            lines.append(f"| {name} | {' | '.join(f'{statistics.median(each):.1f}' for each in zip(*times, strict=True))} |")
-            print(lines[-1], flush=True)
+            if asked.only in name:
+                times = zip(*(timed(ask(engine, *both)) for both in pairs(asked.rounds)), strict=True)
+                told = " | ".join(f"{statistics.median(each):.1f}" for each in times)
+                rows[name] = f"| {name} | {told} | {os.getloadavg()[0]:.0f} |"
+                print(rows[name], flush=True)
+                write(rows)
     finally:
         engine.close()
-    load = f"Two cores; on average {os.getloadavg()[1]:.0f} programs wanted them in the last five minutes."
-    lines += [
-        "",
-        f"Medians of {rounds} rounds; {desk.SIDE} px in one pass, {desk.LIVE_SIDE} and {style.LIVE_SIDE} px optimised.",
-        load,
-    ]
-    OUT.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
