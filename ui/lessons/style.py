@@ -14,7 +14,7 @@ from ui.lessons import desk, layers
 from ui.lessons.desk import PREFIX
 from ui.pictures import identity, thumbnails, title
 
-LIVE_ITERATIONS = 60
+LIVE_ITERATIONS, LIVE_SIDE = 50, 128
 DEPTHS = [FIRST_LAYERS[:depth] for depth in range(1, 6)]
 WORDS = (
     "colours and grain",
@@ -117,8 +117,7 @@ def nearness(start: float, end: float) -> str:
 
 
 def made(key: str, recipes: list[Any], button: str) -> desk.Figure | None:
-    style = desk.pixels("style", desk.LIVE_SIDE)
-    blank = explain.blank(desk.LIVE_SIDE - desk.LIVE_SIDE % 16)
+    style, blank = desk.pixels("style", LIVE_SIDE), explain.blank(LIVE_SIDE)
     send = lambda: desk.slowly(explain.series, blank, style, recipes=recipes)  # noqa: E731
     return desk.on_demand(key, (key, *desk.about("style")), button, send, partial(finish, len(recipes)))
 
