@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run dev test quick lint format bench styles cards screenshot chromium clean
+.PHONY: run dev test quick lint format bench styles cards clips screenshot chromium clean
 
 run: $(VENV)/.app
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -39,6 +39,10 @@ styles: $(VENV)/.app
 # the pictures of the home page's cards, by our models
 cards: $(VENV)/.app
 	PYTHONPATH=. $(BIN)/python assets/make_cards.py
+
+# the sample clips of the Video page
+clips: $(VENV)/.app
+	PYTHONPATH=. $(BIN)/python assets/make_clips.py
 
 screenshot: $(VENV)/.dev chromium
 	$(BIN)/python -m tests.screenshot
