@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run dev test quick lint format bench styles runtime cards lessons screenshot chromium clean
+.PHONY: run dev test quick lint format bench styles runtime cards clips lessons screenshot chromium clean
 
 run: $(VENV)/.app
 	$(BIN)/streamlit run app.py --server.port $(PORT)

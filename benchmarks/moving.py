@@ -18,7 +18,7 @@ from skimage import data
 from nst_core import images
 from nst_core.images import Image, Mask
 
-H, W, COUNT = 384, 512, 20
+H, W, COUNT = 384, 512, 12
 MARGIN = 4  # pixels at the border of a frame that no interpolation is asked about
 PHOTOGRAPHS = Path(__file__).parents[1] / "assets" / "photographs"
 Field = npt.NDArray[np.float32]  # (h, w, 2): x and y in the frame before

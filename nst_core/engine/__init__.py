@@ -2,8 +2,9 @@
 
     page process              cluster process              worker processes
     Engine, Job  --- tcp ---  scheduler and two nannies ─┬─ light: ONNX Runtime; one-pass pictures, two at once,
-    (client, queue, jobs,     (cluster)                  └─ slow: TensorFlow, loaded when wanted; one optimisation or
-     connection, journal)                                   training at a time, and whatever else needs TensorFlow
+    (client, queue, jobs,     (cluster)                  │  and beside them clips, one at a time
+     connection, journal)                                └─ slow: TensorFlow, loaded when wanted; one optimisation or
+                                                            training at a time, and whatever else needs TensorFlow
                                                             (worker, upkeep)
 
 The cluster gets a process of its own because multiprocessing's spawn would import the page's script again; it ends when its
