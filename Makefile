@@ -44,6 +44,10 @@ runtime: $(VENV)/.app
 cards: $(VENV)/.app
 	PYTHONPATH=. $(BIN)/python assets/make_cards.py
 
+# the sample clips of the Video page
+clips: $(VENV)/.app
+	PYTHONPATH=. $(BIN)/python assets/make_clips.py
+
 # what the Explain page shows at once, by our models; a quarter of an hour
 lessons: $(VENV)/.app
 	PYTHONPATH=. $(BIN)/python assets/make_lessons.py
