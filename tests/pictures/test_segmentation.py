@@ -151,7 +151,7 @@ def test_a_predictor_sees_only_what_a_guide_shows():
 
 @pytest.mark.slow
 def test_each_region_is_nearer_to_its_own_part_of_a_style_picture_than_to_any_other_says_the_judge(shared):
-    """By the one-pass network at half the benchmark's size; `benchmarks.masks` does the optimiser too."""
+    """By the one-pass network, at three quarters of the benchmark's size; `benchmarks.masks` does the optimiser too."""
     from benchmarks import masks as benchmark
 
     _, distances = benchmark.guided(benchmark.by_instant_lite, 384)
