@@ -112,7 +112,7 @@ def timed(job: Job) -> tuple[float, float, float]:
 
 def write(rows: dict[str, str]) -> None:
     head = ["# Explain: the time of each live figure, seconds", "", "| figure | first picture | whole | processor | load |"]
-    said = f"{desk.SIDE} px in one pass, {desk.LIVE_SIDE} and {style.LIVE_SIDE} px optimised; two cores. Load: programs that wanted them."
+    said = f"{desk.SIDE} px in one pass, {desk.LIVE_SIDE} and {style.LIVE_SIDE} px optimised; two cores, `load` programs."
     OUT.write_text(
         "\n".join([*head, "|---|---:|---:|---:|---:|", *(rows[name] for name in FIGURES if name in rows), "", said]) + "\n"
     )

@@ -19,6 +19,7 @@ NOISE = 0.1  # deviation of the grey noise that runs begin with
 SMOOTHNESS: Mapping[str, float] = dict(zip(FIRST_LAYERS, (0.3, 1.0, 3.0, 10.0, 10.0), strict=True))
 WEIGHTS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0, 300.0)  # of style against content in the tug of war
 AREA = 2.0  # pixels, a deviation
+SHOWN = 10  # steps from one picture to the next: each becomes a preview, which takes its time
 IMPROVEMENTS: Mapping[str, Mapping[str, bool]] = {
     "none": {},
     "activation shift": {"activation_shift": True},
@@ -116,7 +117,8 @@ def series(content: Image, style: Image, recipes: Sequence[OptimizeRecipe], *, s
         for step in Optimization(content, [Style(style)], recipe, initial=start):
             ended, loss = step.iteration == step.total, sum(step.losses.values())
             losses = {f"{number}/start": loss} | losses | {f"{number}/end": loss}
-            shown = None if step.image is None else images.resize(step.image, *content.shape[:2])
+            look = ended or step.iteration % SHOWN == 1
+            shown = images.resize(step.image, *content.shape[:2]) if look and step.image is not None else None
             if shown is not None and ended:
                 finished.append(shown)
             strip = None if shown is None else _strip([*finished, *([] if ended else [shown])], len(recipes))
