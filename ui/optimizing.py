@@ -11,7 +11,7 @@ from nst_core.engine import Order
 from nst_core.limits import LIMITS
 from nst_core.machine import Kept
 from nst_core.models import weights
-from nst_core.recipes import MAX_PRINT, MIN_SIZE, PRESETS, InstantRecipe, OptimizeRecipe, Source, StyleSource
+from nst_core.recipes import MAX_PRINT, MAX_SIZE, MIN_SIZE, PRESETS, InstantRecipe, OptimizeRecipe, Source, StyleSource
 from nst_core.stylizer import Style
 
 MEASURED = 512  # pixels at which quality is measured
@@ -259,7 +259,7 @@ def initial_picture() -> bytes | None:
 def invite(content: Source, styles: list[StyleSource]) -> None:
     """The photograph, and in its corner the styles that it will be painted in."""
     with st.container(key="opening"):
-        st.image(images.thumbnail(ui.picture(content, st.session_state["optimize.size"]), ui.PREVIEW), width="stretch")
+        st.image(images.thumbnail(ui.picture(content, ui.PREVIEW), ui.PREVIEW), width="stretch")
         with st.container(key="opening-styles"):
             for style in ui.thumbnails([style.source for style in styles]):
                 st.image(style.src)
@@ -269,7 +269,8 @@ def promise(recipe: OptimizeRecipe) -> str:
     """What pressing Start will do, and about how long it takes."""
     if recipe.content is None:
         return "Choose a photograph, or upload your own."
-    h, w, _ = ui.picture(recipe.content, recipe.size).shape
+    looked_at = min(recipe.size, MAX_SIZE)
+    h, w = (round(side * recipe.size / looked_at) for side in ui.picture(recipe.content, looked_at).shape[:2])
     styles, time = (
         " and ".join(dict.fromkeys(ui.title(style.source) for style in recipe.styles)),
         ui.spoken(ui.engine().seconds_of(recipe, h * w)),

@@ -89,29 +89,32 @@ def picture(source: Source, size: int) -> images.Image:
 
     Raises: BadPicture when it is no upload of this session's, or no sample of ours; Gone.
     """
+    kept = size <= MAX_SIZE  # a print is wanted once, and large
     if source.digest:
         upload = uploads().get(source.digest)
         if upload is None:
             raise BadPicture(f"“{source.name}” is not among this session's pictures: upload it again to go on.")
-        pixels = _scaled_upload(source.digest, size, upload)
+        pixels = (_kept_upload if kept else _scaled_upload)(source.digest, size, upload)
     elif source.name in CONTENTS or source.name in STYLES:
-        pixels = _scaled_sample(source.name, size)
+        pixels = (_kept_sample if kept else _scaled_sample)(source.name, size)
     else:
         raise BadPicture(f"There is no sample called “{source.name}”: choose one from the gallery.")
     return images.from_uint8(pixels)
 
 
-# 8 bits, few entries: at 2048 px each is 12 MB, and the page process is to stay small
-@st.cache_data(show_spinner=False, max_entries=8)
 def _scaled_sample(name: str, size: int) -> np.ndarray:
     load = CONTENTS.get(name) or STYLES[name]
     return images.to_uint8(images.fit(images.from_uint8(load()), size))
 
 
-@st.cache_data(show_spinner=False, max_entries=4)
 def _scaled_upload(digest: str, size: int, _upload: Upload) -> np.ndarray:
     image = images.decode(_upload.file.read(), name=_upload.source.name, max_side=MAX_PRINT)
     return images.to_uint8(images.fit(image, size))
+
+
+# 8 bits, few entries: at 2048 px each is 12 MB, and the page process is to stay small
+_kept_sample = st.cache_data(show_spinner=False, max_entries=8)(_scaled_sample)
+_kept_upload = st.cache_data(show_spinner=False, max_entries=4)(_scaled_upload)
 
 
 @st.cache_data(show_spinner=False, max_entries=64)

@@ -17,7 +17,7 @@ from nst_core.video import Film
 
 
 def video(
-    paths: Annotated[list[Path], typer.Argument(metavar="CLIP STYLE…", help="A clip or GIF, then up to four styles.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="CLIP STYLE…", help="A clip or GIF, then up to eight styles.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The film, an .mp4.")],
     network: Annotated[str, typer.Option(metavar="NET", help="Instead of styles: a texture network, by name or file.")] = "",
     weights: options.Shares = "",

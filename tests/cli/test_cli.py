@@ -109,7 +109,7 @@ MISTAKES = {
     "{} cat.png waves.jpg -o out.png --weights 0": "at least one style needs a weight above 0",
     "{} cat.png waves.jpg -o out.png --weights -1": "styles.0.weight",
     "{} cat.png waves.jpg -o out.png --weights nan": "styles.0.weight",
-    "{} cat.png waves.jpg waves.jpg waves.jpg waves.jpg waves.jpg -o out.png": "styles",
+    "{} cat.png " + "waves.jpg " * 9 + "-o out.png": "styles",
     "{} cat.png waves.jpg -o out.png --size 100": "size",
     "{} cat.png waves.jpg -o out.png --size huge": "--size",
     "{} cat.png waves.jpg -o out.png --color sepia": "--color",
