@@ -82,7 +82,7 @@ def test_a_photograph_of_ones_own_is_rebuilt_live_and_can_be_stopped(page):
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(go).to_be_visible()
     go.click()
-    expect(page.get_by_text(re.compile(r"Step \d+ of 250"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Step \d+ of 180"))).to_be_visible()
     expect(figure.locator(".stack img")).to_have_count(6, timeout=2 * PATIENCE)
     expect(figure.locator(".stops button")).to_have_text(["Photo", *(f"Block {n}" for n in range(1, 6))])
 

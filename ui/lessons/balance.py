@@ -12,7 +12,7 @@ from ui.lessons.desk import PREFIX
 from ui.pictures import title
 
 LIVE_WEIGHTS = (0.1, 1.0, 10.0)
-LIVE_ITERATIONS = 22
+LIVE_ITERATIONS = 16
 
 
 def show() -> None:

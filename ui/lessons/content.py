@@ -68,7 +68,7 @@ def show() -> None:
         desk.offer([photograph, *rebuilt], "rebuilt", key="rebuilt")
 
 
-LIVE_ITERATIONS = 50
+LIVE_ITERATIONS = 36
 
 
 def finish(photograph: Image, step: Any) -> tuple[list[bytes], Any]:

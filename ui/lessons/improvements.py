@@ -12,7 +12,7 @@ from ui.lessons import desk, layers
 from ui.lessons.desk import PREFIX
 from ui.lessons.style import ordered, picture_of
 
-LIVE_ITERATIONS = 60
+LIVE_ITERATIONS = 40
 WORDS = {
     "activation shift": "Subtract one from every map before it is correlated: channels that are both silent now count as "
     "agreeing, so that the matrix has fewer zeros to say nothing with.",

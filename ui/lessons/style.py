@@ -14,7 +14,7 @@ from ui.lessons import desk, layers
 from ui.lessons.desk import PREFIX
 from ui.pictures import identity, thumbnails, title
 
-LIVE_ITERATIONS, LIVE_SIDE = 40, 128
+LIVE_ITERATIONS, LIVE_SIDE = 30, 128
 DEPTHS = [FIRST_LAYERS[:depth] for depth in range(1, 6)]
 WORDS = (
     "colours and grain",
