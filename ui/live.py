@@ -20,6 +20,7 @@ from nst_core import images, recipes
 from nst_core.engine import Job
 from nst_core.errors import BadPicture
 from nst_core.models import weights
+from nst_core.pictures import strokes
 from nst_core.recipes import Source, StyleSource
 from nst_core.stylizer import Step
 from ui import runtime
@@ -161,6 +162,7 @@ def keep_snapshot(sent: Snapshot) -> None:
         styles=[StyleSource(source=source, weight=share) for source, share in zip(sent.styles, sent.shares, strict=False)],
         strength=sent.strength,
         size=max(content.shape),
+        stroke_size=strokes.of_one_pass(*content.shape[:2]),
         engine="instant-lite",
     )
     ui.keep_result(PREFIX, recipe, Step(1, 1, image=painted, seconds=sent.seconds), images.thumbnail(content, ui.PREVIEW))

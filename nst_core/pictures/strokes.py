@@ -30,6 +30,11 @@ def side(height: int, width: int, size: float) -> int:
     return min(wanted, longer) if size >= 1 else wanted
 
 
+def of_one_pass(height: int, width: int) -> float:
+    """The stroke size that one pass over such a picture makes."""
+    return min(1.0, NATURAL / max(height, width))
+
+
 def painted(content: Image, size: float, paint: Paint, own: Share | None = None) -> Image:
     """The content (h, w, 3) painted in strokes of that size, at its own shape.
 

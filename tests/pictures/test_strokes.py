@@ -67,6 +67,14 @@ def test_one_pass_where_the_picture_is_small_enough(pen):
     assert np.array_equal(made, pen(PHOTOGRAPH))
 
 
+@pytest.mark.parametrize("shape", [(200, 150), (512, 300), (768, 576), (613, 2048)])
+def test_what_one_pass_makes_is_one_pass(shape):
+    sizes = []
+    content = np.zeros((*shape, 3), np.float32)
+    strokes.painted(content, strokes.of_one_pass(*shape), lambda x: sizes.append(x.shape[:2]) or x)
+    assert sizes == [shape]
+
+
 def test_finer_than_the_picture_is_drawn_large_and_brought_down(pen):
     assert strokes.painted(PHOTOGRAPH, 0.125, pen).shape == PHOTOGRAPH.shape
     assert pen.sizes == [(300, 400)]
