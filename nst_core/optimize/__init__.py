@@ -8,6 +8,7 @@ Gatys et al. 2015, 1508.06576, with Novak & Nikulin's improvements, 1605.04603, 
 only workers import it.
 """
 
+from nst_core.optimize import tiles
 from nst_core.optimize.objective import FORMS, Objective
 from nst_core.optimize.optimizers import OPTIMIZERS, Adam, Lbfgs
 from nst_core.optimize.run import Optimization, Stage, stages, warm_up
@@ -21,5 +22,6 @@ __all__ = [
     "Optimization",
     "Stage",
     "stages",
+    "tiles",
     "warm_up",
 ]
