@@ -177,7 +177,7 @@ class Engine:
         files = {"clip": clip} if network is None else {"clip": clip, "network": network}
         pictures = {name: np.frombuffer(data, np.uint8) for name, data in files.items()}
         job = self.order(Order(recipe, pictures, pack_all(styles)), visitor=visitor)
-        job.expected = facts.promise(recipe.size)
+        job.expected = facts.promise(recipe.size, fine=recipe.fine)
         return job
 
     def order(self, order: Order, *, visitor: str = "") -> Job:

@@ -9,6 +9,7 @@ only workers import it.
 """
 
 from nst_core.optimize import tiles
+from nst_core.optimize.frames import Frames
 from nst_core.optimize.objective import FORMS, Objective
 from nst_core.optimize.optimizers import OPTIMIZERS, Adam, Lbfgs
 from nst_core.optimize.run import Optimization, Stage, stages, warm_up
@@ -17,6 +18,7 @@ __all__ = [
     "FORMS",
     "OPTIMIZERS",
     "Adam",
+    "Frames",
     "Lbfgs",
     "Objective",
     "Optimization",
