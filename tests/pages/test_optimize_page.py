@@ -173,5 +173,5 @@ def test_a_picture_too_large_for_the_machine_meets_the_largest_that_fits(page, c
         page.get_by_role("button", name="Start").click()
         told = page.get_by_test_id("stAlert").filter(has_text="px at most")
         expect(told).to_be_visible()
-        assert "2048 px with vgg19-lite needs about" in told.inner_text()
+        assert "4096 px with vgg19-lite needs about" in told.inner_text()
         expect(page.get_by_role("button", name="Start")).to_be_enabled()
