@@ -35,10 +35,10 @@ with asked:
 with shown:
     ui.show_sentences()
     with st.container(key="stage"):
-        if live.studio(styles).instead:
-            st.session_state["instant.camera"] = True
-            st.switch_page("pages/instant.py")
         try:
+            if live.studio(styles).instead:
+                st.session_state["instant.camera"] = True
+                st.switch_page("pages/instant.py")
             live.predict(styles)
         except NSTError as error:
             st.error(str(error), icon=":material/error:")

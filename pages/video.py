@@ -21,7 +21,7 @@ OPENING = {
     "size": DEFAULT_SIZE,
     "color": Color.STYLE,
 }
-BY = {"styles": "Any style", "network": "A trained network"}
+BY = {"styles": "Any style", "fine": "Any style, slowly", "network": "A trained network"}
 
 
 def open_page() -> None:
@@ -54,7 +54,7 @@ def ask_painter() -> dict[str, object]:
     color = ui.pick_color(f"{PREFIX}.color")
     with st.expander("Only parts of the picture", icon=":material/format_paint:"):
         filming.ask_masks(styles)
-    return {"styles": styles, "strength": strength, "color": color}
+    return {"styles": styles, "strength": strength, "color": color, "fine": by == "fine"}
 
 
 def ask_settings() -> dict[str, object]:

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "cli": "engine video texture_networks machine models pictures stylizer recipes images limits errors (instant optimize)",
     "engine": "video machine models pictures stylizer recipes images limits errors (instant optimize texture_networks)",
     "explain": "models pictures stylizer recipes images errors (instant optimize features)",
-    "video": "instant texture_networks pictures stylizer recipes images limits errors",
+    "video": "instant texture_networks pictures stylizer recipes images limits errors (optimize)",
     "instant": "features models pictures stylizer recipes images errors",
     "optimize": "features machine pictures stylizer recipes images errors",
     "texture_networks": "features models pictures stylizer recipes images errors",

@@ -196,6 +196,8 @@ def start(recipe: VideoRecipe) -> None:
     network = networks.bytes_of(ui.identity(recipe.network)) if recipe.network else None
     if network:
         memory.check_pass(*shape)
+    if recipe.fine:
+        memory.check(recipe.of_a_frame, *shape)
     job = ui.engine().film(data_of(content), facts, styles, recipe, network=network, visitor=ui.visitor())
     PANEL.begin(job, Note(recipe))
 
@@ -298,5 +300,5 @@ def promise(recipe: VideoRecipe) -> str:
     return (
         f"**{PANEL.start}** paints *{ui.title(recipe.content)}* in the style of *{styles}*: {facts.frames} frames of "
         f"{width} × {height} pixels, each steadied by the one before.{sound} That takes "
-        f"**{ui.spoken(facts.promise(recipe.size))}**; you can watch."
+        f"**{ui.spoken(facts.promise(recipe.size, fine=recipe.fine))}**; you can watch."
     )

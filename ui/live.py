@@ -67,7 +67,7 @@ def _style(style: Source, vector: list[float]) -> dict[str, object]:
 def side() -> int | None:
     """That the address asks for; None: as large as the device can."""
     asked = st.query_params.get("side", "")
-    return min(max(int(asked), SIDES[0]), SIDES[1]) // 4 * 4 if asked.isdecimal() else None
+    return min(max(int(asked), SIDES[0]), SIDES[1]) // 4 * 4 if asked.isdecimal() and len(asked) < 5 else None
 
 
 # --- what the browser fetches ------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from nst_core.engine import Engine, Job, Progress
 from nst_core.errors import BadRecipe
 from nst_core.machine import Kept, memory
 from nst_core.models import weights
+from nst_core.pictures import strokes
 from nst_core.recipes import Source, StyleSource, TextureNetworkRecipe
 from nst_core.texture_networks import TextureNetwork, drawing, generators
 
@@ -186,7 +187,7 @@ def made(id: str, recipe: TextureNetworkRecipe) -> ui.Result:
 
     def send() -> Job:
         content = photograph() if photograph else None
-        memory.check_pass(*(content.shape[:2] if content is not None else recipe.shape or (recipe.size, recipe.size)))
+        memory.check_pass(*strokes.of_network(recipe, None if content is None else content.shape[:2]))
         return ui.engine().paint(bytes_of(id), content, recipe, visitor=ui.visitor())
 
     return ui.made(f"{PREFIX}.{'paint' if source else 'texture'}", recipe, send, photograph)
@@ -194,7 +195,7 @@ def made(id: str, recipe: TextureNetworkRecipe) -> ui.Result:
 
 def painter(id: str, recipe: TextureNetworkRecipe) -> Callable[[images.Image], Job]:
     """Sends a photograph to be painted by the network; from any thread."""
-    memory.check_pass(recipe.size, recipe.size)
+    memory.check_pass(*strokes.of_network(recipe, (recipe.size, recipe.size)))
     return partial(_paint, ui.engine(), bytes_of(id), recipe, ui.visitor())
 
 

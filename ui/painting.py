@@ -322,8 +322,10 @@ def take_style_segmentation() -> None:
 
 
 def keep_layers() -> None:
-    """Begin anew; what is there can be had back."""
-    st.session_state["masks.before"], st.session_state["masks.layers"] = layers(), []
+    """Begin anew; what is there can be had back, what was there before it no more."""
+    state, kept = st.session_state, {layer.id for layer in layers()}
+    state["masks.paintings"] = {key: painting for key, painting in state["masks.paintings"].items() if key[1] in kept}
+    state["masks.before"], state["masks.layers"] = layers(), []
 
 
 def bring_back() -> None:

@@ -74,6 +74,8 @@ def optimize(
         "styles": options.style_sources(style_paths, shares, base.styles),
     }
     recipe = recipes.optimize(**dict(base) | {name: value for name, value in given.items() if value is not None})
+    if dpi and out.suffix.lower() == ".webp":
+        raise BadRecipe("WebP keeps no dots per inch: name the result .tif, .png or .jpg, or leave --dpi out.")
     weights.path(recipe.features)
     given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [])
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)

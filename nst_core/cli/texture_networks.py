@@ -16,6 +16,7 @@ from nst_core.engine import Lane, checkpoints
 from nst_core.errors import BadNetwork, BadRecipe
 from nst_core.machine import memory
 from nst_core.models import weights
+from nst_core.pictures import strokes
 from nst_core.recipes import DEFAULT_SIZE, Color, Source, TextureNetworkRecipe, TrainingRecipe
 from nst_core.stylizer import Step
 from nst_core.texture_networks import Trained, generators
@@ -73,7 +74,7 @@ def paint_with_network(path: Path | None, data: bytes, recipe: TextureNetworkRec
         recipe = recipe.model_copy(update={"content": files.source(path)})
     from nst_core.texture_networks import painting
 
-    memory.check_pass(*(content.shape[:2] if content is not None else recipe.shape or (recipe.size, recipe.size)))
+    memory.check_pass(*strokes.of_network(recipe, None if content is None else content.shape[:2]))
     (step,) = painting.paint(data, content, recipe)
     files.write_picture(step, out, recipe)
 
@@ -151,7 +152,7 @@ def apply(
     source, data = network_file(network)
     recipe = recipes.texture_network(network=source, size=size, seed=seed, color=color, stroke_size=stroke_size)
     if content.is_dir():
-        memory.check_pass(recipe.size, recipe.size)
+        memory.check_pass(*strokes.of_network(recipe, (recipe.size, recipe.size)))
         work.many([content], recipe, out, Lane.LIGHT, lambda engine, picture: engine.paint(data, picture, recipe))
     else:
         paint_with_network(content, data, recipe, out)

@@ -20,6 +20,7 @@ def video(
     paths: Annotated[list[Path], typer.Argument(metavar="CLIP STYLE…", help="A clip or GIF, then up to eight styles.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The film, an .mp4.")],
     network: Annotated[str, typer.Option(metavar="NET", help="Instead of styles: a texture network, by name or file.")] = "",
+    fine: Annotated[bool, typer.Option(help="By the optimiser: finer, some seconds a frame.")] = False,
     weights: options.Shares = "",
     strength: Annotated[float, typer.Option(help="0: the clip's own style; 1: the styles'; up to 1.5.")] = 1.0,
     steadiness: Annotated[float, typer.Option(help="0: each frame by itself, which flickers; up to 0.95.")] = STEADINESS,
@@ -43,6 +44,7 @@ def video(
     source, generator = network_file(network) if network else (None, None)
     recipe = recipes.video(
         network=source,
+        fine=fine,
         content=recipes.Source.of_upload(clip.name, data),
         styles=options.style_sources(style_paths, options.shares(weights, len(style_paths))),
         strength=strength,
@@ -57,6 +59,8 @@ def video(
     recipe, styles = options.with_styles(recipe, style_paths, lambda: facts.shape(size), given)
     if network:
         memory.check_pass(*facts.shape(size))
+    if fine:
+        memory.check(recipe.of_a_frame, *facts.shape(size))
     last: deque[Step] = deque(progress.shown(run.Filming(data, styles, recipe, network=generator)), maxlen=1)
     film = last[0]
     assert isinstance(film, Film)

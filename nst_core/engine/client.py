@@ -176,7 +176,8 @@ class Engine:
         """
         files = {"clip": clip} if network is None else {"clip": clip, "network": network}
         pictures = {name: np.frombuffer(data, np.uint8) for name, data in files.items()}
-        return self.order(Order(recipe, pictures, pack_all(styles), expected=facts.promise(recipe.size)), visitor=visitor)
+        expected = facts.promise(recipe.size, fine=recipe.fine)
+        return self.order(Order(recipe, pictures, pack_all(styles), expected=expected), visitor=visitor)
 
     def order(self, order: Order, *, visitor: str = "") -> Job:
         """A slow job that a restarted server can go on with."""

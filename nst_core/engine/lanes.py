@@ -1,5 +1,7 @@
 """Which workers of a borrowed cluster do what: those started without our resources are given lanes, so that no lane waits.
 
+A worker of two or three threads does everything too: there a film and a slow job together hold pictures up.
+
 What the scheduler knows of its workers in, by address; units of each lane, by address, out.
 """
 
@@ -25,7 +27,7 @@ def lent(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, Units]:
     counts, given = served(workers), dict[str, Units]()
     for address in sorted(address for address, each in workers.items() if not set(Lane) & set(each.get("resources", {}))):
         if (threads := workers[address]["nthreads"]) > 1:
-            given[address] = {str(Lane.LIGHT): max(1, threads - 2)} | SLOW
+            given[address] = {str(Lane.LIGHT): max(1, threads - 3)} | SLOW
         else:
             given[address] = SLOW if counts[Lane.SLOW] < counts[Lane.LIGHT] else {str(Lane.LIGHT): 1}
         for lane, units in given[address].items():

@@ -47,7 +47,7 @@ class Order:
 
     @property
     def lane(self) -> Lane:
-        return Lane.FILM if isinstance(self.recipe, VideoRecipe) else Lane.SLOW
+        return Lane.FILM if isinstance(self.recipe, VideoRecipe) and not self.recipe.fine else Lane.SLOW
 
     def picture(self, name: str) -> Image:
         return images.from_uint8(self.pictures[name])

@@ -8,6 +8,8 @@ Gatys et al. 2015, 1508.06576, with Novak & Nikulin's improvements, 1605.04603, 
 only workers import it.
 """
 
+from nst_core.optimize import tiles
+from nst_core.optimize.frames import Frames
 from nst_core.optimize.objective import FORMS, Objective
 from nst_core.optimize.optimizers import OPTIMIZERS, Adam, Lbfgs
 from nst_core.optimize.run import Optimization, Stage, stages, warm_up
@@ -16,10 +18,12 @@ __all__ = [
     "FORMS",
     "OPTIMIZERS",
     "Adam",
+    "Frames",
     "Lbfgs",
     "Objective",
     "Optimization",
     "Stage",
     "stages",
+    "tiles",
     "warm_up",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -140,6 +140,20 @@ class Objective:
     def _variation(self, picture: tf.Tensor) -> tf.Tensor:
         total = losses.total_variation(picture, form=self._recipe.tv_form)
         return total / np.prod(picture.shape[1:]) if self._form.mean_variation else total
+
+
+class MovingObjective(Objective):
+    """The same for one content after the other, all of one shape: nothing is traced again."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._contents = [tf.Variable(x, trainable=False) for x in self._contents]
+        self._read_content = tf.function(lambda x: self._extract.read(x, self._content_readings), autograph=False)
+
+    def aim_at(self, content: Image) -> None:
+        """From now on this is the content, (h, w, 3)."""
+        for variable, x in zip(self._contents, self._read_content(tf.constant(content[None])), strict=True):
+            variable.assign(x)
 
 
 Guides = Mapping[str, tf.Tensor | tf.Variable]  # by layer: T of each region, (n, h, w) at its size

@@ -44,6 +44,13 @@ class Adam:
         self._count = int(state.get("count", 0))
         self._compiled = tf.function(self._update, autograph=False)
 
+    def restart(self, picture: Image) -> None:
+        """From another picture of the same shape, with nothing remembered."""
+        self._picture.assign(picture[None])
+        self._first.assign(tf.zeros_like(self._first))
+        self._second.assign(tf.zeros_like(self._second))
+        self._count = 0
+
     @property
     def picture(self) -> Image:
         return self._picture.numpy()[0]

@@ -145,7 +145,9 @@ class Optimization:
                 self._iteration += 1
                 terms = objective.by_name(evaluation.terms)
                 if complaint := watch.complaint(evaluation, weights()[0]):
-                    yield self._step(terms, self._result(watch.best))
+                    # of a picture in tiles no copy is kept: the best one is that of the size before
+                    best = self._picture if isinstance(self._optimizer, Tiles) else watch.best
+                    yield self._step(terms, self._result(best))
                     raise Diverged(f"{complaint} after {self._iteration} of {self.total} steps. {_WAY_OUT}")
                 if self._stopped:
                     yield self._step(terms, self._result(self._optimizer.picture))

@@ -14,7 +14,7 @@ import numpy as np
 
 from nst_core.features import Network, tf
 from nst_core.images import Image
-from nst_core.optimize.objective import Objective, Scene, passed
+from nst_core.optimize.objective import MovingObjective, Scene, passed
 from nst_core.optimize.optimizers import Adam, Evaluation, State
 from nst_core.pictures import masks
 from nst_core.pictures.regions import Coverage, Parts
@@ -106,7 +106,7 @@ class Tiles:
 
     def _step(self, tile: Tile, weights: np.ndarray, rate: np.float32) -> np.ndarray:
         self.objective.move(tile.seen)
-        self.objective.aim_at(tile.seen.of(self._content))
+        self.objective.aim_at(tile.seen.of(self._content))  # anew each time: kept, its maps would take 250 MB of a print
         arrays = self._picture, self._first, self._second
         terms, *made = self._compiled(*(tile.seen.of(a)[None] for a in arrays), weights * self.objective.scale, rate)
         for array, new in zip(arrays, made, strict=True):
@@ -175,7 +175,7 @@ class WindowParts(Parts):
         return self._cover.of(self._window)
 
 
-class TileObjective(Objective):
+class TileObjective(MovingObjective):
     """What a run wants of one window of a picture; the window may move.
 
     Style terms compare the statistics of the whole picture, as `count` and `compare` found them, plus what this window changes
@@ -194,8 +194,6 @@ class TileObjective(Objective):
         """window: the first. content: of the whole picture."""
         super().__init__(recipe, network, window.of(content), styles, cover.at(window) if cover else None)
         self._cover, self._areas = cover, np.ones(1)
-        self._contents = [tf.Variable(x, trainable=False) for x in self._contents]
-        self._read_content = tf.function(lambda x: self._extract.read(x, self._content_readings), autograph=False)
         shapes = [(1 if cover is None else len(styles), *x.shape[1:]) for x in self._styles[0]]
         self._whole, self._here = ([tf.Variable(tf.zeros(shape), trainable=False) for shape in shapes] for _ in range(2))
         self._part = tf.Variable(tf.ones(shapes[0][0]), trainable=False)
@@ -204,11 +202,6 @@ class TileObjective(Objective):
         sums[-1] = not self._form.mean_variation
         share = window.height * window.width / (content.shape[0] * content.shape[1])
         self.scale = np.where(sums, 1 / share, 1).astype(np.float32)  # of the terms' weights
-
-    def aim_at(self, content: Image) -> None:
-        """The content in the window. Looked at anew each time: its maps of a whole print would take 250 MB."""
-        for variable, x in zip(self._contents, self._read_content(tf.constant(content[None])), strict=True):
-            variable.assign(x)
 
     def move(self, window: Window) -> None:
         """To another window."""

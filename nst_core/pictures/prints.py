@@ -3,7 +3,6 @@
 import io
 
 import numpy as np
-import tifffile
 from PIL import ImageCms
 
 from nst_core.images import Image
@@ -11,6 +10,8 @@ from nst_core.images import Image
 
 def tiff(image: Image, *, dpi: float | None = None, description: str = "") -> bytes:
     """(h, w, 3) in [0, 1], sRGB, at 16 bits a channel, packed without loss. description: ASCII text kept in the file."""
+    import tifffile  # few print
+
     file = io.BytesIO()
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     tifffile.imwrite(

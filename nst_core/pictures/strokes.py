@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from nst_core import images
 from nst_core.images import Image
+from nst_core.recipes import TextureNetworkRecipe
 
 NATURAL = 512  # pixels of the longer side: where a stroke size of 1 is the network's own
 LEAST = 32  # pixels of the shorter side, below which the networks have nothing to work on
@@ -33,6 +34,20 @@ def side(height: int, width: int, size: float) -> int:
 def of_one_pass(height: int, width: int) -> float:
     """The stroke size that one pass over such a picture makes."""
     return min(1.0, NATURAL / max(height, width))
+
+
+def largest(height: int, width: int, size: float) -> tuple[int, int]:
+    """(h, w) of the largest picture that is painted on the way."""
+    longer = max(height, width)
+    more = max(1.0, side(height, width, size) / longer)
+    return round(height * more), round(width * more)
+
+
+def of_network(recipe: TextureNetworkRecipe, content: tuple[int, int] | None) -> tuple[int, int]:
+    """(h, w) of the largest pass of a texture network, over a content of that shape or over none."""
+    if content is None:
+        return recipe.shape or (recipe.size, recipe.size)
+    return largest(*content, recipe.stroke_size)
 
 
 def painted(content: Image, size: float, paint: Paint, own: Share | None = None) -> Image:

@@ -1,7 +1,7 @@
 """Painters of frames: each holds over a shot what it measured at its beginning, so that the style does not wander."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from nst_core.pictures.regions import Regions
 from nst_core.recipes import VideoRecipe
 from nst_core.stylizer import Style
 from nst_core.texture_networks import painting
+
+if TYPE_CHECKING:
+    from nst_core.optimize import Frames
 
 
 class Painter(Protocol):
@@ -28,6 +31,15 @@ class Painter(Protocol):
 
     def finish(self, content: Image, painted: Image) -> Image:
         """The frame to show: colours, and the content where every mask is black."""
+        ...
+
+
+@runtime_checkable
+class GoesOn(Protocol):
+    """A painter that begins a frame where the last one ended, and is steady by that."""
+
+    def go_on(self, content: Image, last: Image) -> Image:
+        """last: what was shown of the frame before, moved along; the content where that cannot be followed."""
         ...
 
 
@@ -81,9 +93,38 @@ class NetworkPainter:
         return colors.finish(painted, content, self._color)
 
 
+class OptimizingPainter:
+    """By the optimiser, `fast`: a shot's first frame as any picture, each later one in a few steps from the last."""
+
+    def __init__(self, styles: Sequence[Style], recipe: VideoRecipe) -> None:
+        """Raises: BadRecipe without a style that has weight."""
+        self._styles, self._recipe = with_weight(styles), recipe.of_a_frame
+        self._frames: Frames | None = None
+
+    def begin(self, content: Image) -> None:
+        """Raises: BadMask."""
+        from nst_core.optimize import Frames  # TensorFlow comes with it
+
+        self._frames = self._frames or Frames(content, self._styles, self._recipe)
+        self._regions = Regions(content, self._styles, self._recipe)
+
+    def paint(self, content: Image) -> Image:
+        assert self._frames
+        return self._frames.first(content)
+
+    def go_on(self, content: Image, last: Image) -> Image:
+        assert self._frames
+        return self._frames.next(content, last)
+
+    def finish(self, content: Image, painted: Image) -> Image:
+        return self._regions.on(content).finish(painted, [style.weight for style in self._styles])
+
+
 def painter(styles: Sequence[Style], recipe: VideoRecipe, network: bytes | None) -> Painter:
     """The one that the recipe asks for. network: the file, where it asks for one.
 
     Raises: BadRecipe, BadNetwork.
     """
-    return InstantPainter(styles, recipe) if network is None else NetworkPainter(network, recipe)
+    if network is not None:
+        return NetworkPainter(network, recipe)
+    return OptimizingPainter(styles, recipe) if recipe.fine else InstantPainter(styles, recipe)

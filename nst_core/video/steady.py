@@ -16,7 +16,7 @@ from nst_core import images
 from nst_core.recipes import STEADINESS
 from nst_core.video import flow, shots
 from nst_core.video.flow import Motion, Pixels
-from nst_core.video.painters import Painter
+from nst_core.video.painters import GoesOn, Painter
 
 Picture = npt.NDArray[np.float32]  # (h, w, 3), 0 … 255
 
@@ -92,10 +92,18 @@ class Steady:
         if self._seen is None or moved is None or shots.is_cut(self._seen, small, moved):
             self._opening, moved = frame, None
             self._painter.begin(content)
-        painted = images.to_uint8(self._painter.paint(content))
-        self._shown = steadied(painted, self._shown, moved, self._steadiness) if moved and self._steadiness else painted
+        if moved and isinstance(self._painter, GoesOn):
+            self._shown = images.to_uint8(self._painter.go_on(content, images.from_uint8(self._carried(frame, moved))))
+        else:
+            painted = images.to_uint8(self._painter.paint(content))
+            self._shown = steadied(painted, self._shown, moved, self._steadiness) if moved and self._steadiness else painted
         self._seen = small
         return images.to_uint8(self._painter.finish(content, images.from_uint8(self._shown)))
+
+    def _carried(self, frame: Pixels, moved: Motion) -> Pixels:
+        """What was shown last, where things are now; the frame itself where they cannot be followed."""
+        trust = moved.trust_at(frame.shape[:2])[..., None]
+        return (frame + trust * (moved.carry(self._shown).astype(np.float32) - frame) + 0.5).astype(np.uint8)
 
     def state(self) -> dict[str, np.ndarray]:
         """After the first frame."""

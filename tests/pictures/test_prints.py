@@ -1,13 +1,17 @@
 """What goes to a printer."""
 
 import io
+import json
 
 import numpy as np
 import tifffile
 from PIL import Image as Pillow
 
 from nst_core import images
+from nst_core.cli import files
 from nst_core.pictures import prints
+from nst_core.recipes import OptimizeRecipe, Source
+from nst_core.stylizer import Step
 
 RAMP = np.linspace(0, 1, 3 * 64 * 400, dtype=np.float32).reshape(64, 400, 3)
 
@@ -23,6 +27,14 @@ def test_sixteen_bits_arrive():
     assert (tags["XResolution"].value, tags["ResolutionUnit"].value) == ((300, 1), 2)
     assert tags["ImageDescription"].value == '{"kind": "optimize"}'
     assert Pillow.open(io.BytesIO(data)).info["icc_profile"]
+
+
+def test_a_name_that_is_not_ascii_is_kept(tmp_path):
+    recipe = OptimizeRecipe(content=Source(name="Zürich.jpg"))
+    out = tmp_path / "print.tif"
+    files.write_picture(Step(1, 1, image=RAMP), out, recipe, 300)
+    with tifffile.TiffFile(out) as file:
+        assert json.loads(file.pages[0].tags["ImageDescription"].value)["content"]["name"] == "Zürich.jpg"
 
 
 def test_dots_per_inch_of_png_and_jpeg():

@@ -46,6 +46,12 @@ def test_the_side_where_strokes_are_drawn(shape, size, side):
     assert strokes.side(*shape, size) == side
 
 
+def test_the_largest_pass():
+    assert strokes.largest(300, 400, 1) == (300, 400)
+    assert strokes.largest(384, 512, 0.25) == (1536, 2048)
+    assert strokes.largest(1024, 2048, 1) == (1024, 2048)
+
+
 def test_brought_down_it_is_the_picture_painted_small(pen):
     small = pen(images.fit(PHOTOGRAPH, 50))
     made = strokes.painted(PHOTOGRAPH, 1, pen)

@@ -9,6 +9,7 @@ import pytest
 from nst_core import images, instant, recipes
 from nst_core.errors import BadClip, BadMask, BadRecipe
 from nst_core.models import weights
+from nst_core.optimize import Frames
 from nst_core.recipes import Color, Source
 from nst_core.stylizer import Style
 from nst_core.texture_networks import painting
@@ -201,3 +202,34 @@ def test_blends_need_weight():
 def test_a_clip_without_a_picture_is_a_sentence():
     with pytest.raises(BadClip):
         Filming(b"no clip", [], RECIPE)
+
+
+def test_a_painter_that_goes_on_is_given_the_last_frame_moved_along():
+    """Where nothing can be followed, the content itself."""
+
+    class GoesOn(Plain):
+        def __init__(self):
+            super().__init__()
+            self.given = []
+
+        def go_on(self, content, last):
+            self.given.append((content, last))
+            return last
+
+    frames = pan(4, shape=SHAPE, step=3)
+    painter = GoesOn()
+    shown = [Steady.paint(hand, frame) for hand in [Steady(painter, recipes.STEADINESS)] for frame in frames]
+    assert len(painter.given) == 3
+    for frame, made in zip(frames, shown, strict=True):
+        assert np.abs(made[20:-20, 20:-20].astype(float) - (255.0 - frame[20:-20, 20:-20])).mean() < 6
+
+
+def test_the_optimiser_paints_a_clip(style, monkeypatch):
+    monkeypatch.setattr(
+        Frames, "first", lambda self, content: self.next(content, content)
+    )  # 300 iterations are tested elsewhere
+    data = encoded(pan(3, shape=(64, 96)))
+    fine = recipes.video(fine=True, size=256, strength=1)
+    steps, film = filmed(data, [style], fine)
+    assert film.iteration == 3
+    assert len(steps) == 3
