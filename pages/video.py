@@ -98,6 +98,6 @@ with shown, st.container(key="stage"):
         with ui.sentences():
             if not filming.show_made(clip):
                 filming.invite(clip, recipe.styles if recipe else ())
-            if recipe:
+            if recipe and (clip.is_sample or ui.identity(clip) in filming.uploads()):
                 told.caption(filming.promise(recipe))
         ui.show_sentences()

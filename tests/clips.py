@@ -37,10 +37,14 @@ def encoded(
     sound: str | None = None,
     turned: int = 0,
     seconds: float | None = None,
+    live: bool = False,
 ) -> bytes:
-    """times: of the frames, ms. sound: its codec; a hum as long as the pictures, or `seconds`. turned: degrees."""
+    """times: of the frames, ms. sound: its codec; a hum as long as the pictures, or `seconds`. turned: degrees.
+
+    live: without a length in the header, as WebM is recorded.
+    """
     file = io.BytesIO()
-    with av.open(file, "w", format=format) as container:
+    with av.open(file, "w", format=format, options={"live": "1"} if live else {}) as container:
         if len(frames):
             pictures = container.add_stream(codec, rate=rate)
             pictures.height, pictures.width = frames[0].shape[:2]

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import streamlit as st
 
 import ui
+from nst_core import recipes
 from nst_core.engine import Job, Order, State
-from nst_core.errors import BadClip, Cancelled, Gone
+from nst_core.errors import BadClip, Busy, Cancelled, Gone
 from nst_core.limits import LIMITS
 from nst_core.machine import Kept, memory
 from nst_core.pictures import masks
@@ -17,6 +18,7 @@ from nst_core.recipes import Source, StyleSource, VideoRecipe
 from nst_core.stylizer import Style
 from nst_core.video import Facts, Film, clips
 from ui import networks
+from ui.messages import LOADING
 
 PREFIX = "video"
 PANEL = ui.Panel("video", start="Paint the clip", stop="Stop and keep")
@@ -98,10 +100,14 @@ def _take() -> None:
 
 
 def _looked_at(data: bytes, name: str) -> Facts:
-    """Raises: BadClip."""
+    """Raises: BadClip, Busy."""
+    job = ui.engine().probe(data, name, visitor=ui.visitor())
     try:
-        found: Facts = ui.engine().probe(data, name).result(LOOKED)
+        found: Facts = job.result(LOOKED)
     except TimeoutError as error:
+        job.cancel()
+        if not ui.engine().ready:
+            raise Busy(LOADING) from error
         raise BadClip(f"{name} takes too long to read: scale it down, or cut it shorter.") from error
     return found
 
@@ -145,7 +151,7 @@ def ask_masks(styles: Sequence[StyleSource]) -> None:
         )
         if id in kept:
             again = f"{ui.title(style.source)} everywhere again"
-            st.button(again, key=f"{PREFIX}.unmask.{id}", on_click=partial(kept.__delitem__, id))
+            st.button(again, key=f"{PREFIX}.unmask.{id}", on_click=partial(_unmask, id))
 
 
 def _take_mask(id: str) -> None:
@@ -155,13 +161,20 @@ def _take_mask(id: str) -> None:
             st.session_state[f"{PREFIX}.masks"][id] = ui.keep(file[1])
 
 
-def _with_masks(styles: Sequence[StyleSource], shape: masks.Shape) -> list[StyleSource]:
+def _unmask(id: str) -> None:
+    """Also at a second click, which finds nothing more."""
+    st.session_state[f"{PREFIX}.masks"].pop(id, None)
+
+
+def _with_masks(recipe: VideoRecipe, shape: masks.Shape) -> VideoRecipe:
+    """Raises: BadRecipe, Gone."""
     kept: dict[str, Kept] = st.session_state.get(f"{PREFIX}.masks", {})
     text = lambda file: masks.to_text(masks.from_picture(file.read(), shape))  # noqa: E731
-    return [
-        style.model_copy(update={"mask": text(file)}) if (file := kept.get(ui.identity(style.source))) else style
-        for style in styles
+    styles = [
+        style.model_dump() | {"mask": text(file)} if (file := kept.get(ui.identity(style.source))) else style
+        for style in recipe.styles
     ]
+    return recipes.video(**dict(recipe) | {"styles": styles})
 
 
 # --- run --------------------------------------------------------------------------------------------------------------
@@ -177,7 +190,7 @@ def start(recipe: VideoRecipe) -> None:
     shape = facts.shape(recipe.size)
     styles: list[Style] = []
     if not recipe.network:
-        recipe = recipe.model_copy(update={"styles": tuple(_with_masks(recipe.styles, shape))})
+        recipe = _with_masks(recipe, shape)
         styles = [_style(style, shape) for style in recipe.styles]
         masks.check([style.mask for style in styles], len(styles))
     network = networks.bytes_of(ui.identity(recipe.network)) if recipe.network else None
@@ -221,6 +234,7 @@ def collect(job: Job) -> None:
         height, width = film.shape
         line = f"{title(recipe)} · {film.iteration} frames of {width} × {height} px · {film.seconds:.0f} s"
         st.session_state[f"{PREFIX}.made"] = Made(recipe, ui.keep(film.mp4), film.strip, line)
+        st.session_state[f"{PREFIX}.clip"] = recipe.content  # after a reload it is another
         if film.notice:
             ui.say(BadClip(film.notice))
 

@@ -156,9 +156,9 @@ class Engine:
         """A job whose result is what a function of `nst_core.explain` makes of the pictures; of Steps, the last."""
         return self.submit(worker.explain, function, [*map(images.to_uint8, pictures)], options, lane=lane, visitor=visitor)
 
-    def probe(self, clip: bytes, name: str) -> Job:
+    def probe(self, clip: bytes, name: str, *, visitor: str = "") -> Job:
         """A job whose result is what is known of a clip, `Facts`. name: begins the sentence about what is wrong with it."""
-        return self.submit(worker.probe, clip, name)
+        return self.submit(worker.probe, clip, name, visitor=visitor)
 
     def film(
         self,
@@ -176,9 +176,8 @@ class Engine:
         """
         files = {"clip": clip} if network is None else {"clip": clip, "network": network}
         pictures = {name: np.frombuffer(data, np.uint8) for name, data in files.items()}
-        job = self.order(Order(recipe, pictures, pack_all(styles)), visitor=visitor)
-        job.expected = facts.promise(recipe.size, fine=recipe.fine)
-        return job
+        expected = facts.promise(recipe.size, fine=recipe.fine)
+        return self.order(Order(recipe, pictures, pack_all(styles), expected=expected), visitor=visitor)
 
     def order(self, order: Order, *, visitor: str = "") -> Job:
         """A slow job that a restarted server can go on with."""
@@ -255,7 +254,9 @@ class Engine:
 
     def _ordered(self, order: Order, visitor: str, id: str = "") -> Job:
         function, args = order.work
-        return Job(self, function, args, order.lane, visitor=visitor, order=order, id=id)
+        job = Job(self, function, args, order.lane, visitor=visitor, order=order, id=id)
+        job.expected = order.expected
+        return job
 
     def _enter(self, job: Job) -> Job:
         self._queue.enter(job)

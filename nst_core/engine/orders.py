@@ -28,11 +28,12 @@ SlowRecipe = OptimizeRecipe | TrainingRecipe | VideoRecipe
 @dataclass(frozen=True)
 class Order:
     """pictures: 8 bits, by name: of an optimisation `content` and perhaps `initial`, of a training `style` and `shown`; of a
-    film `clip` and perhaps `network`, the bytes of their files."""
+    film `clip` and perhaps `network`, the bytes of their files. expected: seconds that it will take; 0: nobody could say."""
 
     recipe: SlowRecipe
     pictures: Mapping[str, np.ndarray]
     styles: Sequence[Style] = field(default=())  # packed
+    expected: float = 0.0
 
     @property
     def work(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -68,6 +69,7 @@ def save(job: str, order: Order) -> None:
     said = {
         "recipe": order.recipe.model_dump(mode="json"),
         "styles": [{"weight": style.weight, "color": style.color} for style in order.styles],
+        "expected": order.expected,
     }
     arrays["order"] = np.frombuffer(json.dumps(said).encode(), np.uint8)
     checkpoints.save(checkpoints.order(job), arrays)
@@ -90,10 +92,11 @@ def _order(arrays: dict[str, np.ndarray]) -> Order:
         parts: dict[str, Any] = {name: arrays.pop(f"{name}.{number}", None) for name in _OF_STYLE}
         color = Color(of_style["color"]) if of_style["color"] else None
         styles.append(Style(**parts, weight=of_style["weight"], color=color))
+    expected = float(said.get("expected", 0))
     if said["recipe"]["kind"] == "training":
-        return Order(TrainingRecipe.model_validate(said["recipe"]), arrays)
+        return Order(TrainingRecipe.model_validate(said["recipe"]), arrays, expected=expected)
     if said["recipe"]["kind"] == "video":
-        return Order(VideoRecipe.model_validate(said["recipe"]), arrays, styles)
+        return Order(VideoRecipe.model_validate(said["recipe"]), arrays, styles, expected)
     recipe = parse(json.dumps(said["recipe"]))
     assert isinstance(recipe, OptimizeRecipe)
-    return Order(recipe, arrays, styles)
+    return Order(recipe, arrays, styles, expected)

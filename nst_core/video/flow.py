@@ -5,7 +5,7 @@ agree, it holds. Elsewhere something was uncovered, or changed, and it is not to
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
@@ -82,7 +82,7 @@ def _inside(places: Field) -> npt.NDArray[np.bool_]:
     return (places[..., 0] >= 0) & (places[..., 0] <= w - 1) & (places[..., 1] >= 0) & (places[..., 1] <= h - 1)
 
 
-@cache
+@lru_cache(maxsize=2)  # of one clip: what flow is found on, and what is painted
 def _grid(h: int, w: int) -> Field:
     """Each pixel's own place."""
     return np.dstack(np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32)))

@@ -57,7 +57,7 @@ class InstantPainter:
         """Raises: BadMask."""
         known, strength = self._regions, self._recipe.strength
         regions = self._regions = known.on(content) if known else Regions(content, self._styles, self._recipe)
-        pictures = regions.recolored()
+        pictures = regions.learned()
         if regions.masked:
             shares = regions.shares(self._amounts)
             self._vectors, self._shares = self._lite.of_regions(content, pictures, shares, strength)

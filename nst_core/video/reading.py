@@ -67,6 +67,7 @@ def pictures_of(container: InputContainer, name: str = "The clip") -> VideoStrea
         what = "only sound in it" if container.streams.audio else "no moving pictures in it"
         raise BadClip(f"{name} has {what}: choose a clip with pictures.")
     clips.check_frame(name, moving[0].width, moving[0].height)
+    moving[0].codec_context.options = {"max_pixels": str(clips.MAX_PIXELS)}  # frames may be larger than the header says
     return moving[0]
 
 
@@ -89,6 +90,8 @@ def probe(data: bytes, name: str = "The clip") -> Facts:
         seconds = _seconds(container, stream) if after is not None else _still(first, stream)
         rate = float(stream.average_rate or stream.guessed_rate or _DEFAULT_RATE)
         frames = max(1, stream.frames or round(seconds * rate)) if after is not None else 1
+        if not seconds:
+            frames, seconds = _counted(data, rate)
         upright = (height, width) if turn % 2 else (width, height)
         facts = Facts(*upright, seconds=seconds, frames=frames, sound=bool(container.streams.audio))
         clips.check_frame(name, *upright)
@@ -96,7 +99,8 @@ def probe(data: bytes, name: str = "The clip") -> Facts:
 
 
 def frames(data: bytes, shape: tuple[int, int], *, start: int = 0) -> Iterator[Frame]:
-    """From number `start` on, each of `shape` (h, w). Times grow from frame to frame, whatever the file says.
+    """From number `start` on, each of `shape` (h, w). Times grow from frame to frame, whatever the file says;
+    of a damaged middle frames are missing, and where its format cannot go on after it, all the rest.
 
     Raises: BadClip.
     """
@@ -142,6 +146,17 @@ def _seconds(container: InputContainer, stream: VideoStream) -> float:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return float((container.duration or 0) / av.time_base)
+
+
+def _counted(data: bytes, rate: float) -> tuple[int, float]:
+    """Frames and seconds of a clip whose header says neither, as of a live recording; nothing is decoded."""
+    with opened(data) as container:
+        stream = pictures_of(container)
+        times: list[int] = []
+        with suppress(*DAMAGED):  # what came before stays in the list
+            times.extend(packet.pts or 0 for packet in container.demux(stream) if packet.size)
+        span = float((max(times) - min(times)) * (stream.time_base or 0))
+        return len(times), (span or (len(times) - 1) / rate) + 1 / rate
 
 
 def _still(frame: av.VideoFrame, stream: VideoStream) -> float:

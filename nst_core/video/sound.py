@@ -38,14 +38,17 @@ def _before(packets: Iterator[av.Packet], until: int | None) -> Iterator[av.Pack
 
 
 def _copied(source: InputContainer, heard: AudioStream, stream: AudioStream) -> Iterator[av.Packet]:
-    late = reading.zero(source)
+    """Where clips were joined, times may jump back: what the film has already is left out, since MP4 takes no time twice."""
+    late, last = reading.zero(source), None
     with suppress(*reading.DAMAGED):
         for packet in source.demux(heard):
             if packet.pts is None or packet.dts is None or not packet.time_base:
                 continue
             shift = round(late / TICKS / packet.time_base)
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-            packet.stream = stream
+            if last is not None and packet.dts <= last:
+                continue
+            last, packet.stream = packet.dts, stream
             yield packet
 
 

@@ -41,6 +41,7 @@ def test_a_film_survives_its_worker_and_a_pause(engine, clip):
     film = lambda: engine.film(clip, facts, [Style(style)], RECIPE, visitor="somebody")  # noqa: E731
     whole = film().result(PATIENCE)
     job = film()
+    assert job.expected == job.order.expected == facts.promise(256)
     until(lambda: len(job.progress) >= 8)
     assert checkpoints.parts(checkpoints.path(job.id)).is_dir()
     picture, style = pictures()

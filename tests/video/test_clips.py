@@ -103,6 +103,37 @@ def test_one_of_variable_rate_keeps_its_times():
     assert film["times"] == times
 
 
+@pytest.mark.parametrize("kind", ["matroska", "mpegts"])
+def test_one_joined_of_two_whose_times_begin_again_is_a_film_with_the_first_ones_sound(kind):
+    film = told(copied(2 * encoded(pan(12), format=kind, sound="aac")))
+    assert len(film["times"]) == 24
+    assert film["sounds"][0][1] == pytest.approx(0.48, abs=0.06)
+
+
+def test_a_live_recording_is_as_long_as_its_frames_say():
+    data = encoded(pan(30), format="webm", codec="libvpx", sound="libopus", live=True)
+    with av.open(io.BytesIO(data)) as container:
+        assert not container.duration and not container.streams.video[0].duration
+    facts = reading.probe(data)
+    assert (facts.frames, facts.seconds) == (30, pytest.approx(1.2, abs=0.01))
+    assert 10 < reading.probe(data[: len(data) * 2 // 3]).frames < 30
+
+
+def test_frames_larger_than_the_header_says_are_not_decoded(monkeypatch):
+    monkeypatch.setattr(clips, "MAX_PIXELS", 128 * 96)
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 96, 128, "yuvj420p"
+        for number, shape in enumerate([(96, 128), (192, 256), (96, 128)]):
+            frame = encoded(pan(1, shape=shape), format="image2pipe", codec="mjpeg")
+            packet = av.Packet(frame)
+            packet.pts = packet.dts = 40 * number
+            packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, 1000), stream, True
+            container.mux(packet)
+    assert [frame.begins for frame in reading.frames(file.getvalue(), (96, 128))] == [0, 7200]
+
+
 def test_a_phones_clip_is_upright():
     frames = [np.full((64, 96, 3), 30, np.uint8) for _ in range(3)]
     for frame in frames:

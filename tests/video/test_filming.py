@@ -1,5 +1,6 @@
 """Clips painted: steadily, with what was asked for, and gone on with where they were."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -98,8 +99,11 @@ def test_every_frame_is_a_step_and_the_film_comes_last(style):
     assert before_and_after.shape[1] > 4 * before_and_after.shape[0]
 
 
-def test_each_frame_is_what_instant_lite_makes_of_it(style):
+@pytest.mark.parametrize("guided", [False, True])
+def test_each_frame_is_what_instant_lite_makes_of_it(style, guided):
     """Without steadiness."""
+    if guided:
+        style = replace(style, guide=np.float32(np.indices((64, 64))[1] < 32))
     data = encoded(pan(2, shape=SHAPE))
     hand = Filming(data, [style], RECIPE.model_copy(update={"steadiness": 0.0}))
     step = next(hand)
