@@ -15,7 +15,7 @@ from nst_core.instant import InstantLite
 from nst_core.stylizer import Style
 from tests import browser, npm
 from tests.browser import FLAGS, PATIENCE, caption, saved, settled
-from ui import pictures
+from ui import live, pictures
 
 SIDE = 96  # pixels of the frames here
 
@@ -49,8 +49,11 @@ class Visit:
         """Once so many frames more have been painted: what the last one is of, and it, (h, w, 3)."""
         return self._frames(
             """async (root, frames) => {
-                const until = root.studio.frames + frames;
-                while (root.studio.frames < until) await new Promise((on) => setTimeout(on, 20));
+                const until = root.studio.frames + frames, late = performance.now() + 60_000;
+                while (root.studio.frames < until) {
+                    if (performance.now() > late) throw new Error("No more frames are painted.");
+                    await new Promise((on) => setTimeout(on, 20));
+                }
                 return [root.studio.painted.of, root.studio.painted]""",
             frames,
         )
@@ -216,6 +219,23 @@ def test_a_clip_is_recorded_and_saved(visit):
     assert size == [768, 576]
 
 
+def test_it_paints_until_the_page_is_left(visit):
+    """Streamlit calls a component's clean-up at once where new data came before its module was there."""
+    visit.painted(1)
+    visit.studio.evaluate(
+        """async (root, code) => {
+            const { default: mount } = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+            const clean = mount({ data: [root.studio.data], parentElement: root.parentNode, setTriggerValue() {} });
+            clean();
+            window.kept = root.studio;
+        }""",
+        "".join((live.PARTS / f"{name}.js").read_text() for name in ("studio", "sources", "pace")),
+    )
+    visit.painted()
+    visit.page.get_by_role("link", name="Instant").first.click()
+    visit.page.wait_for_function("kept.closed")
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [(["--use-fake-device-for-media-stream"], "The camera was refused"), ([], "No camera was found")],
@@ -228,6 +248,8 @@ def test_without_a_camera_a_sentence_and_the_photographs_go_on(playwright, addre
     visit.press("Use my camera")
     visit.said(sentence)
     assert visit.shown().std() > 20
+    visit.painted(2)
+    visit.said(sentence)  # still, though the first frame has come
     expect(visit.studio.get_by_role("button", name="Use my camera")).to_have_attribute("aria-pressed", "false")
     chromium.close()
 

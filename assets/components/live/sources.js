@@ -25,7 +25,7 @@ class Camera {
   title = "The camera";
 
   get facing() { return this.track.getSettings().facingMode; }
-  get ready() { return this.video.readyState >= 2; }
+  get ready() { return this.video.readyState >= 2 && this.video.videoWidth > 0; }
   get aspect() { return this.video.videoWidth / this.video.videoHeight; }
 
   // What to ask for to get the other camera of a phone, or the next one of a desk; null when there is but one.

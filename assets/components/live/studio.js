@@ -3,9 +3,10 @@
 // in base64, and `instead` when the painter cannot be had and somebody wants Instant. Nothing else leaves the page.
 export default function ({ data: [data], parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".live");
-  root.studio ??= new Studio(root);
+  if (!root.studio || root.studio.closed) root.studio = new Studio(root);
   root.studio.follow(data, setTriggerValue);
-  return () => root.studio.close();
+  // Streamlit calls this also when new data came before this module was loaded: the page is still there then.
+  return () => root.isConnected || root.studio.close();
 }
 
 const SHOWN = 768; // pixels of the canvas' longer side, whatever is painted, so that a clip keeps its size; and of a snapshot
@@ -63,12 +64,13 @@ class Studio {
     const resolved = (file) => ({ ...file, url: address(file.url) });
     const backends = Object.fromEntries(Object.entries(this.data.backends).map(([name, files]) => [name, files.map(resolved)]));
     this.worker.postMessage({ kind: "load", backends, model: resolved(this.data.model) });
-    this.say("The painter is on its way …");
+    this.say("");
+    this.#state("The painter is on its way …");
   }
 
   progress({ done, total }) {
     const mb = (bytes) => (bytes / 1e6).toFixed(0);
-    this.say(total > 5e6 ? `The painter is on its way: ${mb(done)} of ${mb(total)} MB …` : "The painter is on its way …", false);
+    this.#state(total > 5e6 ? `The painter is on its way: ${mb(done)} of ${mb(total)} MB …` : "The painter is on its way …", false);
   }
 
   begin({ backend }) {
@@ -76,7 +78,7 @@ class Studio {
     this.pace = new Pace(backend === "webgpu" ? 384 : 160, this.data.side);
     this.backend = backend === "webgpu" ? "graphics processor" : "processor";
     this.root.dataset.backend = backend;
-    this.say("The first frame is on the easel …");
+    this.#state("The first frame is on the easel …");
     this.#capture();
   }
 
@@ -129,7 +131,7 @@ class Studio {
     this.busy = false;
     if (still) this.#snapped(frame, took);
     else {
-      if (!this.frames++) this.say("");
+      if (!this.frames++) this.#state("");
       this.told.look || this.pace.note(took);
       this.#draw(frame);
       this.painted = { ...frame, of: this.told.frame };
@@ -297,6 +299,16 @@ class Studio {
   say(sentence, aloud = true, ways = [], stay = null) {
     clearTimeout(this.fading);
     if (stay) this.fading = setTimeout(() => this.say(""), stay);
+    this.spoken = sentence !== "";
+    this.#write(sentence, aloud, ways);
+  }
+
+  // How far the painter is: only where nothing else is said.
+  #state(sentence, aloud = true) {
+    if (!this.spoken) this.#write(sentence, aloud, []);
+  }
+
+  #write(sentence, aloud, ways) {
     const place = this.find("said");
     place.setAttribute("aria-live", aloud ? "polite" : "off");
     place.replaceChildren(sentence, ...ways.map(([textContent, onclick]) =>
