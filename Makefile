@@ -15,7 +15,7 @@ dev: $(VENV)/.app
 	$(BIN)/streamlit run app.py --server.port $(PORT) --server.fileWatcherType poll
 
 test: $(VENV)/.dev chromium
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 quick: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not slow and not browser"

@@ -149,18 +149,23 @@ def test_ten_waiting_slow_jobs_delay_no_instant_one(engine):
     until(lambda: slow[0].state is State.RUNNING)
     content, style = pictures()
     for _ in range(3):
-        assert engine.stylize(content, [Style(style)], RECIPE).result(5).image.shape == content.shape
+        assert engine.stylize(content, [Style(style)], RECIPE).result(20).image.shape == content.shape
     assert [job.state for job in slow] == [State.RUNNING, *[State.QUEUED] * 9]
     for job in reversed(slow):
         job.cancel()
     until(lambda: all(job.finished for job in slow))
 
 
+def test_slow_jobs_step_back_for_light_ones(engine):
+    light, slow = (engine.submit(jobs.process_id, lane=lane).result(PATIENCE) for lane in (Lane.LIGHT, Lane.SLOW))
+    assert psutil.Process(slow).nice() > psutil.Process(light).nice()
+
+
 def test_waiting_instant_jobs_delay_no_slow_one(engine):
     light = [engine.submit(jobs.count, 300, 0.1) for _ in range(10)]
     until(lambda: light[1].state is State.RUNNING)
-    assert engine.submit(jobs.count, 2, 0.01, lane=Lane.SLOW).result(5).iteration == 2
-    assert engine.submit(jobs.count, 2, 0.01, lane=Lane.TENSORFLOW).result(5).iteration == 2
+    assert engine.submit(jobs.count, 2, 0.01, lane=Lane.SLOW).result(20).iteration == 2
+    assert engine.submit(jobs.count, 2, 0.01, lane=Lane.TENSORFLOW).result(20).iteration == 2
     for job in reversed(light):
         job.cancel()
     until(lambda: all(job.finished for job in light))
@@ -262,11 +267,11 @@ def test_a_paused_job_leaves_the_worker_and_goes_on_where_it_was(engine):
 
 
 def test_a_killed_worker_costs_a_resumable_job_seconds(engine):
-    job = engine.submit(jobs.Counter, 100, 0.1, RECIPE, lane=Lane.SLOW)
-    until(lambda: len(job.progress) >= 50)
+    job = engine.submit(jobs.Counter, 60, 0.1, RECIPE, lane=Lane.SLOW)
+    until(lambda: len(job.progress) >= 25)
     worker = int(job.progress[0].losses["pid"])
     os.kill(worker, signal.SIGKILL)
-    assert job.result(PATIENCE).iteration == 100
+    assert job.result(PATIENCE).iteration == 60
     again = [p.iteration for p in job.progress if p.losses["pid"] != worker]
     lost = sum(p.iteration >= again[0] for p in job.progress if p.losses["pid"] == worker)
     assert lost <= (CHECKPOINT_EVERY + 1) / 0.1

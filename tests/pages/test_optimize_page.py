@@ -36,6 +36,12 @@ def details(page):
     page.get_by_text("Everything else", exact=True).click()
 
 
+def small(page):
+    """As small as can be."""
+    page.get_by_role("slider", name="Longer side, pixels").press("Home")
+    settled(page)
+
+
 def start(page):
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
@@ -53,10 +59,11 @@ def cancel(page):
 
 def test_a_run_from_start_to_time_lapse(page):
     details(page)
-    set_number(page, "Rounds (iterations)", 60)
+    small(page)
+    set_number(page, "Rounds (iterations)", 30)
     start(page)
     result(page)
-    assert caption(page).startswith("Mountain lake in Starlit oils · 768 × 576 px")
+    assert caption(page).startswith("Mountain lake in Starlit oils · 256 × 192 px")
     expect(page.get_by_text("Style distance", exact=True)).to_be_visible()
     expect(page.get_by_text(re.compile(r"It came \d+% of the way"))).to_be_visible()
     page.get_by_text("Layer by layer", exact=True).click()
@@ -65,8 +72,8 @@ def test_a_run_from_start_to_time_lapse(page):
     png = download(page, "PNG")
     recipe = recipes.of_png(png)
     assert isinstance(recipe, OptimizeRecipe)
-    assert (recipe.iterations, recipe.content) == (60, Source(name="mountain-lake"))
-    assert Image.open(io.BytesIO(png)).size == (768, 576)
+    assert (recipe.iterations, recipe.content) == (30, Source(name="mountain-lake"))
+    assert Image.open(io.BytesIO(png)).size == (256, 192)
 
     page.get_by_role("tab", name="Time-lapse").click()
     assert Image.open(io.BytesIO(download(page, "GIF"))).n_frames > 10
@@ -150,6 +157,7 @@ def test_refine_from_instant(page, address):
     expect(page.get_by_role("button", name="Start")).to_be_visible()
     details(page)
     expect(page.get_by_role("combobox", name="Start from")).to_have_value("A picture of yours or from Instant")
+    small(page)
     set_number(page, "Rounds (iterations)", 12)
     start(page)
     result(page)

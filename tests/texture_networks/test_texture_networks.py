@@ -328,7 +328,7 @@ def test_a_killed_worker_costs_a_training_seconds_and_no_numbers():
     engine = Engine()
     try:
         engine.wait_until_ready(PATIENCE)
-        recipe = recipes.training(crop=64, style_size=64, steps=200)
+        recipe = recipes.training(crop=64, style_size=64, steps=120)
         job = engine.train(blobs(9, 64, 64), blobs(4, 48, 48), recipe)
         from tests import jobs
 
@@ -341,11 +341,11 @@ def test_a_killed_worker_costs_a_training_seconds_and_no_numbers():
         os.kill(doomed, signal.SIGKILL)
         assert job.wait(PATIENCE)
         assert job.state is State.DONE
-        assert generators.read(job.result().network).log[-1][0] == 200
+        assert generators.read(job.result().network).log[-1][0] == 120
         seen = {}
         for progress in job.progress:  # what was done twice was the same
             assert seen.setdefault(progress.iteration, progress.losses) == progress.losses
-        assert len(job.progress) > len(seen) == 200
+        assert len(job.progress) > len(seen) == 120
     finally:
         engine.close()
 
@@ -589,7 +589,7 @@ def test_a_killed_command_goes_on_where_it_was(tmp_path):
     start = "from nst_core.cli import main, texture_networks; texture_networks.CHECKPOINT_EVERY = 0.5; main()"
 
     def command(out):
-        line = f"texture-network train {tmp_path}/waves.png -o {tmp_path}/{out} --steps 40 --crop 64".split()
+        line = f"texture-network train {tmp_path}/waves.png -o {tmp_path}/{out} --steps 30 --crop 64".split()
         return subprocess.Popen([sys.executable, "-c", start, *line], cwd=ROOT)
 
     killed, checkpoint = command("net.npz"), tmp_path / ".net.npz.checkpoint.npz"
@@ -600,7 +600,7 @@ def test_a_killed_command_goes_on_where_it_was(tmp_path):
     killed.kill()
     killed.wait()
     assert not (tmp_path / "net.npz").exists()
-    assert 0 < int(np.load(checkpoint)["iteration"]) < 40
+    assert 0 < int(np.load(checkpoint)["iteration"]) < 30
     for out in ("net.npz", "whole.npz"):
         assert command(out).wait(PATIENCE) == 0
     resumed, whole = (generators.read((tmp_path / out).read_bytes()) for out in ("net.npz", "whole.npz"))
