@@ -195,6 +195,7 @@ class Connection:
             given = lanes.lent(workers)
             for address, units in given.items():
                 await client.run(lanes.take, units, workers=[address], on_error="ignore")
+            await client.run_on_scheduler(lanes.look_again)
         except Exception:  # whatever Dask raises where a scheduler or worker goes in the middle
             return
         self._units = lanes.served(

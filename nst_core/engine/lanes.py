@@ -5,13 +5,14 @@ A worker of two or three threads does everything too: there a film and a slow jo
 What the scheduler knows of its workers in, by address; units of each lane, by address, out.
 """
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nst_core.engine.jobs import Lane
 
 if TYPE_CHECKING:
-    from distributed import Worker
+    from distributed import Scheduler, Worker
 
 Units = dict[str, int]
 SLOW: Units = {str(Lane.SLOW): 1, str(Lane.TENSORFLOW): 1, str(Lane.FILM): 1}  # what takes minutes
@@ -38,3 +39,13 @@ def lent(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, Units]:
 async def take(lanes: Units, dask_worker: "Worker") -> None:
     """In the worker: these are its lanes from now on."""
     await dask_worker.set_resources(**lanes)
+
+
+def look_again(dask_scheduler: "Scheduler") -> None:
+    """In the scheduler: jobs that found no worker of their lane are offered again.
+
+    By itself Dask does that only when a worker joins, not when one is given a lane.
+    """
+    for worker in list(dask_scheduler.running):
+        found = dask_scheduler.bulk_schedule_unrunnable_after_adding_worker(worker)
+        dask_scheduler.transitions(found, stimulus_id=f"nst-lent-{time.time()}")

@@ -260,6 +260,8 @@ def test_workers_without_our_resources_are_used_and_no_lane_waits():
         worker(port, "--nthreads", "1"),
         engine_of(f"tcp://127.0.0.1:{port}") as engine,
     ):
+        engine.wait_until_ready(PATIENCE)
+        until(lambda: len(engine._connection._client.scheduler_info()["workers"]) == 2)  # on a busy machine one may be late
         slow = [engine.submit(jobs.count, 600, 0.1, lane=Lane.SLOW) for _ in range(3)]
         until(lambda: slow[0].progress)
         content, style = pictures()
