@@ -27,7 +27,7 @@ class Run(NamedTuple):
     measure: Job
 
 
-MEASURING = 5.0  # seconds that the page waits for measures
+MEASURING = 1.0  # seconds that the page waits for measures; and between looks afterwards
 
 
 # --- run --------------------------------------------------------------------------------------------------------------
@@ -91,9 +91,11 @@ def show_run() -> None:
     if run is None:
         return
     measured, losses, film = st.tabs(["Quality", "Progress", "Time-lapse"])
-    with measured:
+    with measured, ui.sentences():
         if run.measure.wait(MEASURING):
             ui.show_quality(run.measure.result())
+        else:
+            watch_measure(run.measure)
     with losses:
         ui.loss_chart(ui.pick_curve("optimize.every_layer")(run.progress))
     with film, st.container(horizontal=True):
@@ -101,6 +103,13 @@ def show_run() -> None:
             st.download_button(
                 name.upper(), partial(film_of, run, make), f"time-lapse.{name}", on_click="ignore", icon=":material/movie:"
             )
+
+
+@st.fragment(run_every=MEASURING)
+def watch_measure(measure: Job) -> None:
+    st.caption("How near it came to the style is being measured …")
+    if measure.finished:
+        st.rerun()
 
 
 def film_of(run: Run, make: Callable[[list[bytes]], bytes]) -> bytes:
