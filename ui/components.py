@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -62,7 +62,13 @@ def gallery(
     order = list(chosen)
     badge = lambda id: None if id not in order else str(order.index(id) + 1) if len(order) > 1 else ""  # noqa: E731
     data = {"items": [item._asdict() | {"badge": badge(item.id)} for item in items], "strip": strip}
-    _gallery(key=key, data=[data], on_picked_change=lambda: on_pick(st.session_state[key].picked))
+    _gallery(key=key, data=[data], on_picked_change=lambda: _hear(key, lambda told: on_pick(told.picked)))
+
+
+def _hear(key: str, act: Callable[[Any], None]) -> None:
+    """What a component's callback does. What was clicked while it was leaving the page, Streamlit has forgotten: nothing."""
+    if (told := st.session_state.get(key)) is not None:
+        act(told)
 
 
 def compare(before: str, after: str, *, width: int, alt: str, key: str) -> None:
@@ -84,12 +90,8 @@ class LayerRow(NamedTuple):
 
 def layers(rows: Iterable[LayerRow], on_act: Callable[[str, str], None], *, key: str) -> None:
     """The layers of a painting; `on_act` is told an id and one of pick, show, remove."""
-
-    def acted() -> None:
-        told = st.session_state[key].acted
-        on_act(told["id"], told["act"])
-
-    _layers(key=key, data=[{"items": [row._asdict() for row in rows]}], on_acted_change=acted)
+    act = lambda told: on_act(told.acted["id"], told.acted["act"])  # noqa: E731
+    _layers(key=key, data=[{"items": [row._asdict() for row in rows]}], on_acted_change=lambda: _hear(key, act))
 
 
 class Card(NamedTuple):
@@ -168,12 +170,12 @@ def plane(
 ) -> None:
     """Pictures on a plane and two points to move; `on_move` is told both when one was dropped."""
 
-    def moved() -> None:
-        first, second = st.session_state[key].moved["points"]
+    def move(told: Any) -> None:
+        first, second = told.moved["points"]
         on_move(((first[0], first[1]), (second[0], second[1])))
 
     data = {"items": [pin._asdict() for pin in pins], "points": [list(point) for point in points]}
-    _plane(key=key, data=[data], on_moved_change=moved)
+    _plane(key=key, data=[data], on_moved_change=lambda: _hear(key, move))
 
 
 def loop(mp4: bytes, *, title: str, key: str) -> None:

@@ -147,7 +147,7 @@ def take_snapshot() -> None:
     with ui.sentences():
         try:
             keep_snapshot(Snapshot.model_validate(st.session_state[KEY].snapped))
-        except ValidationError as error:
+        except (ValidationError, KeyError) as error:  # KeyError: the page was being left
             raise BadPicture("The snapshot did not arrive whole: take another.") from error
 
 
