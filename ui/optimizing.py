@@ -31,6 +31,10 @@ class About(NamedTuple):
 
 ABOUT = {
     "fast": About("In half a minute", "Through our own small network: broad strokes first, fine ones last."),
+    "finest": About(
+        "At its finest, in a minute or two",
+        "Through our own small network, four times as long: crisper strokes, nearer to the style.",
+    ),
     "gatys-2015": About(
         "As Gatys painted in 2015",
         "The paper that began it, by Gatys, Ecker and Bethge: out of random dots, through the large network VGG-19.",

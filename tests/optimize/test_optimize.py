@@ -667,6 +667,7 @@ def test_settings_that_contradict_each_other(changes: dict[str, object], complai
 
 def test_presets_say_what_their_papers_say() -> None:
     assert next(iter(PRESETS)) == "fast" and PRESETS["fast"] == OptimizeRecipe()
+    assert PRESETS["finest"].features == PRESETS["fast"].features and PRESETS["finest"].form == PRESETS["fast"].form
     gatys, improved, stylenet = (PRESETS[name] for name in ("gatys-2015", "improved-2016", "stylenet-vgg16"))
     assert gatys.active_style_layers == tuple(f"block{i}_conv1" for i in range(1, 6))
     assert gatys.content_layers == stylenet.content_layers == ("block4_conv2",)
