@@ -31,6 +31,10 @@ class About(NamedTuple):
 
 ABOUT = {
     "fast": About("In half a minute", "Through our own small network: broad strokes first, fine ones last."),
+    "finest": About(
+        "At its finest, in a minute or two",
+        "Through our own small network, three times as long: crisper strokes, nearer to the style.",
+    ),
     "gatys-2015": About(
         "As Gatys painted in 2015",
         "The paper that began it, by Gatys, Ecker and Bethge: out of random dots, through the large network VGG-19.",
@@ -179,7 +183,7 @@ def needs(features: str) -> str:
 
 def ask_details() -> None:
     """What most visitors want, and a part for specialists."""
-    _ask("slider", "size", "Longer side, pixels", "Twice the side takes four times as long.", min_value=MIN_SIZE,
+    _ask("slider", "size", "Longer side, pixels", "Twice the side takes three times as long.", min_value=MIN_SIZE,
         max_value=MAX_PRINT, step=64)  # fmt: skip
     left, right = st.columns(2)
     with left:

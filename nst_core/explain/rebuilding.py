@@ -51,8 +51,8 @@ def texturing(layers: Sequence[str], *, form: str = "rms", iterations: int = 100
 
 
 def struggle(style_weight: float, *, iterations: int = 100) -> OptimizeRecipe:
-    """Content against style: the defaults of the Optimize page with another weight."""
-    return OptimizeRecipe(style_weight=style_weight, iterations=iterations, scales=3)
+    """Content against style: the defaults of the Optimize page, but for its colours, with another weight."""
+    return OptimizeRecipe(style_layers=FIRST_LAYERS, style_weight=style_weight, iterations=iterations, scales=3)
 
 
 def improved(name: str, *, iterations: int = 100) -> OptimizeRecipe:

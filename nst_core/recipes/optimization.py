@@ -23,11 +23,12 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
 }
 FIRST_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))  # Gatys' choice for style
 CONTENT_LAYERS = ("block4_conv2",)  # and for content
+PIXELS = "pixels"  # below all layers, for style: the picture's own colours, as the network takes them
 
 
 def block_number(layer: str) -> int:
-    """Of block4_conv2, 4: its maps have been halved three times."""
-    return int(layer[5])
+    """Of block4_conv2, 4: its maps have been halved three times. Pixels count with block 1: never halved."""
+    return 1 if layer == PIXELS else int(layer[5])
 
 
 ONE_LOOK = 1024  # pixels of a square that is looked at whole; a larger picture is painted in tiles, over more scales
@@ -53,9 +54,9 @@ class OptimizeRecipe(Recipe):
     # matrices' difference. moments: mean and covariance instead of Gram matrices. See `features/losses.py`.
     form: Literal["paper", "mean", "normalised", "rms", "moments"] = "moments"
     content_layers: tuple[str, ...] = ("block3_conv2", "block4_conv2")
-    style_layers: tuple[str, ...] = FIRST_LAYERS
+    style_layers: tuple[str, ...] = (PIXELS, *FIRST_LAYERS)  # without pixels, drawings get coloured fringes
     content_weight: float = Field(default=1.0, ge=0, le=1e9)
-    style_weight: float = Field(default=3.0, ge=0, le=1e9)
+    style_weight: float = Field(default=3.6, ge=0, le=1e9)
     tv_weight: float = Field(default=10.0, ge=0, le=1e9)
     tv_form: Literal["mahendran", "squared"] = "squared"
 
@@ -77,11 +78,11 @@ class OptimizeRecipe(Recipe):
 
     @model_validator(mode="after")
     def layers_exist(self) -> Self:
-        if not self.content_layers or not self.style_layers:
-            raise ValueError("name at least one content layer and one style layer")
-        for layer in (*self.content_layers, *self.style_layers):
+        for layer in (*self.content_layers, *(layer for layer in self.style_layers if layer != PIXELS)):
             if layer not in LAYERS[self.features]:
                 raise ValueError(f"{self.features} has no layer {layer}; it has {', '.join(LAYERS[self.features])}")
+        if not self.content_layers or not self.active_style_layers:
+            raise ValueError("name at least one content layer and one style layer")
         return self
 
     @model_validator(mode="after")
@@ -96,9 +97,11 @@ class OptimizeRecipe(Recipe):
 
     @property
     def active_style_layers(self) -> tuple[str, ...]:
-        """The layers that style is learned from, bottom first."""
+        """The layers that style is learned from, bottom first. Pixels in moments only: their Gram matrix is mere brightness."""
         every = LAYERS[self.features]
-        return every if self.all_layers else tuple(layer for layer in every if layer in self.style_layers)
+        if self.all_layers:
+            return every
+        return tuple(x for x in (PIXELS, *every) if x in self.style_layers and (x != PIXELS or self.form == "moments"))
 
     @property
     def full_size_iterations(self) -> float:
@@ -124,12 +127,16 @@ class OptimizeRecipe(Recipe):
         return {block_number(layer) - 1 for layer in self.active_style_layers}
 
 
-# `fast` and `vgg19-rms` are ours: means. The other three quote papers and programs: their layers, switches, sums and
-# constant rate. Two weights were chosen by eye (`benchmarks/sheet.py`), on features scaled like Keras' VGG-19:
-# gatys-2015 takes the paper's ratio of 10⁻³, since with a hundredth of that nothing of the content comes out of the noise; and
-# stylenet-vgg16 a hundredth of its program's total variation of 0.01, whose sum over the pixels blurs everything.
+# `fast`, `finest` and `vgg19-rms` are ours: means. `finest` takes three times as long as `fast`, and smooths a thirtieth of it:
+# what kept `fast` from the style was its smoothness, not its eyes; pixels keep grain and fringes away without it.
+#
+# The other three quote papers and programs: their layers, switches, sums and constant rate. Two weights were chosen by eye
+# (`benchmarks/sheet.py`), on features scaled like Keras' VGG-19: gatys-2015 takes the paper's ratio of 10⁻³, since with a
+# hundredth of that nothing of the content comes out of the noise; and stylenet-vgg16 a hundredth of its program's total
+# variation of 0.01, whose sum over the pixels blurs everything.
 _QUOTED: dict[str, Any] = {
     "content_layers": CONTENT_LAYERS,
+    "style_layers": FIRST_LAYERS,
     "tv_weight": 0,
     "tv_form": "mahendran",
     "final_rate": 1,
@@ -137,6 +144,7 @@ _QUOTED: dict[str, Any] = {
 }
 PRESETS: Mapping[str, OptimizeRecipe] = {
     "fast": OptimizeRecipe(),
+    "finest": OptimizeRecipe(style_weight=5.5, tv_weight=0.3, iterations=min(1200, LIMITS.max_iterations)),
     "gatys-2015": OptimizeRecipe(
         **_QUOTED, features="vgg19", form="paper", content_weight=1, style_weight=1e3, optimizer="lbfgs", init="noise",
     ),
@@ -149,7 +157,7 @@ PRESETS: Mapping[str, OptimizeRecipe] = {
         all_layers=True, learning_rate=0.01,
     ),
     "vgg19-rms": OptimizeRecipe(
-        features="vgg19", form="rms", content_layers=CONTENT_LAYERS, content_weight=1, style_weight=1, tv_weight=0,
-        scales=2, scale_factor=2,
+        features="vgg19", form="rms", content_layers=CONTENT_LAYERS, style_layers=FIRST_LAYERS,
+        content_weight=1, style_weight=1, tv_weight=0, scales=2, scale_factor=2,
     ),
 }  # fmt: skip

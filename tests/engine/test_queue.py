@@ -161,3 +161,8 @@ def test_a_cancel_is_not_forgotten_by_a_death(queue):
 
 def test_the_opening_of_optimize_takes_half_a_minute_until_runs_have_shown_otherwise():
     assert 20 < Queue().seconds_of(PRESETS["fast"], 768 * 576) < 30
+
+
+def test_finest_takes_minutes_at_most():
+    assert Queue().seconds_of(PRESETS["finest"], 512 * 512) < 90
+    assert Queue().seconds_of(PRESETS["finest"], 1024 * 1024) < 300

@@ -135,6 +135,15 @@ def test_making_block_1_again_changes_no_gradient() -> None:
     close(gradients[1], gradients[0])
 
 
+def test_pixels_are_read_as_the_network_takes_them() -> None:
+    network = features.network("vgg19-lite")
+    extractor = Extractor(network, ["pixels", "block1_conv1"], dtype=tf.bfloat16)
+    assert extractor.layers == ("block1_conv1",)
+    first, pixels = extractor.read(tf.constant(PICTURE), [("block1_conv1", tf.identity), ("pixels", tf.identity)])
+    assert (first.dtype, pixels.dtype) == (tf.bfloat16, tf.float32)
+    np.testing.assert_array_equal(pixels, features.networks.PIXEL_GAIN * network.preprocess(tf.constant(PICTURE)))
+
+
 def test_readings_come_in_the_order_asked() -> None:
     extractor = Extractor(features.network("vgg19-lite"), ["block1_conv2", "block3_conv1"])
     maps = extractor(tf.constant(PICTURE))

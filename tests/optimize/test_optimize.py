@@ -18,7 +18,7 @@ from nst_core.optimize import Objective, Optimization, Stage, objective, optimiz
 from nst_core.optimize.objective import gradient_of
 from nst_core.pictures import colors, masks
 from nst_core.pictures.regions import Parts, Regions
-from nst_core.recipes import PRESETS, Color, OptimizeRecipe, Source, StyleSource
+from nst_core.recipes import FIRST_LAYERS, PIXELS, PRESETS, Color, OptimizeRecipe, Source, StyleSource
 from nst_core.stylizer import Step, Style
 
 RNG = np.random.default_rng(0)
@@ -104,6 +104,39 @@ def test_the_improvements_alone_and_together(on: tuple[str, ...]) -> None:
     expected["tv"] = 0.5 * float(losses.total_variation(tf.constant(OTHER[None], tf.float64)))
 
     assert objective.by_name(terms) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_pictures_own_colours_by_hand() -> None:
+    """Of two flat pictures only the means differ: the squared distance of their colours, times 4, over 3 channels."""
+    chosen = recipe(form="moments", style_layers=("pixels",), content_weight=0, tv_weight=0, style_weight=6)
+    made, style = (np.broadcast_to(np.float32(color), CONTENT.shape) for color in ((0.5, 0.5, 0.5), (0.5, 0.7, 0.1)))
+    objective = Objective(chosen, fake(), CONTENT, [style])
+    terms = objective.by_name(objective.weights(chosen, [1]) * objective(tf.constant(made[None])).numpy())
+    assert terms["style/pixels"] == pytest.approx(6 * 4**2 * (0.2**2 + 0.4**2) / 3, rel=1e-4)
+
+
+def test_pixels_lie_below_the_layers_and_are_none_of_all() -> None:
+    chosen = OptimizeRecipe(style_layers=("block2_conv1", "pixels", "block1_conv1"))
+    assert chosen.active_style_layers == ("pixels", "block1_conv1", "block2_conv1")
+    assert chosen.halvings == {0, 1}
+    for others in ({"all_layers": True}, {"form": "mean"}):
+        assert "pixels" not in OptimizeRecipe(**others).active_style_layers  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="has no layer pixels"):
+        OptimizeRecipe(content_layers=("pixels",))
+
+
+def test_pixels_keep_stray_colours_from_a_drawing() -> None:
+    """In the style of a black and white one, out of coloured noise."""
+    stripes = np.zeros((64, 64, 3), np.float32)
+    stripes[:, ::8] = stripes[:, 1::8] = 1
+    noise = RNG.random((64, 64, 3), np.float32)
+    settings = {"iterations": 40, "scales": 1, "tv_weight": 1}
+    drawn = {
+        layers: result(Optimization(noise, [Style(stripes)], OptimizeRecipe(style_layers=layers, **settings)))  # type: ignore[arg-type]
+        for layers in (FIRST_LAYERS, (PIXELS, *FIRST_LAYERS))
+    }
+    without, with_pixels = (float(np.ptp(picture, axis=-1).mean()) for picture in drawn.values())
+    assert with_pixels < 0.8 * without
 
 
 def test_all_layers_are_all() -> None:
@@ -624,6 +657,7 @@ def test_recipes_of_both_kinds_travel_in_texts() -> None:
         ({"form": "mean", "correlation_chain": True, "style_layers": ["block1_conv1"]}, "two style layers"),
         ({"content_weight": 0, "style_weight": 0}, "must be above 0"),
         ({"style_layers": []}, "at least one"),
+        ({"style_layers": ["pixels"], "form": "mean"}, "at least one"),
     ],
 )
 def test_settings_that_contradict_each_other(changes: dict[str, object], complaint: str) -> None:
@@ -633,6 +667,7 @@ def test_settings_that_contradict_each_other(changes: dict[str, object], complai
 
 def test_presets_say_what_their_papers_say() -> None:
     assert next(iter(PRESETS)) == "fast" and PRESETS["fast"] == OptimizeRecipe()
+    assert PRESETS["finest"].features == PRESETS["fast"].features and PRESETS["finest"].form == PRESETS["fast"].form
     gatys, improved, stylenet = (PRESETS[name] for name in ("gatys-2015", "improved-2016", "stylenet-vgg16"))
     assert gatys.active_style_layers == tuple(f"block{i}_conv1" for i in range(1, 6))
     assert gatys.content_layers == stylenet.content_layers == ("block4_conv2",)

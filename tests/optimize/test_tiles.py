@@ -70,6 +70,12 @@ def test_one_tile_is_the_whole_picture(form: str, masked: bool, whole) -> None:
     assert result(run(chosen, *styles)) == pytest.approx(whole(chosen, *styles), abs=2e-5)
 
 
+def test_one_tile_sees_the_colours_of_the_whole_picture(whole) -> None:
+    styles = [Style(STYLE, mask=LEFT), Style(OTHER, weight=0.5, mask=1 - LEFT)]
+    chosen = recipe(form="moments", iterations=4, style_layers=("pixels", "block1_conv1", "block2_conv1"))
+    assert result(run(chosen, *styles)) == pytest.approx(whole(chosen, *styles), abs=2e-5)
+
+
 @pytest.mark.parametrize(("form", "style_weight"), [("moments", 1), ("paper", 1e5)])
 @pytest.mark.parametrize("masked", [False, True])
 def test_many_tiles_come_as_far_as_one_look(form: str, style_weight: float, masked: bool, whole, small) -> None:
