@@ -102,7 +102,8 @@ def disturb(image: Image, other: Image, rng: np.random.Generator) -> Image:
 
 def plain_ground(picture: Image, rng: np.random.Generator) -> Image:
     """The photograph's middle as an object before a flat ground, where halos would show; (h, w, 3)."""
-    inside = _oval(*picture.shape[:2], rng)
+    h, w, _ = picture.shape
+    inside = _oval(h, w, rng)
     return picture * inside + rng.random(3, np.float32) * (1 - inside)
 
 
