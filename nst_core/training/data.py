@@ -103,12 +103,29 @@ def disturb(image: Image, other: Image, rng: np.random.Generator) -> Image:
 def plain_ground(picture: Image, rng: np.random.Generator) -> Image:
     """The photograph's middle as an object before a flat ground, where halos would show; (h, w, 3)."""
     h, w, _ = picture.shape
+    inside = _oval(h, w, rng)
+    return picture * inside + rng.random(3, np.float32) * (1 - inside)
+
+
+def wall(picture: Image, rng: np.random.Generator) -> tuple[Image, np.ndarray]:
+    """The same before a wall: white as often as not, lit from a side, with a camera's noise; and where it is, (h, w, 1)."""
+    h, w, _ = picture.shape
+    inside = _oval(h, w, rng)
+    color = rng.uniform(0.9, 1, 3) if rng.random() < 0.5 else rng.random(3)
+    y, x = np.mgrid[-1 : 1 : h * 1j, -1 : 1 : w * 1j]
+    light = np.stack([y, x], -1) @ rng.normal(0, 0.03, 2)
+    noise = rng.standard_normal((h, w, 3)) * rng.choice([0, 0.002, 0.01])
+    ground = np.clip(color + light[..., None] + noise, 0, 1).astype(np.float32)
+    return picture * inside + ground * (1 - inside), (inside == 0).astype(np.float32)
+
+
+def _oval(h: int, w: int, rng: np.random.Generator) -> np.ndarray:
+    """One inside a random oval, zero outside, soft between; (h, w, 1)."""
     y, x = np.mgrid[-1 : 1 : h * 1j, -1 : 1 : w * 1j].astype(np.float32)
     cy, cx = rng.uniform(-0.3, 0.3, 2)
     ry, rx = rng.uniform(0.3, 0.8, 2)
     distance = np.abs((y - cy) / ry) ** 2.5 + np.abs((x - cx) / rx) ** 2.5
-    inside = np.clip((1 - distance) * 12, 0, 1)[..., None]
-    return picture * inside + rng.random(3, np.float32) * (1 - inside)
+    return np.clip((1 - distance) * 12, 0, 1)[..., None].astype(np.float32)
 
 
 def batch(count: int, draw: Callable[[], Image]) -> Image:
