@@ -268,7 +268,8 @@ def test_another_seed_is_another_training():
     assert one != other
 
 
-def test_stop_ends_a_training_at_its_next_step():
+def test_stop_ends_a_training_at_its_next_step(monkeypatch):
+    monkeypatch.setattr("nst_core.texture_networks.training.run.LOGGED", 1)  # a row at the end only
     run = training()
     next(run)
     run.stop()
@@ -276,7 +277,9 @@ def test_stop_ends_a_training_at_its_next_step():
     assert isinstance(last, Trained)
     assert (last.iteration, last.total) == (2, 2)
     assert next(run, None) is None
-    assert generators.read(last.network).recipe.steps == 8  # what the learning rate was falling over
+    made = generators.read(last.network)
+    assert made.recipe.steps == 8  # what the learning rate was falling over
+    assert [row[0] for row in made.log] == [2]
 
 
 @pytest.mark.parametrize("paused_after", [0, 10, 17, 23])

@@ -226,10 +226,11 @@ class Training:
         return self._generator(self._values(self._average), picture, noises)
 
     def _note(self, terms: Mapping[str, float]) -> None:
-        """A row of the log every few steps: means since the last."""
+        """A row of the log every few steps, and at the end: means since the last."""
         style = sum(value for name, value in terms.items() if name.startswith("style/"))
         self._unlogged.append((terms["content"], style))
-        if len(self._unlogged) >= max(1, self._planned // LOGGED) and len(self._log) < MAX_LOG:
+        due = len(self._unlogged) >= max(1, self._planned // LOGGED) or self._iteration == self._total
+        if due and len(self._log) < MAX_LOG:
             self._log.append((self._iteration, self._seconds(), *np.mean(self._unlogged, 0)))
             self._unlogged = []
 
