@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Download, FilePayload, Page, Playwright, expect
+from playwright.sync_api import Browser, Download, FilePayload, Page, Playwright, TimeoutError, expect
 
 ROOT = Path(__file__).parent.parent
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
@@ -144,10 +144,13 @@ def upload(page: Page, name: str, data: bytes, mime: str) -> None:
 
 def saved(page: Page, label: str) -> Download:
     """What a download button gives, with its name."""
-    settled(page)  # a click while the script runs makes no file
-    with page.expect_download(timeout=PATIENCE) as promise:
-        page.get_by_role("button", name=label, exact=True).press("Enter")  # it may still move, in what has just opened
-    return promise.value
+    for _ in range(3):
+        settled(page)  # a click while the script runs makes no file; nor does one in the moment before it runs again
+        with suppress(TimeoutError):
+            with page.expect_download(timeout=PATIENCE / 3) as promise:
+                page.get_by_role("button", name=label, exact=True).press("Enter")  # it may still move, in what has just opened
+            return promise.value
+    raise AssertionError(f"{label} gives no file.")
 
 
 def download(page: Page, label: str) -> bytes:

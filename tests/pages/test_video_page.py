@@ -78,7 +78,6 @@ def test_a_film_can_be_watched_found_again_stopped_and_given_up(page):
     expect(promise).to_contain_text("paints Chelsea")
 
     page.get_by_text("A trained network", exact=True).click()
-    page.get_by_title("Azulejo tiles", exact=True).click()  # of what is about to leave the page: no more than nothing
     expect(page.get_by_title("Azulejo tiles", exact=True)).to_have_count(0)
     page.locator('.gallery[role="group"] button', has_text="Birch wood").click()
     expect(page.get_by_text("That takes")).to_contain_text("in the style of Birch wood")
