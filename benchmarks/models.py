@@ -28,6 +28,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
+from benchmarks import reports
 from benchmarks.instant import OUT, Contender, MobileMagenta, central_square, machine, medians, shared_folder, table
 from nst_core import images
 from nst_core.images import Image
@@ -336,18 +337,11 @@ def report(parts: Sequence[str], extent: Extent, file: Path | None = None) -> st
     sections = {part: f"{makers[part]()}\n*{facts}*\n" for part in PARTS if part in parts}
     kept, out = extent is FULL and file is None, OUT / "models.md"
     if kept:
-        sections = _sections(out) | sections
-    told = [f"<!-- {part} -->\n{sections[part]}" for part in PARTS if part in sections]
-    text_ = "\n".join(["# The embedded models beside their teachers\n", *told])
+        sections = reports.sections(out) | sections
+    text_ = reports.text("The embedded models beside their teachers", PARTS, sections)
     if kept:
         out.write_text(text_)
     return text_
-
-
-def _sections(file: Path) -> dict[str, str]:
-    """{part: section} of an earlier report."""
-    pieces = file.read_text().split("<!-- ")[1:] if file.is_file() else []
-    return {part: section.strip() + "\n" for part, _, section in (piece.partition(" -->\n") for piece in pieces)}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ preview   from a click on Start to the first preview of `fast`, in Chromium
 death     a worker killed at half time: iterations lost, and seconds until the run is done
 
 Memory is the sum of the resident sets of the app's processes: what several share counts several times. VGG-19 has random
-weights here. Writes benchmarks/out/service.md, from the figures kept in service.json beside it.
+weights here. Writes benchmarks/out/service.md; parts that are not measured stay in it as they were.
 """
 
 import argparse
@@ -22,12 +22,13 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import crowd
+from benchmarks import crowd, reports
 from benchmarks.crowd import Figures
 from benchmarks.instant import machine
 from benchmarks.many_jobs import borrowed, death, growth, lanes
 
 OUT = Path(__file__).parent / "out"
+TITLE = "The app as the public meets it"
 
 
 # --- the report -------------------------------------------------------------------------------------------------------
@@ -45,7 +46,7 @@ PARTS: dict[str, Callable[[], Figures]] = {
 }
 
 
-def report(kept: dict[str, Figures]) -> str:
+def section(part: str, figures: Figures) -> str:
     tell: dict[str, Callable[[Figures], str]] = {
         "lanes": partial_lanes("Instant beside optimisations, one running, the others waiting"),
         "borrowed": partial_lanes("The same through `NST_SCHEDULER`, two workers of Dask's own command"),
@@ -67,8 +68,7 @@ def report(kept: dict[str, Figures]) -> str:
             f"{statistics.median(f['killed']):.1f} s, undisturbed {statistics.median(f['alone']):.1f} s.\n"
         ),
     }
-    sections = [f"{tell[part](kept[part])}\n*{kept[part]['machine']}*\n" for part in PARTS if part in kept]
-    return "\n".join(["# The app as the public meets it\n", *sections])
+    return f"{tell[part](figures)}\n*{machine()}*\n"
 
 
 def partial_lanes(title: str) -> Callable[[Figures], str]:
@@ -88,7 +88,7 @@ def partial_lanes(title: str) -> Callable[[Figures], str]:
 def table(title: str, figures: Figures, form: str) -> str:
     """One row; of several measurements the median."""
     of = lambda value: statistics.median(value) if isinstance(value, list) else value  # noqa: E731
-    kept = {name: form.format(of(value)) for name, value in figures.items() if name != "machine"}
+    kept = {name: form.format(of(value)) for name, value in figures.items()}
     return f"## {title}\n\n| {' | '.join(kept)} |\n|{'---:|' * len(kept)}\n| {' | '.join(kept.values())} |\n"
 
 
@@ -98,16 +98,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     arguments = parser.parse_args()
     crowd.QUICK = arguments.quick
-    file = OUT / "service.json"
-    kept = json.loads(file.read_text()) if file.exists() and not arguments.quick else {}
+    file = OUT / "service.md"
+    found = {} if arguments.quick else reports.sections(file)
     for part in arguments.only:
         figures = PARTS[part]()
         print(part, json.dumps(figures), flush=True)
-        kept[part] = figures | {"machine": machine()}
+        found[part] = section(part, figures)
         if not arguments.quick:
-            file.write_text(json.dumps(kept, indent=1))
-            (OUT / "service.md").write_text(report(kept))
-    print(report(kept))
+            file.write_text(reports.text(TITLE, PARTS, found))
+    print(reports.text(TITLE, PARTS, found))
 
 
 if __name__ == "__main__":
