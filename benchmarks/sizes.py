@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from benchmarks import judge
+from benchmarks import judge, reports
 from benchmarks.instant import machine, medians, table
 from nst_core import images, instant
 from nst_core.engine import Engine
@@ -167,14 +167,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="smaller, to see that it runs")
     options = parser.parse_args()
     file = OUT / "sizes.md"
-    kept = {part.splitlines()[0]: part for part in file.read_text().split("\n## ")[1:]} if file.exists() else {}
+    found = reports.sections(file)
     for name in options.only:
-        section = PARTS[name](options.quick)
-        print(section)
-        kept[section.splitlines()[0].removeprefix("## ")] = section.removeprefix("## ")
+        before = machine()
+        found[name] = f"{PARTS[name](options.quick)}\n*{before}*\n"
+        print(found[name])
     if not options.quick:
-        sections = "\n## ".join(["", *(part.rstrip() + "\n" for part in kept.values())]).lstrip("\n")
-        file.write_text(f"# Sizes\n\n{machine()} `python -m benchmarks.sizes`.\n\n{sections}")
+        file.write_text(reports.text("Sizes", PARTS, found))
 
 
 if __name__ == "__main__":
