@@ -51,6 +51,7 @@ class Visit:
             """async (root, frames) => {
                 const until = root.studio.frames + frames, late = performance.now() + 60_000;
                 while (root.studio.frames < until) {
+                    if (!root.isConnected) return null;
                     if (performance.now() > late) throw new Error("No more frames are painted.");
                     await new Promise((on) => setTimeout(on, 20));
                 }
@@ -62,15 +63,15 @@ class Visit:
         """What the predictor looks at next."""
         return self._frames(
             """async (root) => {
-                while (!root.studio.told.look) await new Promise((on) => setTimeout(on, 2));
+                while (!root.studio.told.look && root.isConnected) await new Promise((on) => setTimeout(on, 2));
                 return [root.studio.told.look]"""
         )[0]
 
     def _frames(self, script, argument=None):
         text = "Array.from(pixels, (byte) => String.fromCharCode(byte)).join('')"
-        found = self.studio.evaluate(
-            f"{script}.map(({{ pixels, width, height }}) => [width, height, btoa({text})]); }}", argument
-        )
+        script = f"{script}.map(({{ pixels, width, height }}) => [width, height, btoa({text})]); }}"
+        while (found := self.studio.evaluate(script, argument)) is None:
+            pass  # Streamlit has put the component into the page anew meanwhile
         return [np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(h, w, 4)[..., :3] for w, h, pixels in found]
 
     def shown(self):
