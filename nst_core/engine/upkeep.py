@@ -3,7 +3,7 @@
 Memory that is free goes back to the machine as soon as a worker rests. A process with TensorFlow in it makes room for a fresh
 one when it has grown and a job is about to begin, and once nobody has wanted it for a while: what TensorFlow traced stays until
 the process ends. The worker is retired first, as Dask does it with a worker whose lifetime is over, so nothing is lost and
-nothing counts as a death. A worker for slow jobs alone steps back for pages and light jobs when processors are short.
+nothing counts as a death.
 """
 
 import asyncio
@@ -26,7 +26,6 @@ LOOK_EVERY = 0.5  # seconds
 TRIM_AFTER = 1.0  # seconds of rest; within a burst of jobs the memory is wanted again
 GROWN = 850e6  # bytes at rest; a fresh process with TensorFlow has 560 MB, after a run of 512 px 790, after two 860
 PATIENCE = 10.0  # seconds that a retirement may take
-NICE = 10  # of a process of slow jobs: beside one of ours it gets a tenth of a processor that both want
 
 
 class Upkeep(WorkerPlugin):
@@ -40,10 +39,7 @@ class Upkeep(WorkerPlugin):
         self.worker = worker
         sys.unraisablehook = sys.__unraisablehook__
         self._busy, self._trimmed = time.monotonic(), True
-        lanes = worker.state.total_resources
-        allocator.few_arenas() if Lane.SLOW in lanes else allocator.reuse()
-        if Lane.SLOW in lanes and Lane.LIGHT not in lanes:
-            os.nice(NICE)
+        allocator.few_arenas() if Lane.SLOW in worker.state.total_resources else allocator.reuse()
         self._callback = PeriodicCallback(self.look, LOOK_EVERY * 1000)
         self._callback.start()
 

@@ -156,11 +156,6 @@ def test_ten_waiting_slow_jobs_delay_no_instant_one(engine):
     until(lambda: all(job.finished for job in slow))
 
 
-def test_slow_jobs_step_back_for_light_ones(engine):
-    light, slow = (engine.submit(jobs.process_id, lane=lane).result(PATIENCE) for lane in (Lane.LIGHT, Lane.SLOW))
-    assert psutil.Process(slow).nice() > psutil.Process(light).nice()
-
-
 def test_waiting_instant_jobs_delay_no_slow_one(engine):
     light = [engine.submit(jobs.count, 300, 0.1) for _ in range(10)]
     until(lambda: light[1].state is State.RUNNING)
