@@ -27,7 +27,7 @@ class Run(NamedTuple):
     measure: Job
 
 
-MEASURING = 1.0  # seconds that the page waits for measures; and between looks afterwards
+MEASURING = 0.5  # seconds between looks at whether a run is measured
 
 
 # --- run --------------------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def show_run() -> None:
         return
     measured, losses, film = st.tabs(["Quality", "Progress", "Time-lapse"])
     with measured, ui.sentences():
-        if run.measure.wait(MEASURING):
+        if run.measure.finished:
             ui.show_quality(run.measure.result())
         else:
             watch_measure(run.measure)
