@@ -4,7 +4,7 @@ python -m benchmarks.finest [--quick]
 
 Eight pairs at 512 px, photographs and styles of `benchmarks.models`, which no training has seen: the judge's distances and its
 check's, and stray colours: the share of pixels whose hue the style has nowhere. Time is the processor's: other work on the same
-machine lengthens it less. Rows are kept in `out/finest.json`, so that a run that was cut off goes on.
+machine lengthens it less. Rows are kept in `out/finest.json`, so that a run of the same presets that was cut off goes on.
 
 Needs NST_SHARED (see judge.py). Writes `out/finest.md`, and pictures and a sheet of them, `out/finest*.png`, which git ignores.
 """
@@ -55,9 +55,10 @@ def painted(content: Image, style: Image, recipe: OptimizeRecipe) -> tuple[Image
 
 
 def measure(count: int, size: int, iterations: int | None, place: Path) -> list[dict[str, Any]]:
-    """Pair by pair: name, and the measures of each preset. Pictures and rows that lie at `place` are not made again."""
-    file = place.with_suffix(".json")
-    rows: list[dict[str, Any]] = json.loads(file.read_text()) if file.exists() else []
+    """Pair by pair: name, and the measures of each preset. Rows of the same recipes that lie at `place` are not made again."""
+    file, recipes = place.with_suffix(".json"), {name: PRESETS[name].model_dump_json() for name in NAMES}
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    rows: list[dict[str, Any]] = kept["rows"] if kept.get("recipes") == recipes else []
     for name, content, style in list(models.pairs(count, size))[len(rows) :]:
         row: dict[str, Any] = {"pair": name}
         for preset in NAMES:
@@ -66,7 +67,7 @@ def measure(count: int, size: int, iterations: int | None, place: Path) -> list[
             picture, row[preset] = painted(content, style, recipe)
             place.with_name(f"{place.name}-{len(rows)}-{preset}.png").write_bytes(images.encode(picture))
         rows.append(row)
-        file.write_text(json.dumps(rows, indent=1))
+        file.write_text(json.dumps({"recipes": recipes, "rows": rows}, indent=1))
         print(name, *(f"{preset} {_three(row[preset])}" for preset in NAMES), sep="   ", flush=True)
     return rows
 
