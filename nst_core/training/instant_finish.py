@@ -223,21 +223,21 @@ def _part(picture: Bytes, canvas: int, size: int, rng: np.random.Generator) -> I
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="Weights to write, .npz; state, measured styles and manifest go beside.")],
-    photographs: Annotated[list[Path], typer.Option(help="A folder of photographs; may be repeated.")],
-    styles: Annotated[list[Path], typer.Option(help="A folder of style pictures; may be repeated.")],
+    out: Annotated[Path, typer.Argument(help="Weights to write, .npz; checkpoint, measured styles and manifest go beside.")],
+    photographs: trainer.Photographs,
+    styles: trainer.Styles,
     eyes: Annotated[str, typer.Option(help="vgg19 (a download), vgg19-lite, or a stand-in's .npz file.")] = "vgg19",
-    start: Annotated[str, typer.Option(help="Weights to start from: embedded, or an .npz file.")] = "embedded",
-    steps: Annotated[int, typer.Option(help="All in all; the learning rate falls towards them.")] = DEFAULTS.steps,
-    rate: Annotated[float, typer.Option(help="The learning rate at its highest.")] = DEFAULTS.peak_rate,
+    start: trainer.Start = "embedded",
+    steps: trainer.Steps = DEFAULTS.steps,
+    rate: trainer.Rate = DEFAULTS.peak_rate,
     known: Annotated[int, typer.Option(help="How many styles to measure beforehand.")] = DEFAULTS.styles,
     content_weight: Annotated[float, typer.Option(help="Of the content; the style's is 1.")] = DEFAULTS.content_weight,
     wall_weight: Annotated[float, typer.Option(help="Of the calm on walls.")] = DEFAULTS.wall_weight,
-    seed: Annotated[int, typer.Option(help="Of the pictures.")] = 0,
-    resume: Annotated[bool, typer.Option(help="Go on from the state beside OUT.")] = False,
-    save_every: Annotated[int, typer.Option(help="Steps between states; weights are written with each.")] = 100,
-    log: Annotated[Path | None, typer.Option(help="Losses as JSON lines.")] = None,
-    threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
+    seed: trainer.Seed = 0,
+    resume: trainer.Resume = False,
+    checkpoint_every: trainer.CheckpointEvery = 100,
+    log: trainer.LogFile = None,
+    threads: trainer.Threads = 1,
 ) -> None:
     """Train the transformer of instant-lite on."""
     trainer.use_threads(threads)
@@ -260,7 +260,7 @@ def main(
         "settings": asdict(settings),
         "machine": trainer.machine(),
     }
-    run(finish, out, state, notes, about, save_every)
+    run(finish, out, state, notes, about, checkpoint_every)
 
 
 def run(finish: Finish, out: Path, state: Path, log: Log, about: Mapping[str, Any], every: int) -> None:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -16,6 +16,18 @@ from nst_core.features import tf
 from nst_core.models import weights
 
 WARM_UP = 100  # steps
+
+# what every training's command asks
+Photographs = Annotated[list[Path], typer.Option(help="A folder of photographs; may be repeated.")]
+Styles = Annotated[list[Path], typer.Option(help="A folder of style pictures; may be repeated.")]
+Start = Annotated[str, typer.Option(help="Weights to start from: embedded, random, or an .npz file.")]
+Steps = Annotated[int, typer.Option(help="All in all; the learning rate falls towards them.")]
+Rate = Annotated[float, typer.Option(help="The learning rate at its highest.")]
+Seed = Annotated[int, typer.Option(help="Of weights and pictures.")]
+Resume = Annotated[bool, typer.Option(help="Go on from the checkpoint beside OUT.")]
+CheckpointEvery = Annotated[int, typer.Option(help="Steps.")]
+LogFile = Annotated[Path | None, typer.Option(help="Losses as JSON lines.")]
+Threads = Annotated[int, typer.Option(help="Processor threads.")]
 
 
 class Trainer:

@@ -216,18 +216,18 @@ class Training:
 
 def main(
     out: Annotated[Path, typer.Argument(help="Weights to write, .npz; checkpoint and manifest go beside.")],
-    photographs: Annotated[list[Path], typer.Option(help="A folder of photographs; may be repeated.")],
-    styles: Annotated[list[Path], typer.Option(help="A folder of style pictures; may be repeated.")],
+    photographs: trainer.Photographs,
+    styles: trainer.Styles,
     teacher: Annotated[str, typer.Option(help="vgg19 (a download) or a stand-in's .npz file.")] = "vgg19",
-    start: Annotated[str, typer.Option(help="Weights to start from: embedded, random, or an .npz file.")] = "embedded",
-    steps: Annotated[int, typer.Option(help="All in all; the learning rate falls towards them.")] = DEFAULTS.steps,
-    rate: Annotated[float, typer.Option(help="The learning rate at its highest.")] = DEFAULTS.peak_rate,
-    seed: Annotated[int, typer.Option(help="Of weights and pictures.")] = 0,
-    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint beside OUT.")] = False,
-    checkpoint_every: Annotated[int, typer.Option(help="Steps.")] = 500,
+    start: trainer.Start = "embedded",
+    steps: trainer.Steps = DEFAULTS.steps,
+    rate: trainer.Rate = DEFAULTS.peak_rate,
+    seed: trainer.Seed = 0,
+    resume: trainer.Resume = False,
+    checkpoint_every: trainer.CheckpointEvery = 500,
     held_out: Annotated[Path | None, typer.Option(help="A folder of pictures to judge with.")] = None,
-    log: Annotated[Path | None, typer.Option(help="Errors as JSON lines.")] = None,
-    threads: Annotated[int, typer.Option(help="Processor threads.")] = 2,
+    log: trainer.LogFile = None,
+    threads: trainer.Threads = 2,
 ) -> None:
     """Train vgg19-lite."""
     trainer.use_threads(threads)
