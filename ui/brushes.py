@@ -62,6 +62,7 @@ def ask_strokes(layer: Layer, covers: Covers) -> None:
 
     content, tool = painting.photograph(st.session_state["masks.content"]), st.session_state["masks.tool"]
     h, w, _ = content.shape
+    kept = painting.painting(layer)
     others = [(covers[other.id], other.color) for other in painting.layers() if other is not layer and other.visible]
     st.caption(HINTS[tool])
     with st.container(key="masks-canvas"):
@@ -73,7 +74,7 @@ def ask_strokes(layer: Layer, covers: Covers) -> None:
             height=h,
             width=w,
             drawing_mode=TOOLS[tool][1],
-            initial_drawing=painting.painting(layer).told.unpack(),
+            initial_drawing={**kept.told.unpack(), "telling": kept.telling},
             return_image_data=True,
             key=painting.canvas_key(layer),
             on_change=partial(painting.take_drawing, layer),

@@ -79,17 +79,20 @@ class Painting:
     """What was painted on one layer of one photograph.
 
     told: what the canvas was last told to show; it goes on from there by itself. now: what it shows, as far as we know.
+    telling: how often it was told; it does not listen to what it has heard before.
     """
 
     told: Moment = field(default_factory=Moment)
     now: Moment = field(default_factory=Moment)
     past: list[Moment] = field(default_factory=list)
     future: list[Moment] = field(default_factory=list)
+    telling: int = 0
     echo: bool = False  # whether the next thing that it sends may be only what it was told
 
     def turn_to(self, moment: Moment) -> None:
         """Have the canvas show it."""
         self.now, self.told, self.echo = moment, moment, True
+        self.telling += 1
 
     def remember(self) -> None:
         self.past, self.future = [*self.past, self.now][-REMEMBERED:], []
