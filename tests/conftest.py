@@ -94,3 +94,24 @@ def chromium(playwright):
     launched = browser.launch(playwright)
     yield launched
     launched.close()
+
+
+@pytest.fixture(scope="session")
+def profile(chromium):
+    """A browser's profile: what one tab has fetched, and Chromium has compiled, serves the next."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(browser.PATIENCE)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def tab(profile):
+    """A new visitor's. Whatever a test does in it, no page ever shows a traceback."""
+    page = profile.new_page()
+    try:
+        yield page
+        assert page.locator('[data-testid="stException"]').count() == 0
+    finally:
+        page.close()
+        profile.clear_cookies()

@@ -13,14 +13,12 @@ from ui.lessons import CHAPTERS
 
 
 @pytest.fixture(scope="module")
-def visitor(chromium, address):
+def visitor(profile, address):
     """One visitor for all tests of this file: the session's pictures stay."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
+    page = profile.new_page()
     page.goto(f"{address}/explain?chapter=content")
     yield page
-    context.close()
+    page.close()
 
 
 @pytest.fixture

@@ -9,20 +9,15 @@ from playwright.sync_api import expect
 
 from nst_core import recipes
 from nst_core.recipes import OptimizeRecipe, Source
-from tests.browser import PATIENCE, caption, download, next_result, result, served, settled
+from tests.browser import caption, download, next_result, result, served, settled
 
 
 @pytest.fixture
-def page(chromium, address):
+def page(tab, address):
     """A new visitor of the Optimize page."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    page.goto(f"{address}/optimize")
-    expect(page.get_by_role("button", name="Start")).to_be_visible()
-    yield page
-    assert page.locator('[data-testid="stException"]').count() == 0
-    context.close()
+    tab.goto(f"{address}/optimize")
+    expect(tab.get_by_role("button", name="Start")).to_be_visible()
+    return tab
 
 
 def set_number(page, label, value):

@@ -17,16 +17,11 @@ from tests.browser import PATIENCE, caption, download, next_result, result
 
 
 @pytest.fixture
-def page(chromium, address):
+def page(tab, address):
     """A new visitor of the page, with its first picture."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    page.goto(f"{address}/texture_networks")
-    result(page)
-    yield page
-    assert page.locator('[data-testid="stException"]').count() == 0
-    context.close()
+    tab.goto(f"{address}/texture_networks")
+    result(tab)
+    return tab
 
 
 def mode(page, name):

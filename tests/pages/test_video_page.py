@@ -10,16 +10,11 @@ from tests.clips import encoded, pan, told
 
 
 @pytest.fixture
-def page(chromium, address):
+def page(tab, address):
     """A new visitor of the page, which knows its opening clip."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    page.goto(f"{address}/video")
-    expect(page.get_by_text("That takes")).to_be_visible()
-    yield page
-    assert page.locator('[data-testid="stException"]').count() == 0
-    context.close()
+    tab.goto(f"{address}/video")
+    expect(tab.get_by_text("That takes")).to_be_visible()
+    return tab
 
 
 def upload(page, name, data):
