@@ -63,6 +63,8 @@ def ask_strokes(layer: Layer, covers: Covers) -> None:
     content, tool = painting.photograph(st.session_state["masks.content"]), st.session_state["masks.tool"]
     h, w, _ = content.shape
     kept = painting.painting(layer)
+    if painting.canvas_key(layer) not in st.session_state:  # a new canvas knows only what it is told
+        kept.turn_to(kept.now)
     others = [(covers[other.id], other.color) for other in painting.layers() if other is not layer and other.visible]
     st.caption(HINTS[tool])
     with st.container(key="masks-canvas"):

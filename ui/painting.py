@@ -219,11 +219,12 @@ def take_drawing(layer: Layer) -> None:
     echo = kept.echo and len(drawing["objects"]) == len(kept.told.unpack()["objects"])
     with ui.sentences():
         content, tolerance = photograph(st.session_state["masks.content"]), st.session_state["masks.tolerance"]
-        meant = drawings.translate(drawing, content, layer.color, tolerance, partial(snap, layer))
+        before, snapping = raw_mask(layer), partial(snap, layer)
+        meant = drawings.translate(drawing, before, content, layer.color, tolerance, snapping)
         if not echo:
             kept.remember()
         if meant:
-            kept.turn_to(Moment.of(meant, images.to_uint8(raw_mask(layer))))  # the echo brings the new mask
+            kept.turn_to(Moment.of(meant[0], images.to_uint8(meant[1])))
         else:
             kept.now, kept.echo = Moment.of(drawing, drawings.painted_url(url)), False
 

@@ -72,48 +72,68 @@ def plus(drawing: Drawing, mask: Mask, color: str) -> Drawing:
     return {**drawing, "objects": [*drawing["objects"], _picture(mask, color)]}
 
 
-def translate(drawing: Drawing, content: Image, color: str, tolerance: float, snap: Callable[[Mask], Mask]) -> Drawing | None:
+def translate(
+    drawing: Drawing, mask: Mask, content: Image, color: str, tolerance: float, snap: Callable[[Mask], Mask]
+) -> tuple[Drawing, Mask] | None:
     """What was meant by the strokes of eraser, ellipse, wand and the brush that snaps; None where there are none.
 
-    content: the photograph at the canvas' size, which the wand looks at. tolerance: the wand's, 0 … 1. snap: finds the thing
-    under a scribble.
+    mask: what was painted before them, (h, w); what is then comes back. content: the photograph at the canvas' size, which
+    the wand looks at. tolerance: the wand's, 0 … 1. snap: finds the thing under a scribble.
     """
-    new = deepcopy(drawing)
-    changed = False
+    new, changed = deepcopy(drawing), False
     for i, item in enumerate(new["objects"]):
-        meant = _meant(item, content, color, tolerance, snap)
-        if meant is not None:
-            new["objects"][i], changed = meant, True
-    return new if changed else None
-
-
-def _meant(
-    item: Mapping[str, Any], content: Image, color: str, tolerance: float, snap: Callable[[Mask], Mask]
-) -> dict[str, Any] | None:
-    if item.get("stroke") == ERASER:
-        return {**item, "stroke": "#000000", "globalCompositeOperation": "destination-out"}
-    if item.get("fill") == paint(color, "ellipse"):
-        radii = {"rx": item["width"] / 2, "ry": item["height"] / 2}
-        kept = {key: item[key] for key in ("left", "top", "originX", "originY", "scaleX", "scaleY", "angle") if key in item}
-        return {"type": "Ellipse", **kept, **radii, "fill": paint(color), "strokeWidth": 0}
-    if item.get("fill") == paint(color, "wand"):
-        return _picture(masks.wand(content, _touched(item, content), tolerance), color)
-    if item.get("stroke") == paint(color, "snap"):
-        return _picture(snap(scribble(item, content)), color)
-    return None
+        if item.get("stroke") == ERASER:
+            mask = np.minimum(mask, 1 - _line(item, content, 1))
+            new["objects"][i] = {**item, "stroke": "#000000", "globalCompositeOperation": "destination-out"}
+        elif item.get("fill") == paint(color, "ellipse"):
+            new["objects"][i] = ellipse = _ellipse(item, color)
+            mask = np.maximum(mask, _filled(ellipse, content))
+        elif item.get("fill") == paint(color, "wand"):
+            touched = masks.wand(content, _touched(item, content), tolerance)
+            new["objects"][i], mask = _picture(touched, color), np.maximum(mask, touched)
+        elif item.get("stroke") == paint(color, "snap"):
+            thing = snap(scribble(item, content))
+            new["objects"][i], mask = _picture(thing, color), np.maximum(mask, thing)
+        else:
+            continue
+        changed = True
+    return (new, mask) if changed else None
 
 
 def scribble(path: Mapping[str, Any], content: Image) -> Mask:
-    """The middle of a stroke, (h, w): Fabric's path is `[["M", x, y], ["Q", x1, y1, x, y], …]`, in pixels of the canvas."""
+    """The middle of a stroke, (h, w)."""
+    return _line(path, content, CORE)
+
+
+def _line(path: Mapping[str, Any], content: Image, share: float) -> Mask:
+    """A stroke at a share of its width: Fabric's path is `[["M", x, y], ["Q", x1, y1, x, y], …]`, in pixels of the canvas."""
     h, w, _ = content.shape
     numbers = [number for command in path["path"] for number in command[1:]]
     points = list(zip(numbers[::2], numbers[1::2], strict=True))
-    radius = max(1.0, path["strokeWidth"] * CORE / 2)
+    radius = max(1.0, path["strokeWidth"] * share / 2)
     drawn = Pillow.new("L", (w, h))
     pen = ImageDraw.Draw(drawn)
     pen.line(points, fill=255, width=round(2 * radius))
     for x, y in points:
         pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    return images.from_uint8(np.asarray(drawn))
+
+
+def _ellipse(box: Mapping[str, Any], color: str) -> dict[str, Any]:
+    """The ellipse inside a box."""
+    radii = {"rx": box["width"] / 2, "ry": box["height"] / 2}
+    kept = {key: box[key] for key in ("left", "top", "originX", "originY", "scaleX", "scaleY", "angle") if key in box}
+    return {"type": "Ellipse", **kept, **radii, "fill": paint(color), "strokeWidth": 0}
+
+
+def _filled(ellipse: Mapping[str, Any], content: Image) -> Mask:
+    """(h, w), of an ellipse as it is drawn: its place is that of its left upper corner."""
+    h, w, _ = content.shape
+    left, top = ellipse["left"], ellipse["top"]
+    width, height = (2 * ellipse[r] * ellipse.get(s, 1) for r, s in (("rx", "scaleX"), ("ry", "scaleY")))
+    box = left, top, left + max(0, width - 1), top + max(0, height - 1)  # both ends are drawn
+    drawn = Pillow.new("L", (w, h))
+    ImageDraw.Draw(drawn).ellipse(box, fill=255)
     return images.from_uint8(np.asarray(drawn))
 
 

@@ -50,6 +50,22 @@ def expect_coverage(page, layer, low, high):
     )
 
 
+def expect_canvas(page, share):
+    """The canvas shows so much paint, in percent: more than once painted counts once."""
+    painted = """async (canvas, share) => {
+        for (let late = performance.now() + 60_000; performance.now() < late; await new Promise((on) => setTimeout(on, 100))) {
+            const rgba = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            let full = 0;
+            for (let i = 3; i < rgba.length; i += 4) full += Math.min(1, rgba[i] / 153) / (rgba.length / 400);
+            if (Math.abs(full - share) < 1) return true;
+            if (!canvas.isConnected) return false;
+        }
+        throw new Error("another share of the canvas is painted");
+    }"""
+    while not page.locator(".st-key-masks-canvas canvas.lower-canvas").last.evaluate(painted, share):
+        pass  # Streamlit has put the canvas into the page anew meanwhile
+
+
 def choose_tool(page, tool):
     page.locator('[class*="st-key-masks-tool"] button').nth(TOOLS.index(tool)).click()
     expect(page.get_by_text(f"{tool.capitalize()}:", exact=True)).to_be_visible()
@@ -106,10 +122,12 @@ def test_undo_redo_and_clear(page):
     stroke(page, (0.3, 0.2), (0.4, 0.2))  # where paint is: what was undone does not come back with it
     expect(page.get_by_role("button", name="Redo", exact=True).first).to_be_disabled()
     expect_coverage(page, 0, 38, 38)
+    expect_canvas(page, 38)
     stroke(page, (0.3, 0.52), (0.7, 0.52))
     expect_coverage(page, 0, 40, 50)
     press(page, "Undo")
     expect_coverage(page, 0, 38, 38)
+    expect_canvas(page, 38)
     press(page, "Redo")
     expect_coverage(page, 0, 40, 50)
     clear_all(page)
@@ -141,7 +159,7 @@ def test_the_eraser_takes_paint_away_for_good(page):
     expect_coverage(page, 0, 37, 39)
 
 
-def test_strokes_survive_another_page_and_another_width(page):
+def test_strokes_survive_another_page_another_region_and_another_width(page):
     opening = result(page)
     stroke(page, (0.3, 0.52), (0.7, 0.52))
     shown, was = next_result(page, opening), coverages(page)
@@ -150,11 +168,17 @@ def test_strokes_survive_another_page_and_another_width(page):
     page.get_by_role("link", name="Masks").first.click()
     expect(page.locator(".layers .pick").first).to_be_visible()
     assert result(page) == shown and coverages(page) == was
+    expect_canvas(page, was[0])
+    pick_layer(page, "Woodcut waves")
+    expect_canvas(page, was[1])
+    pick_layer(page, "Starlit oils")
+    expect_canvas(page, was[0])
 
     page.set_viewport_size({"width": 700, "height": 900})
     page.wait_for_function("document.querySelector('.st-key-masks-canvas').getBoundingClientRect().width < 400")
     stroke(page, (0.2, 0.57), (0.8, 0.57))  # goes where the pointer is, on a canvas of another size
     expect_coverage(page, 0, was[0] + 1, 55)
+    expect_canvas(page, coverages(page)[0])
 
 
 def test_another_photograph_has_its_own_strokes(page):

@@ -12,6 +12,7 @@ from nst_core.pictures import drawings
 RED = "#ff0000"
 CONTENT = np.zeros((48, 64, 3), np.float32)
 CONTENT[:, 32:] = 0.8  # a bright right half
+NOTHING, ALL = np.zeros((48, 64), np.float32), np.ones((48, 64), np.float32)
 
 
 def unasked(scribble):
@@ -42,20 +43,24 @@ def test_paint_is_translucent_and_its_opacity_is_the_mask():
 
 
 def test_ordinary_strokes_need_no_translation():
-    assert drawings.translate(drawing(stroke(drawings.paint(RED))), CONTENT, RED, 0.1, unasked) is None
-    assert drawings.translate(drawings.empty(), CONTENT, RED, 0.1, unasked) is None
+    assert drawings.translate(drawing(stroke(drawings.paint(RED))), NOTHING, CONTENT, RED, 0.1, unasked) is None
+    assert drawings.translate(drawings.empty(), NOTHING, CONTENT, RED, 0.1, unasked) is None
 
 
 def test_an_eraser_takes_away_what_was_painted_before_it_and_keeps_its_place():
     before = drawing(
-        stroke(drawings.paint(RED)), stroke(drawings.paint(RED, "eraser"), strokeWidth=9), stroke(drawings.paint(RED))
+        stroke(drawings.paint(RED)),
+        stroke(drawings.paint(RED, "eraser"), strokeWidth=9, path=[["M", 10, 24], ["L", 50, 24]]),
+        stroke(drawings.paint(RED)),
     )
-    after = drawings.translate(before, CONTENT, RED, 0.1, unasked)["objects"]
+    drawn, mask = drawings.translate(before, ALL, CONTENT, RED, 0.1, unasked)
+    assert mask[21:28, 10:50].max() == 0 and mask[:18].min() == mask[30:].min() == 1  # 9 pixels high
+    after = drawn["objects"]
     assert after[0] == before["objects"][0] and after[2] == before["objects"][2]
     assert after[1]["globalCompositeOperation"] == "destination-out"
     assert after[1]["stroke"] == "#000000" and after[1]["strokeWidth"] == 9
     assert before["objects"][1]["stroke"] == drawings.ERASER  # what came in stays
-    assert drawings.translate({**before, "objects": after}, CONTENT, RED, 0.1, unasked) is None
+    assert drawings.translate({**before, "objects": after}, mask, CONTENT, RED, 0.1, unasked) is None
 
 
 def test_a_box_marked_as_ellipse_becomes_the_ellipse_inside_it():
@@ -68,16 +73,20 @@ def test_a_box_marked_as_ellipse_becomes_the_ellipse_inside_it():
         "height": 10,
         "originX": "left",
     }
-    (ellipse,) = drawings.translate(drawing(box), CONTENT, RED, 0.1, unasked)["objects"]
+    drawn, mask = drawings.translate(drawing(box), NOTHING, CONTENT, RED, 0.1, unasked)
+    (ellipse,) = drawn["objects"]
     assert (ellipse["type"], ellipse["rx"], ellipse["ry"], ellipse["left"], ellipse["top"]) == ("Ellipse", 10, 5, 5, 6)
     assert ellipse["fill"] == drawings.paint(RED)
+    assert mask.sum() == pytest.approx(np.pi * 10 * 5, rel=0.15) and mask[6:17, 5:26].sum() == mask.sum()
 
 
 def test_the_wand_paints_the_region_that_was_clicked():
     # the canvas draws a point as a circle that begins at its left: its centre is at 40 + 3 + 0.5
     point = {"type": "Circle", "fill": drawings.paint(RED, "wand"), "left": 40, "top": 20, "radius": 3, "strokeWidth": 1}
-    (picture,) = drawings.translate(drawing(point), CONTENT, RED, 0.1, unasked)["objects"]
+    drawn, mask = drawings.translate(drawing(point), NOTHING, CONTENT, RED, 0.1, unasked)
+    (picture,) = drawn["objects"]
     rgba = pixels(picture)
+    assert (mask == (CONTENT[..., 0] > 0)).all()
     assert picture["type"] == "Image" and rgba.shape == (48, 64, 4)
     assert (drawings.painted(rgba) == np.where(CONTENT[..., 0] > 0, 255, 0)).all()
     assert (rgba[..., :3] == (255, 0, 0)).all()
@@ -85,8 +94,8 @@ def test_the_wand_paints_the_region_that_was_clicked():
 
 def test_a_click_at_the_very_edge_stays_inside():
     point = {"type": "Circle", "fill": drawings.paint(RED, "wand"), "left": 63, "top": 48, "radius": 3, "strokeWidth": 1}
-    (picture,) = drawings.translate(drawing(point), CONTENT, RED, 0.1, unasked)["objects"]
-    assert drawings.painted(pixels(picture)).any()
+    _, mask = drawings.translate(drawing(point), NOTHING, CONTENT, RED, 0.1, unasked)
+    assert mask.any()
 
 
 @pytest.mark.parametrize("mask", [np.eye(8, dtype=np.float32), np.full((5, 9), 0.5, np.float32)])
@@ -101,7 +110,9 @@ def test_a_stroke_that_snaps_becomes_the_thing_under_its_middle():
     asked = []
     snap = lambda scribble: asked.append(scribble) or np.float32(CONTENT[..., 0] == 0)  # noqa: E731
     before = drawing(stroke(drawings.paint(RED)), stroke(drawings.paint(RED, "snap"), path=path, strokeWidth=20))
-    painted, picture = drawings.translate(before, CONTENT, RED, 0.1, snap)["objects"]
+    drawn, mask = drawings.translate(before, NOTHING, CONTENT, RED, 0.1, snap)
+    painted, picture = drawn["objects"]
+    assert (mask == (CONTENT[..., 0] == 0)).all()
     assert painted == before["objects"][0]
     assert (drawings.painted(pixels(picture)) == np.where(CONTENT[..., 0] == 0, 255, 0)).all()
     (scribble,) = asked
