@@ -32,6 +32,11 @@ HINTS = {
 }
 
 
+def tool_at_hand() -> str:
+    """The chosen one. None comes where a visitor leaves and is back before the page is drawn."""
+    return st.session_state["masks.tool"] or "brush"
+
+
 def ask_tool() -> None:
     """Tool, and its size or tolerance."""
     left, right = st.columns([7, 3], vertical_alignment="bottom")
@@ -46,13 +51,13 @@ def ask_tool() -> None:
             label_visibility="collapsed",
         )
     with right:
-        if st.session_state["masks.tool"] == "wand":
+        if tool_at_hand() == "wand":
             st.slider(
                 "How much alike", 0.01, 0.5, step=0.01, key="masks.tolerance", persist_state="session",
                 help="Further to the right, more colours count as alike (tolerance).",
             )  # fmt: skip
         else:
-            brush = st.session_state["masks.tool"] in BRUSHES
+            brush = tool_at_hand() in BRUSHES
             st.slider("Brush size", 4, 120, key="masks.brush", persist_state="session", disabled=not brush)
 
 
@@ -60,7 +65,7 @@ def ask_strokes(layer: Layer, covers: Covers) -> None:
     """The canvas over the photograph; other layers shine through in their colours."""
     from streamlit_drawable_canvas import st_canvas  # needs a running Streamlit
 
-    content, tool = painting.photograph(st.session_state["masks.content"]), st.session_state["masks.tool"]
+    content, tool = painting.photograph(st.session_state["masks.content"]), tool_at_hand()
     h, w, _ = content.shape
     kept = painting.painting(layer)
     if painting.canvas_key(layer) not in st.session_state:  # a new canvas knows only what it is told
