@@ -149,7 +149,8 @@ def saved(page: Page, label: str) -> Download:
         with suppress(TimeoutError):
             with page.expect_download(timeout=PATIENCE / 3) as promise:
                 page.get_by_role("button", name=label, exact=True).press("Enter")  # it may still move, in what has just opened
-            return promise.value
+            if not promise.value.failure():  # Streamlit lets go of the file where the script runs again meanwhile
+                return promise.value
     raise AssertionError(f"{label} gives no file.")
 
 
