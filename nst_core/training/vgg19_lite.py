@@ -113,7 +113,8 @@ def normalised(arrays: Mapping[str, np.ndarray], pictures: Image) -> Arrays:
     """The same network with every channel scaled to a mean activation of one over these pictures."""
     found, result, below = maps(arrays, tf.constant(pictures)), dict(arrays), np.ones(3, np.float32)
     for layer in NAMES:
-        mean = np.maximum(found[layer].numpy().mean((0, 1, 2)), 1e-3)
+        mean = found[layer].numpy().mean((0, 1, 2))
+        mean[mean < 1e-3] = 1  # a silent channel's weights would grow at every training, beyond float16 in the end
         kernel, bias = result[f"{key(layer)}.weight"], result[f"{key(layer)}.bias"]
         result |= {f"{key(layer)}.weight": kernel * below[:, None] / mean, f"{key(layer)}.bias": bias / mean}
         below = mean
