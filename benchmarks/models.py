@@ -5,7 +5,7 @@ python -m benchmarks.models [--quick] [--only pairs time eyes maps robust]
 pairs   instant-lite beside the mobile Magenta over 24 pairs, at 384 and 1024 px: the judge's distances and SSIM of luminance
 time    both at 512² and 1024², interleaved
 eyes    the preset `fast` on vgg19-lite and on the judge's own network, six pairs: style distance at equal content distance
-maps    how well each layer of vgg19-lite predicts the judge's maps: held-out pictures, and pure noise
+maps    how well each layer of vgg19-lite predicts the judge's maps, and the judge's own do: held-out pictures, and pure noise
 robust  a sheet of hard contents: flat, black, white, line art, text, night, tiny, large, long
 
 Contents are photographs of scikit-image and of `assets/photographs`, styles those of `assets/styles`, drawn by our own code;
@@ -227,10 +227,12 @@ def report_maps(extent: Extent) -> str:
     noise = np.stack([_noise(rng, 128, 2 ** (i % 3)) for i in range(12)])
     teacher, arrays = teachers.stand_in(shared_folder() / "models" / "vgg19_16x.npz"), weights.load("vgg19-lite")
     found = [vgg19_lite.correlations(arrays, teacher, fitted, tested) for tested in (held_out, noise)]
+    found += [vgg19_lite.own_correlations(teacher, fitted, tested) for tested in (held_out, noise)]
     rows = [[layer, *(f"{column[layer]:.3f}" for column in found)] for layer in vgg19_lite.NAMES]
     return (
         "## How well its layers predict the judge's\n\nMean correlation over the channels of the judge's maps before their "
-        f"ReLU; linear heads solved over {count} training crops.\n\n{table(['layer', 'held-out pictures', 'noise'], rows)}\n"
+        f"ReLU; linear heads solved over {count} training crops; own: what the judge's own maps after ReLU "
+        f"reach.\n\n{table(['layer', 'held-out pictures', 'noise', 'own, held-out', 'own, noise'], rows)}\n"
     )
 
 

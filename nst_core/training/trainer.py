@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from nst_core.features import tf
 from nst_core.models import weights
 
 WARM_UP = 100  # steps
+TURN = 6  # times the learning rate: how far a kernel turns in a step, of its length
 
 # what every training's command asks
 Photographs = Annotated[list[Path], typer.Option(help="A folder of photographs; may be repeated.")]
@@ -35,11 +36,15 @@ class Trainer:
 
     Without bias correction: at β₁ 0.9 and β₂ 0.99 the first step is exact and none more than 2.1 times too long, which the
     warm-up covers; so variables that rest for some steps need no counters of their own.
+
+    turned: names of kernels under a normalisation, which does not hear their length: they move by `turned` instead.
     """
 
-    def __init__(self, variables: Mapping[str, tf.Variable], *, average: float = 0.998, clip: float = 5.0) -> None:
+    def __init__(
+        self, variables: Mapping[str, tf.Variable], *, average: float = 0.998, clip: float = 5.0, turned: Collection[str] = ()
+    ) -> None:
         self.variables, self.step, self.seconds = dict(variables), 0, 0.0
-        self._decay, self._clip = average, clip
+        self._decay, self._clip, self._turned = average, clip, frozenset(turned)
         zeros = lambda v: tf.Variable(tf.zeros_like(v), trainable=False)  # noqa: E731
         self._mean = {name: zeros(v) for name, v in variables.items()}
         self._square = {name: zeros(v) for name, v in variables.items()}
@@ -53,8 +58,11 @@ class Trainer:
             gradient = tf.where(sound, gradient * scale, 0.0)
             mean, square, variable, average = self._mean[name], self._square[name], self.variables[name], self._average[name]
             mean.assign(0.9 * mean + 0.1 * gradient)
-            square.assign(0.99 * square + 0.01 * gradient**2)
-            variable.assign_sub(rate * mean / (tf.sqrt(square) + 1e-8))
+            if name in self._turned:
+                variable.assign(turned(variable, 0.9 * mean + 0.1 * gradient, TURN * rate))
+            else:
+                square.assign(0.99 * square + 0.01 * gradient**2)
+                variable.assign_sub(rate * mean / (tf.sqrt(square) + 1e-8))
             average.assign(self._decay * average + (1 - self._decay) * variable)
 
     def set(self, name: str, value: np.ndarray) -> None:
@@ -82,6 +90,28 @@ class Trainer:
                 self.step, self.seconds = int(archive["step"]), float(archive["seconds"])
         except (KeyError, ValueError, OSError) as error:
             raise BadNetwork(f"{file} is no checkpoint of this training; start without --resume.") from error
+
+
+def turned(kernel: tf.Tensor, direction: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """The kernel (…, c) after a step against the orthogonalised direction, `share` of its length; its length stays.
+
+    Muon (Jordan 2024, kellerjordan.github.io/posts/muon), on a sphere.
+    """
+    step, length = orthogonalised(direction), tf.norm(kernel)
+    moved = kernel - share * length * step / (tf.norm(step) + 1e-12)
+    return moved * length / tf.norm(moved)
+
+
+def orthogonalised(x: tf.Tensor) -> tf.Tensor:
+    """(…, c) seen as a matrix (m, c), its singular values all brought near one: five steps after Newton and Schulz."""
+    matrix = tf.reshape(x, [-1, x.shape[-1]])
+    wide = matrix.shape[0] < matrix.shape[1]
+    matrix = tf.transpose(matrix) if wide else matrix
+    matrix /= tf.norm(matrix) + 1e-12
+    for _ in range(5):
+        square = tf.matmul(matrix, matrix, transpose_a=True)
+        matrix = 3.4445 * matrix + tf.matmul(matrix, 2.0315 * tf.matmul(square, square) - 4.7750 * square)
+    return tf.reshape(tf.transpose(matrix) if wide else matrix, x.shape)
 
 
 def rate(peak: float, step: int, steps: int) -> float:

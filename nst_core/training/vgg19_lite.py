@@ -6,11 +6,14 @@ Its maps must predict the teacher's linearly: a 1×1 head a layer, used in train
   scaled, and no unit of ours has to die to match a zero.
 - An optimiser drives a picture off the manifold of photographs, so a third of the training pictures carry noise or are
   blends; without them the network is blind to grain, and the optimised picture fills with it.
-- At the end every channel is scaled to a mean activation of one, as in the normalised VGG-19 (Gatys et al., 1508.06576).
+- Batch normalisation keeps every channel alive while it is trained (`batch_normed`): without it, most of them fell silent for
+  good. Channels that are silent in the weights to start from are drawn anew.
+- At the end the normalisation is folded into plain convolutions, and every channel is scaled to a mean activation of one, as
+  in the normalised VGG-19 (Gatys et al., 1508.06576).
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +26,7 @@ from nst_core.errors import BadRecipe
 from nst_core.features import Network, reflect_border, tf
 from nst_core.images import Image
 from nst_core.recipes import LAYERS
-from nst_core.training import data, teachers, trainer
+from nst_core.training import batch_normed, data, teachers, trainer
 from nst_core.training.data import Bytes
 from nst_core.training.trainer import Log, Trainer
 
@@ -41,7 +44,7 @@ class Settings:
     """What decides the numbers, besides pictures and teacher."""
 
     steps: int = 12_000
-    peak_rate: float = 2e-3
+    peak_rate: float = 4.5e-3
     seed: int = 0
     batch: int = 9
     size: int = 128
@@ -100,11 +103,18 @@ def maps(parameters: Mapping[str, Any], x: tf.Tensor, dtype: tf.DType = tf.float
     return found
 
 
+def normed_maps(variables: Mapping[str, Any], x: tf.Tensor, dtype: tf.DType = tf.float32) -> dict[str, tf.Tensor]:
+    """The same of a network under batch normalisation."""
+    found = batch_normed.maps(variables, (x - MEAN) / STD, dtype)
+    return {layer: found[key(layer)] for layer in NAMES}
+
+
 def normalised(arrays: Mapping[str, np.ndarray], pictures: Image) -> Arrays:
     """The same network with every channel scaled to a mean activation of one over these pictures."""
     found, result, below = maps(arrays, tf.constant(pictures)), dict(arrays), np.ones(3, np.float32)
     for layer in NAMES:
-        mean = np.maximum(found[layer].numpy().mean((0, 1, 2)), 1e-3)
+        mean = found[layer].numpy().mean((0, 1, 2))
+        mean[mean < 1e-3] = 1  # a silent channel's weights would grow at every training, beyond float16 in the end
         kernel, bias = result[f"{key(layer)}.weight"], result[f"{key(layer)}.bias"]
         result |= {f"{key(layer)}.weight": kernel * below[:, None] / mean, f"{key(layer)}.bias": bias / mean}
         below = mean
@@ -136,16 +146,32 @@ def solve_heads(have: Mapping[str, np.ndarray], want: Mapping[str, np.ndarray]) 
 
 def correlations(arrays: Mapping[str, np.ndarray], teacher: Network, fitted: Image, tested: Image) -> dict[str, float]:
     """{layer: correlation of predicted and true maps over `tested`}, the heads solved over `fitted`; mean over channels."""
-    told = lambda found: {layer: found[layer].numpy() for layer in NAMES}  # noqa: E731
-    heads = solve_heads(told(maps(arrays, tf.constant(fitted))), told(targets(teacher, tf.constant(fitted))))
-    have, want, result = told(maps(arrays, tf.constant(tested))), told(targets(teacher, tf.constant(tested))), {}
-    for layer in NAMES:
-        guess = (have[layer] @ heads[layer][0] + heads[layer][1]).reshape(-1, want[layer].shape[-1])
-        true = want[layer].reshape(guess.shape)
-        guess, true = guess - guess.mean(0), true - true.mean(0)
-        norms = np.linalg.norm(guess, axis=0) * np.linalg.norm(true, axis=0)
-        result[layer] = float(np.mean((guess * true).sum(0) / np.maximum(norms, 1e-9)))
-    return result
+    return _correlations(lambda x, _: maps(arrays, x), teacher, fitted, tested)
+
+
+def own_correlations(teacher: Network, fitted: Image, tested: Image) -> dict[str, float]:
+    """The same for the teacher's own maps after their ReLU: what a perfect copy would reach."""
+    return _correlations(lambda _, want: {layer: tf.nn.relu(raw) for layer, raw in want.items()}, teacher, fitted, tested)
+
+
+def _correlations(
+    see: Callable[[tf.Tensor, Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]], teacher: Network, fitted: Image, tested: Image
+) -> dict[str, float]:
+    def both(pictures: Image) -> tuple[Arrays, Arrays]:
+        x = tf.constant(pictures)
+        want = targets(teacher, x)
+        have = see(x, want)
+        return {layer: have[layer].numpy() for layer in NAMES}, {layer: want[layer].numpy() for layer in NAMES}
+
+    heads, (have, want) = solve_heads(*both(fitted)), both(tested)
+    return {layer: _correlation(have[layer] @ heads[layer][0] + heads[layer][1], want[layer]) for layer in NAMES}
+
+
+def _correlation(guess: np.ndarray, true: np.ndarray) -> float:
+    """Mean over the channels of maps (n, h, w, c)."""
+    guess, true = (x.reshape(-1, x.shape[-1]) - x.mean((0, 1, 2)) for x in (guess, true))
+    norms = np.linalg.norm(guess, axis=0) * np.linalg.norm(true, axis=0)
+    return float(np.mean((guess * true).sum(0) / np.maximum(norms, 1e-9)))
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -172,12 +198,13 @@ class Training:
         want = {layer: raw.numpy() for layer, raw in targets(self.teacher, sample).items()}
         self._scales = {layer: np.maximum(leaky(raw).numpy().std((0, 1, 2)), 1e-6) for layer, raw in want.items()}
         scaled = {layer: raw / self._scales[layer] for layer, raw in want.items()}
-        heads = solve_heads({layer: m.numpy() for layer, m in maps(self.start, sample).items()}, scaled)
-        arrays = dict(self.start)
+        arrays = batch_normed.revived(self.start, (sample - MEAN) / STD, rng)
+        heads = solve_heads({layer: m.numpy() for layer, m in normed_maps(arrays, sample).items()}, scaled)
         for layer, (head, shift) in heads.items():
             arrays |= {f"head/{layer}": head, f"shift/{layer}": shift}
         variables = {name: tf.Variable(array, dtype=tf.float32) for name, array in arrays.items()}
-        self.trainer = Trainer(variables, average=self.settings.average, clip=10.0)
+        turned = {name for name in variables if name.endswith(".kernel")}
+        self.trainer = Trainer(variables, average=self.settings.average, clip=10.0, turned=turned)
         self._graph = tf.function(self._step_graph)
 
     def step(self) -> dict[str, float]:
@@ -195,7 +222,7 @@ class Training:
         variables = self.trainer.variables
         want = targets(self.teacher, pictures, self.dtype)
         with tf.GradientTape() as tape:
-            have, errors = maps(variables, pictures, self.dtype), {}
+            have, errors = normed_maps(variables, pictures, self.dtype), {}
             for layer in NAMES:
                 head = tf.cast(variables[f"head/{layer}"], self.dtype)
                 guess = tf.cast(tf.tensordot(have[layer], head, 1), tf.float32) + variables[f"shift/{layer}"]
@@ -205,10 +232,10 @@ class Training:
         return errors
 
     def network(self) -> Arrays:
-        """What gets published: the moving average without the heads, normalised."""
-        own = {name: array for name, array in self.trainer.averaged().items() if name.startswith("conv")}
+        """What gets published: the moving average without the heads, folded and normalised."""
         rng = np.random.default_rng((self.settings.seed, 3))
-        return normalised(own, self.pools.draw(self.settings.sample, self.settings.size, rng))
+        sample = self.pools.draw(self.settings.sample, self.settings.size, rng)
+        return normalised(batch_normed.folded(self.trainer.averaged(), tf.constant((sample - MEAN) / STD)), sample)
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
