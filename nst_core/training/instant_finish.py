@@ -3,7 +3,8 @@
 What `instant_lite.py` leaves is trained on as its pictures are looked at: 256 px crops out of photographs of 320 to 512 px, so
 that a stroke has the size in pixels that it will have. A style is met as the whole picture that it is: its vector and its Gram
 matrices at the photograph's size are measured once, before the first step, which spares a third of every step. The predictor
-stays. What is asked for:
+stays. Some steps paint each half of a picture in a style of its own, by `transform_by_region`, as masks do: a half may be an
+empty sky, whose statistics a whole picture never has. What is asked for:
 - style: relative distances of Gram matrices; a few styles are blends of two, and a few are the photograph's own;
 - content: the relative distance of maps at block4_conv2;
 - calm: total variation, and on plain walls no change of brightness beyond a stroke's: halos.
@@ -27,7 +28,7 @@ from nst_core.images import Image
 from nst_core.instant import InstantLite
 from nst_core.training import data, instant_lite, teachers, textures, trainer
 from nst_core.training.data import Bytes
-from nst_core.training.instant_network import transform
+from nst_core.training.instant_network import transform, transform_by_region
 from nst_core.training.trainer import Log, Trainer
 
 WEIGHTS = dict.fromkeys(teachers.STYLE_LAYERS, 1.0) | {"block2_conv2": 0.5, "block3_conv4": 0.5}  # of the style's layers
@@ -50,6 +51,7 @@ class Settings:
     walls: float = 0.2  # share of the photographs that become a thing before a wall
     own_style: float = 0.06  # share of the styles that are the photograph itself
     blended: float = 0.1  # share of the styles that are blends of two
+    halved: float = 0.3  # share of the steps that paint each half in a style of its own, as masks do
     average: float = 0.998
 
 
@@ -136,14 +138,15 @@ class Finish:
         self.trainer = Trainer(variables, average=self.settings.average)
         wanted = [name for name in (*WEIGHTS, teachers.CONTENT_LAYER) if name in self.eyes.convolutions]
         self._extractor = Extractor(self.eyes, wanted, dtype=self.dtype)
-        self._graph = tf.function(self._losses)
+        self._graph = tf.function(self._losses, autograph=False)  # traced in half the time
 
     def step(self) -> dict[str, float]:
         """The next step: its pictures follow from the seed and its number."""
         began = time.process_time()
         rng = np.random.default_rng((self.settings.seed, self.trainer.step))
         rate = trainer.rate(self.settings.peak_rate, self.trainer.step, self.settings.steps)
-        losses = self._graph(*self._batch(rng), tf.constant(rate, tf.float32))
+        axis = int(rng.integers(1, 3)) if rng.random() < self.settings.halved else None
+        losses = self._graph(axis, *self._batch(rng, 1 if axis is None else 2), tf.constant(rate, tf.float32))
         self.trainer.step += 1
         self.trainer.seconds += time.process_time() - began
         return {name: float(value) for name, value in losses.items()}
@@ -152,10 +155,10 @@ class Finish:
         """What gets published: the moving average, evened, beside the predictor as it was."""
         return {**self.start, **{name: np.asarray(a) for name, a in even(self.trainer.averaged()).items()}}
 
-    def _batch(self, rng: np.random.Generator) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
-        """Contents and where their walls are, vectors, Gram matrices."""
-        count, size = self.settings.batch
-        canvas = int(rng.choice(self.settings.canvases))
+    def _batch(self, rng: np.random.Generator, each: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+        """Contents and where their walls are, vectors and Gram matrices of the first style of all, of the second of all."""
+        contents, size = self.settings.batch
+        count, canvas = contents * each, int(rng.choice(self.settings.canvases))
         at = np.flatnonzero(self.known["canvas"] == canvas)
         first, second = rng.choice(at, count), rng.choice(at, count)
         own = self.known["own"][first].astype(int)  # float32 from a file
@@ -165,10 +168,10 @@ class Finish:
             s = share.reshape(-1, *[1] * (values.ndim - 1))
             return s * values[first] + (1 - s) * values[second]
 
-        drawn = [self._content(canvas, size, number, rng) for number in own]
-        contents, walls = (np.stack(each).astype(np.float32) for each in zip(*drawn, strict=True))
+        drawn = [self._content(canvas, size, number, rng) for number in own[:contents]]
+        pictures, walls = (np.stack(part).astype(np.float32) for part in zip(*drawn, strict=True))
         grams = {key[5:]: tf.constant(blend(values)) for key, values in self.known.items() if key.startswith("gram/")}
-        return tf.constant(contents), tf.constant(walls), tf.constant(blend(self.known["vector"])), grams
+        return tf.constant(pictures), tf.constant(walls), tf.constant(blend(self.known["vector"])), grams
 
     def _content(self, canvas: int, size: int, own: int, rng: np.random.Generator) -> tuple[Image, np.ndarray]:
         """A crop out of a photograph of this size, and where its wall is; own: that photograph's number, as it is."""
@@ -180,23 +183,44 @@ class Finish:
         return data.wall(x, rng) if rng.random() < self.settings.walls else (x, np.zeros((size, size, 1), np.float32))
 
     def _losses(
-        self, contents: tf.Tensor, walls: tf.Tensor, vectors: tf.Tensor, grams: Mapping[str, tf.Tensor], rate: tf.Tensor
+        self,
+        axis: int | None,
+        contents: tf.Tensor,
+        walls: tf.Tensor,
+        vectors: tf.Tensor,
+        grams: Mapping[str, tf.Tensor],
+        rate: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
+        """axis: that the pictures are halved along, each half in a style of its own; None: they are whole."""
         settings, names = self.settings, list(self.trainer.variables)
-        wanted = self._extractor(contents)[teachers.CONTENT_LAYER]
+        wanted = self._extractor(halves(contents, axis))[teachers.CONTENT_LAYER]
         with tf.GradientTape() as tape:
-            y = transform(list(even(self.trainer.variables).values()), contents, vectors, self.dtype)
+            y = halves(self.painted(axis, contents, vectors), axis)
             maps = self._extractor(y)
             apart = {n: tf.reduce_mean(teachers.relative(teachers.gram(maps[n]), g)) for n, g in grams.items()}
             style = tf.add_n([WEIGHTS[n] * d for n, d in apart.items()]) / sum(WEIGHTS[n] for n in apart)
             content = tf.reduce_mean(teachers.relative(maps[teachers.CONTENT_LAYER], wanted))
             variation = tf.reduce_mean(tf.image.total_variation(y)) / tf.cast(tf.size(y[0]), tf.float32)
-            wall = unrest(y, walls)
+            wall = unrest(y, halves(walls, axis))
             loss = style + settings.content_weight * content + settings.variation_weight * variation
             loss += settings.wall_weight * wall
         self.trainer.apply(names, tape.gradient(loss, [self.trainer.variables[n] for n in names]), rate)
         layers = {f"style/{n}": d for n, d in apart.items()}
         return {"style": style, "content": content, "variation": variation, "wall": wall, **layers}
+
+    def painted(self, axis: int | None, contents: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+        """vectors: one a picture, or the first halves' and then the second ones'."""
+        parameters = list(even(self.trainer.variables).values())
+        if axis is None:
+            return transform(parameters, contents, vectors, self.dtype)
+        first = (np.indices(contents.shape[1:3])[axis - 1] < contents.shape[axis] // 2).astype(np.float32)
+        shares = tf.tile(np.stack([first, 1 - first], -1)[None], [contents.shape[0], 1, 1, 1])
+        return transform_by_region(parameters, contents, tf.stack(tf.split(vectors, 2), 1), shares, self.dtype)
+
+
+def halves(pictures: tf.Tensor, axis: int | None) -> tf.Tensor:
+    """All first halves, then all second ones."""
+    return pictures if axis is None else tf.concat(tf.split(pictures, 2, axis), 0)
 
 
 def unrest(pictures: tf.Tensor, walls: tf.Tensor) -> tf.Tensor:

@@ -274,7 +274,7 @@ def test_the_exported_transformer_by_region_is_the_trained_one(lite):
     shares /= shares.sum(0)
     own = np.stack([lite.vector(A), lite.vector(B), lite.vector(content)])
     by_pixel = np.moveaxis(shares, 0, -1)[None]
-    expected = network.transform_by_region(tensors("transformer/"), tf.constant(content[None]), own, by_pixel)
+    expected = network.transform_by_region(tensors("transformer/"), tf.constant(content[None]), own[None], by_pixel)
     found = lite.paint(content, list(own), shares, content)
     assert np.abs(found - expected[0]).max() < 1e-5
 
@@ -463,7 +463,7 @@ def test_instance_normalisation_by_region_by_hand():
     means −¼/0.8 and ¼/0.3, squares 1 and 1.
     """
     x = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1))
-    styles, shares = tf.constant([[1.0, 3.0], [0.0, 0.0]]), tf.constant([[[[1.0, 0.0], [0.5, 0.5]]]])
+    styles, shares = tf.constant([[[1.0, 3.0], [0.0, 0.0]]]), tf.constant([[[[1.0, 0.0], [0.5, 0.5]]]])
     first = lambda n: 3 + 2 * (n + 0.3125) / np.sqrt(1 - 0.3125**2)  # noqa: E731
     second = (1 - 5 / 6) / np.sqrt(1 - (5 / 6) ** 2)
     expected = [first(-1), 0.5 * first(1) + 0.5 * second]
@@ -471,7 +471,7 @@ def test_instance_normalisation_by_region_by_hand():
 
 
 def test_a_region_that_the_layer_does_not_see_leaves_numbers():
-    x, styles = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1)), tf.ones([2, 2])
+    x, styles = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1)), tf.ones([1, 2, 2])
     shares = tf.constant([[[[1.0, 0.0], [1.0, 0.0]]]])
     assert network.regional_norm(x, styles, shares).numpy().ravel() == pytest.approx([-1, 3], abs=1e-4)
 

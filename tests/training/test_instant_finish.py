@@ -18,7 +18,7 @@ from nst_core.training.instant_network import random_weights, transform
 from tests.training.test_training import photographs, some_textures, tiny_eyes
 
 ROOT = Path(__file__).parents[2]
-TINY = {"styles": 6, "canvases": (64, 96), "batch": (2, 48), "walls": 0.5, "own_style": 0.3, "blended": 0.5}
+TINY = {"styles": 6, "canvases": (64, 96), "batch": (2, 64), "walls": 0.5, "own_style": 0.3, "blended": 0.5, "halved": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,10 @@ def known(start):
     return instant_finish.measured(photographs(), some_textures(), eyes, InstantLite(start), instant_finish.Settings(**TINY))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def finish(start, known):
     return lambda **settings: instant_finish.Finish(
-        instant_finish.Settings(**{"steps": 40, **TINY, **settings}), photographs(), known, tiny_eyes(), start
+        instant_finish.Settings(**{"steps": 4, **TINY, **settings}), photographs(), known, tiny_eyes(), start
     )
 
 
@@ -82,32 +82,53 @@ def test_what_is_measured_is_the_style_at_the_size_that_it_is_met(known):
     assert set(known["canvas"]) <= {64, 96} and known["own"].max() >= 0 > known["own"].min()
 
 
+def test_each_half_is_painted_in_its_own_style_as_masks_do(finish):
+    """Half of upright stripes has the statistics of the whole: two halves in one style are the picture in one piece."""
+    one, rng = finish(), np.random.default_rng(0)
+    x, (a, b) = rng.random((1, 1, 64, 3), np.float32).repeat(64, 1), rng.standard_normal((2, 1, 100), np.float32)
+    painted = lambda first, second: one.painted(1, tf.constant(x), tf.concat([first, second], 0))  # noqa: E731
+    np.testing.assert_allclose(painted(a, a), one.painted(None, tf.constant(x), tf.constant(a)), atol=1e-4)
+    top, bottom = (tf.reduce_mean(tf.abs(part)) for part in tf.split(painted(a, b) - painted(b, b), 2, 1))
+    assert top > 2 * bottom
+
+
+def test_halves_come_in_the_order_of_their_styles():
+    x = tf.reshape(tf.range(8), [2, 2, 2, 1])
+    assert instant_finish.halves(x, 1)[..., 0].numpy().tolist() == [[[0, 1]], [[4, 5]], [[2, 3]], [[6, 7]]]
+    assert instant_finish.halves(x, 2)[..., 0].numpy().tolist() == [[[0], [2]], [[4], [6]], [[1], [3]], [[5], [7]]]
+
+
 def test_steps_lower_the_loss(finish):
-    one = finish(steps=80, peak_rate=2e-3, blended=0.0)
+    one = finish(steps=80, peak_rate=2e-3, blended=0.0, halved=0.5)
     losses = [one.step() for _ in range(50)]
     assert np.mean([x["style"] for x in losses[-15:]]) < 0.95 * np.mean([x["style"] for x in losses[:15]])
 
 
-def test_a_run_resumes_to_the_same_numbers(finish, tmp_path):
-    whole, first, second = finish(), finish(), finish()
-    for one, steps in ((whole, 4), (first, 2)):
-        for _ in range(steps):
-            one.step()
-    first.trainer.save(tmp_path / "state.npz")
-    second.trainer.restore(tmp_path / "state.npz")
+@pytest.fixture(scope="module")
+def whole(finish, tmp_path_factory):
+    """A run of four steps, its state after two, and what it wrote."""
+    one, folder = finish(), tmp_path_factory.mktemp("run")
+    one.step(), one.step()
+    one.trainer.save(folder / "two.npz")
+    instant_finish.run(one, folder / "net.npz", folder / "state.npz", trainer.Log(None), {"model": "tiny"}, 10)
+    return one, folder
+
+
+def test_a_run_resumes_to_the_same_numbers(finish, whole):
+    (one, folder), second = whole, finish()
+    second.trainer.restore(folder / "two.npz")
     second.step(), second.step()
-    for name, array in whole.arrays().items():
+    for name, array in one.arrays().items():
         np.testing.assert_allclose(second.arrays()[name], array, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-def test_a_run_writes_weights_that_load_and_keeps_the_predictor(finish, start, tmp_path):
-    one, out = finish(steps=2), tmp_path / "net.npz"
-    instant_finish.run(one, out, tmp_path / "s.npz", trainer.Log(None), {"model": "tiny"}, 1)
+def test_a_run_writes_weights_that_load_and_keeps_the_predictor(whole, start):
+    out = whole[1] / "net.npz"
     arrays = trainer.read_arrays(out)
     assert InstantLite(arrays).transform(np.zeros((32, 32, 3), np.float32), np.zeros(100)).shape == (32, 32, 3)
     assert all(np.allclose(arrays[n], a, atol=1e-2) for n, a in start.items() if n.startswith("predictor/"))
     assert not np.allclose(arrays["transformer/0"], start["transformer/0"], atol=1e-4) and lattice(arrays) < 2e-3
-    assert json.loads(out.with_suffix(".json").read_text())["steps"] == 2
+    assert json.loads(out.with_suffix(".json").read_text())["steps"] == 4
 
 
 def test_faults_are_sentences(finish, start, known, tmp_path):
