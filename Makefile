@@ -31,7 +31,7 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.service
-	$(BIN)/python -m benchmarks.instant
+	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(BIN)/python -m benchmarks.instant
 
 styles: $(VENV)/.app
 	$(BIN)/python assets/make_styles.py
