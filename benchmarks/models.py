@@ -323,9 +323,9 @@ def main() -> None:
 def report(parts: Sequence[str], extent: Extent, file: Path | None = None) -> str:
     """The text; of the embedded weights, measured in full, it goes to `out/models.md`, where parts not measured now stay."""
     from nst_core.instant import InstantLite
-    from nst_core.training import trainer
+    from nst_core.training import runs
 
-    arrays = trainer.read_arrays(file) if file else None
+    arrays = runs.read_arrays(file) if file else None
     facts, folder = machine(), shared_folder() / "models" / "magenta_mobile"
     contenders: dict[str, Contender] = {OURS: InstantLite(arrays), THEIRS: MobileMagenta(folder)}
     OUT.mkdir(exist_ok=True)

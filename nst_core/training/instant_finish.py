@@ -26,10 +26,11 @@ from nst_core.errors import BadRecipe
 from nst_core.features import Extractor, Network, tf
 from nst_core.images import Image
 from nst_core.instant import InstantLite
-from nst_core.training import data, instant_lite, teachers, textures, trainer
+from nst_core.training import data, instant_lite, runs, teachers, textures, trainer
 from nst_core.training.data import Bytes
 from nst_core.training.instant_network import transform, transform_by_region
-from nst_core.training.trainer import Log, Trainer
+from nst_core.training.runs import Log
+from nst_core.training.trainer import Trainer
 
 WEIGHTS = dict.fromkeys(teachers.STYLE_LAYERS, 1.0) | {"block2_conv2": 0.5, "block3_conv4": 0.5}  # of the style's layers
 LOW = 8  # pixels: brightness of areas this large shows halos, and no strokes
@@ -144,7 +145,7 @@ class Finish:
         """The next step: its pictures follow from the seed and its number."""
         began = time.process_time()
         rng = np.random.default_rng((self.settings.seed, self.trainer.step))
-        rate = trainer.rate(self.settings.peak_rate, self.trainer.step, self.settings.steps)
+        rate = runs.rate(self.settings.peak_rate, self.trainer.step, self.settings.steps)
         axis = int(rng.integers(1, 3)) if rng.random() < self.settings.halved else None
         losses = self._graph(axis, *self._batch(rng, 1 if axis is None else 2), tf.constant(rate, tf.float32))
         self.trainer.step += 1
@@ -248,32 +249,32 @@ def _part(picture: Bytes, canvas: int, size: int, rng: np.random.Generator) -> I
 
 def main(
     out: Annotated[Path, typer.Argument(help="Weights to write, .npz; checkpoint, measured styles and manifest go beside.")],
-    photographs: trainer.Photographs,
-    styles: trainer.Styles,
+    photographs: runs.Photographs,
+    styles: runs.Styles,
     eyes: Annotated[str, typer.Option(help="vgg19 (a download), vgg19-lite, or a stand-in's .npz file.")] = "vgg19",
-    start: trainer.Start = "embedded",
-    steps: trainer.Steps = DEFAULTS.steps,
-    rate: trainer.Rate = DEFAULTS.peak_rate,
+    start: runs.Start = "embedded",
+    steps: runs.Steps = DEFAULTS.steps,
+    rate: runs.Rate = DEFAULTS.peak_rate,
     known: Annotated[int, typer.Option(help="How many styles to measure beforehand.")] = DEFAULTS.styles,
     content_weight: Annotated[float, typer.Option(help="Of the content; the style's is 1.")] = DEFAULTS.content_weight,
     wall_weight: Annotated[float, typer.Option(help="Of the calm on walls.")] = DEFAULTS.wall_weight,
-    seed: trainer.Seed = 0,
-    resume: trainer.Resume = False,
-    checkpoint_every: trainer.CheckpointEvery = 100,
-    log: trainer.LogFile = None,
-    threads: trainer.Threads = 1,
+    seed: runs.Seed = 0,
+    resume: runs.Resume = False,
+    checkpoint_every: runs.CheckpointEvery = 100,
+    log: runs.LogFile = None,
+    threads: runs.Threads = 1,
 ) -> None:
     """Train the transformer of instant-lite on."""
     trainer.use_threads(threads)
     settings = Settings(steps, rate, seed, known, content_weight=content_weight, wall_weight=wall_weight)
-    arrays = trainer.starting(start, "instant-lite", lambda: instant_lite.random_weights(np.random.default_rng(0)))
+    arrays = runs.starting(start, "instant-lite", lambda: instant_lite.random_weights(np.random.default_rng(0)))
     network, notes = teachers.eyes(eyes), Log(log)
     painted, file, state = data.load(photographs, 352), out.with_suffix(".styles.npz"), out.with_suffix(".state.npz")
     if not (resume and file.is_file()):
         eyes_ = Extractor(network, [name for name in WEIGHTS if name in network.convolutions])
         pictures = data.load(styles, 512)
-        trainer.write_arrays(file, measured(painted, pictures, eyes_, InstantLite(arrays), settings, notes))
-    finish = Finish(settings, painted, trainer.read_arrays(file), network, arrays, features.fast_type())
+        runs.write_arrays(file, measured(painted, pictures, eyes_, InstantLite(arrays), settings, notes))
+    finish = Finish(settings, painted, runs.read_arrays(file), network, arrays, features.fast_type())
     if resume and state.is_file():
         finish.trainer.restore(state)
     about = {
@@ -295,8 +296,8 @@ def run(finish: Finish, out: Path, state: Path, log: Log, about: Mapping[str, An
         if one.step % every == 0 or one.step == finish.settings.steps:
             one.save(state)
             minutes = round(one.seconds / 60, 1)
-            trainer.publish(out, finish.arrays(), {**about, "steps": one.step, "processor minutes": minutes})
+            runs.publish(out, finish.arrays(), {**about, "steps": one.step, "processor minutes": minutes})
 
 
 if __name__ == "__main__":
-    trainer.command(main)
+    runs.command(main)

@@ -29,10 +29,11 @@ from nst_core.features import Extractor, Network, tf
 from nst_core.images import Image
 from nst_core.instant import STYLE_SIDE, InstantLite
 from nst_core.instant.graph import NUMBERS
-from nst_core.training import data, teachers, textures, trainer
+from nst_core.training import data, runs, teachers, textures, trainer
 from nst_core.training.data import Bytes
 from nst_core.training.instant_network import predictors_eyes, random_weights, style_statistics, style_vector, transform
-from nst_core.training.trainer import Log, Trainer
+from nst_core.training.runs import Log
+from nst_core.training.trainer import Trainer
 
 PAINT_LAYERS = (*teachers.STYLE_LAYERS, "block2_conv2", "block3_conv4")
 IMITATE_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv4", "block4_conv1")
@@ -153,7 +154,7 @@ class Training:
         kinds = {"imitate": self._imitate_batch, "paint": self._paint_batch}
         odds = np.array(settings.odds) if self.magenta else np.array([0, 1.0])
         kind = list(kinds)[rng.choice(2, p=odds / odds.sum())]
-        rate = trainer.rate(settings.peak_rate, self.trainer.step, settings.steps)
+        rate = runs.rate(settings.peak_rate, self.trainer.step, settings.steps)
         losses = self._graphs[kind](*map(tf.constant, kinds[kind](rng)), tf.constant(rate, tf.float32))
         self.trainer.step += 1
         self.trainer.seconds += time.process_time() - began
@@ -278,27 +279,27 @@ def evaluate(arrays: Mapping[str, np.ndarray], eyes: Network, pairs: Sequence[tu
 
 def main(
     out: Annotated[Path, typer.Argument(help="Weights to write, .npz; checkpoint, best weights and manifest go beside.")],
-    photographs: trainer.Photographs,
-    styles: trainer.Styles,
+    photographs: runs.Photographs,
+    styles: runs.Styles,
     small_styles: Annotated[list[Path] | None, typer.Option(help="A folder of small ones, for the predictor alone.")] = None,
     textures_: Annotated[int, typer.Option("--textures", help="How many style pictures to generate.")] = 600,
     eyes: Annotated[str, typer.Option(help="vgg19 (a download), vgg19-lite, or a stand-in's .npz file.")] = "vgg19",
     magenta: Annotated[Path | None, typer.Option(help="The folder of the published mobile Magenta; else no teacher.")] = None,
-    start: trainer.Start = "embedded",
-    steps: trainer.Steps = DEFAULTS.steps,
-    rate: trainer.Rate = DEFAULTS.peak_rate,
+    start: runs.Start = "embedded",
+    steps: runs.Steps = DEFAULTS.steps,
+    rate: runs.Rate = DEFAULTS.peak_rate,
     content_weight: Annotated[float, typer.Option(help="Of the content; the style's is 1.")] = DEFAULTS.content_weight,
     variation_weight: Annotated[float, typer.Option(help="Of the total variation.")] = DEFAULTS.variation_weight,
     solve: Annotated[int, typer.Option(help="How many styles to solve the predictor from; 0 keeps it.")] = DEFAULTS.solved,
     odds: Annotated[str, typer.Option(help="Shares of the steps that imitate and that paint.")] = "0.1,0.9",
-    seed: trainer.Seed = 0,
-    resume: trainer.Resume = False,
-    checkpoint_every: trainer.CheckpointEvery = 200,
+    seed: runs.Seed = 0,
+    resume: runs.Resume = False,
+    checkpoint_every: runs.CheckpointEvery = 200,
     evaluate_every: Annotated[int, typer.Option(help="Steps.")] = 1000,
     held_out_contents: Annotated[Path | None, typer.Option(help="A folder of photographs to judge with.")] = None,
     held_out_styles: Annotated[Path | None, typer.Option(help="A folder of styles to judge with.")] = None,
-    log: trainer.LogFile = None,
-    threads: trainer.Threads = 2,
+    log: runs.LogFile = None,
+    threads: runs.Threads = 2,
 ) -> None:
     """Train instant-lite."""
     trainer.use_threads(threads)
@@ -310,7 +311,7 @@ def main(
     pools = Pools(painted, data.load(styles, 512), data.load(small_styles or [], 128), generated(textures_, painted, seed))
     network = teachers.eyes(eyes)
     teacher = teachers.MobileMagenta(magenta, threads) if magenta else None
-    training = Training(settings, pools, network, teacher, trainer.starting(start, "instant-lite", new), features.fast_type())
+    training = Training(settings, pools, network, teacher, runs.starting(start, "instant-lite", new), features.fast_type())
     state, pairs = out.with_suffix(".state.npz"), []
     if resume:
         training.trainer.restore(state)
@@ -351,10 +352,10 @@ def run(
             result = evaluate(one.averaged(), training.eyes, pairs) if pairs else {}
             log.note({"step": one.step, **result})
             manifest = {**about, "steps": one.step, "processor minutes": round(one.seconds / 60, 1), "result": result}
-            trainer.publish(out, one.averaged(), manifest)
+            runs.publish(out, one.averaged(), manifest)
             if result and _merit(result) < best:
                 best = _merit(result)
-                trainer.publish(best_file, one.averaged(), manifest)
+                runs.publish(best_file, one.averaged(), manifest)
 
 
 def _merit(result: Losses) -> float:
@@ -383,4 +384,4 @@ def generated(count: int, photographs: Sequence[Bytes], seed: int) -> list[Bytes
 
 
 if __name__ == "__main__":
-    trainer.command(main)
+    runs.command(main)

@@ -26,9 +26,10 @@ from nst_core.errors import BadRecipe
 from nst_core.features import Network, reflect_border, tf
 from nst_core.images import Image
 from nst_core.recipes import LAYERS
-from nst_core.training import batch_normed, data, teachers, trainer
+from nst_core.training import batch_normed, data, runs, teachers, trainer
 from nst_core.training.data import Bytes
-from nst_core.training.trainer import Log, Trainer
+from nst_core.training.runs import Log
+from nst_core.training.trainer import Trainer
 
 NAMES: tuple[str, ...] = tuple(LAYERS["vgg19-lite"])
 TEACHER = {"block3_conv3": "block3_conv4", "block4_conv3": "block4_conv4"}  # the others bear their own name
@@ -212,7 +213,7 @@ class Training:
         settings, one, began = self.settings, self.trainer, time.process_time()
         rng = np.random.default_rng((settings.seed, 0, one.step))
         pictures = tf.constant(self.pools.draw(settings.batch, settings.size, rng))
-        rate = tf.constant(trainer.rate(settings.peak_rate, one.step, settings.steps), tf.float32)
+        rate = tf.constant(runs.rate(settings.peak_rate, one.step, settings.steps), tf.float32)
         errors = self._graph(pictures, rate)
         one.step += 1
         one.seconds += time.process_time() - began
@@ -243,27 +244,25 @@ class Training:
 
 def main(
     out: Annotated[Path, typer.Argument(help="Weights to write, .npz; checkpoint and manifest go beside.")],
-    photographs: trainer.Photographs,
-    styles: trainer.Styles,
+    photographs: runs.Photographs,
+    styles: runs.Styles,
     teacher: Annotated[str, typer.Option(help="vgg19 (a download) or a stand-in's .npz file.")] = "vgg19",
-    start: trainer.Start = "embedded",
-    steps: trainer.Steps = DEFAULTS.steps,
-    rate: trainer.Rate = DEFAULTS.peak_rate,
-    seed: trainer.Seed = 0,
-    resume: trainer.Resume = False,
-    checkpoint_every: trainer.CheckpointEvery = 500,
+    start: runs.Start = "embedded",
+    steps: runs.Steps = DEFAULTS.steps,
+    rate: runs.Rate = DEFAULTS.peak_rate,
+    seed: runs.Seed = 0,
+    resume: runs.Resume = False,
+    checkpoint_every: runs.CheckpointEvery = 500,
     held_out: Annotated[Path | None, typer.Option(help="A folder of pictures to judge with.")] = None,
-    log: trainer.LogFile = None,
-    threads: trainer.Threads = 2,
+    log: runs.LogFile = None,
+    threads: runs.Threads = 2,
 ) -> None:
     """Train vgg19-lite."""
     trainer.use_threads(threads)
     pools = Pools(data.load(photographs, 256), data.load(styles, 288))
     new = lambda: random_weights(np.random.default_rng(seed))  # noqa: E731
     settings = Settings(steps, rate, seed)
-    training = Training(
-        settings, pools, teachers.eyes(teacher), trainer.starting(start, "vgg19-lite", new), features.fast_type()
-    )
+    training = Training(settings, pools, teachers.eyes(teacher), runs.starting(start, "vgg19-lite", new), features.fast_type())
     state = out.with_suffix(".state.npz")
     if resume:
         training.trainer.restore(state)
@@ -300,7 +299,7 @@ def run(
     result = evaluate(arrays, training, held_out) if held_out else {}
     log.note({"step": one.step, **result})
     manifest = {**about, "steps": one.step, "processor minutes": round(one.seconds / 60, 1), "result": result}
-    trainer.publish(out, arrays, manifest)
+    runs.publish(out, arrays, manifest)
 
 
 def evaluate(arrays: Arrays, training: Training, held_out: Sequence[Bytes]) -> dict[str, float]:
@@ -312,4 +311,4 @@ def evaluate(arrays: Arrays, training: Training, held_out: Sequence[Bytes]) -> d
 
 
 if __name__ == "__main__":
-    trainer.command(main)
+    runs.command(main)

@@ -13,7 +13,7 @@ from nst_core.errors import BadRecipe
 from nst_core.features import Extractor
 from nst_core.instant import InstantLite
 from nst_core.models import weights
-from nst_core.training import data, instant_finish, trainer
+from nst_core.training import data, instant_finish, runs
 from nst_core.training.instant_network import random_weights, transform
 from tests.training.test_training import photographs, some_textures, tiny_eyes
 
@@ -110,7 +110,7 @@ def whole(finish, tmp_path_factory):
     one, folder = finish(), tmp_path_factory.mktemp("run")
     one.step(), one.step()
     one.trainer.save(folder / "two.npz")
-    instant_finish.run(one, folder / "net.npz", folder / "state.npz", trainer.Log(None), {"model": "tiny"}, 10)
+    instant_finish.run(one, folder / "net.npz", folder / "state.npz", runs.Log(None), {"model": "tiny"}, 10)
     return one, folder
 
 
@@ -124,7 +124,7 @@ def test_a_run_resumes_to_the_same_numbers(finish, whole):
 
 def test_a_run_writes_weights_that_load_and_keeps_the_predictor(whole, start):
     out = whole[1] / "net.npz"
-    arrays = trainer.read_arrays(out)
+    arrays = runs.read_arrays(out)
     assert InstantLite(arrays).transform(np.zeros((32, 32, 3), np.float32), np.zeros(100)).shape == (32, 32, 3)
     assert all(np.allclose(arrays[n], a, atol=1e-2) for n, a in start.items() if n.startswith("predictor/"))
     assert not np.allclose(arrays["transformer/0"], start["transformer/0"], atol=1e-4) and lattice(arrays) < 2e-3

@@ -14,7 +14,7 @@ from nst_core import features, images
 from nst_core.errors import BadNetwork, BadPicture, BadRecipe, ModelUnavailable
 from nst_core.instant import InstantLite
 from nst_core.models import weights
-from nst_core.training import data, instant_lite, instant_network, teachers, textures, trainer, vgg19_lite
+from nst_core.training import data, instant_lite, instant_network, runs, teachers, textures, trainer, vgg19_lite
 
 ROOT = Path(__file__).parents[2]
 LAYERS = tuple(f"block{x[0]}_conv{x[1]}" for x in ("11", "12", "21", "22", "31", "34", "41", "42", "44", "51"))
@@ -228,7 +228,7 @@ def test_another_seed_gives_other_numbers():
 def test_a_run_writes_weights_that_load_and_says_what_made_them(tmp_path):
     training, out = painter(steps=3), tmp_path / "net.npz"
     pairs = instant_lite.held_out(photographs(2), some_textures(2), 2, 64)
-    instant_lite.run(training, out, tmp_path / "s.npz", pairs, trainer.Log(tmp_path / "log"), {"model": "tiny"}, 2, 2)
+    instant_lite.run(training, out, tmp_path / "s.npz", pairs, runs.Log(tmp_path / "log"), {"model": "tiny"}, 2, 2)
     with np.load(out, allow_pickle=False) as archive:
         assert {archive[key].dtype for key in archive.files} == {np.dtype(np.float16)}
         model = InstantLite({key: archive[key].astype(np.float32) for key in archive.files})
@@ -256,7 +256,7 @@ def test_a_step_whose_gradients_are_no_numbers_changes_nothing():
 
 
 def test_the_rate_rises_then_falls():
-    rates = [trainer.rate(1.0, step, 1000) for step in (0, 50, trainer.WARM_UP, 500, 1000)]
+    rates = [runs.rate(1.0, step, 1000) for step in (0, 50, runs.WARM_UP, 500, 1000)]
     assert rates[0] < rates[1] < rates[2] > rates[3] > rates[4]
     assert rates[4] == pytest.approx(0.01)
 
@@ -322,7 +322,7 @@ def test_correlations_are_high_for_the_embedded_network_and_low_for_a_random_one
 
 def test_its_run_writes_weights_of_the_embedded_shapes(tmp_path):
     out = tmp_path / "net.npz"
-    vgg19_lite.run(watcher(steps=2), out, tmp_path / "s.npz", trainer.Log(None), {"model": "tiny"}, 1, photographs(2))
+    vgg19_lite.run(watcher(steps=2), out, tmp_path / "s.npz", runs.Log(None), {"model": "tiny"}, 1, photographs(2))
     with np.load(out, allow_pickle=False) as archive:
         shapes = {key: archive[key].shape for key in archive.files}
     assert shapes == {k: a.shape for k, a in weights.load("vgg19-lite").items()}
@@ -341,10 +341,10 @@ def test_faults_are_sentences(tmp_path):
     with pytest.raises(BadNetwork, match="no network of convolutions"):
         teachers.eyes(str(tmp_path / "other.npz"))
     with pytest.raises(ModelUnavailable, match="to start from"):
-        trainer.starting(str(tmp_path / "missing.npz"), "instant-lite", new)
+        runs.starting(str(tmp_path / "missing.npz"), "instant-lite", new)
     for name in ("no.npz", "other.npz"):
         with pytest.raises(BadNetwork):
-            trainer.starting(str(tmp_path / name), "instant-lite", new)
+            runs.starting(str(tmp_path / name), "instant-lite", new)
         with pytest.raises(BadNetwork, match="no checkpoint"):
             trainer.Trainer({"x": tf.Variable(1.0)}).restore(tmp_path / name)
     with pytest.raises(BadRecipe, match="photographs and styles"):

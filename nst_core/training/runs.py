@@ -1,0 +1,106 @@
+"""What every training's command shares, whatever it computes with: options, rates, files, logs, manifests. No TensorFlow."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from nst_core.errors import BadNetwork, ModelUnavailable, UserError
+
+WARM_UP = 100  # steps
+
+# what every training's command asks
+Photographs = Annotated[list[Path], typer.Option(help="A folder of photographs; may be repeated.")]
+Styles = Annotated[list[Path], typer.Option(help="A folder of style pictures; may be repeated.")]
+Start = Annotated[str, typer.Option(help="Weights to start from: embedded, random, or an .npz file.")]
+Steps = Annotated[int, typer.Option(help="All in all; the learning rate falls towards them.")]
+Rate = Annotated[float, typer.Option(help="The learning rate at its highest.")]
+Seed = Annotated[int, typer.Option(help="Of weights and pictures.")]
+Resume = Annotated[bool, typer.Option(help="Go on from the checkpoint beside OUT.")]
+CheckpointEvery = Annotated[int, typer.Option(help="Steps.")]
+LogFile = Annotated[Path | None, typer.Option(help="Losses as JSON lines.")]
+Threads = Annotated[int, typer.Option(help="Processor threads.")]
+
+
+def rate(peak: float, step: int, steps: int) -> float:
+    """The learning rate of a step: a warm-up, then a cosine down to a hundredth."""
+    falling = 0.01 + 0.99 * np.cos(np.pi / 2 * min(1.0, step / max(1, steps))) ** 2
+    return float(peak * min(1.0, (step + 1) / WARM_UP) * falling)
+
+
+def starting(name: str, model: str, new: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Weights to start from: `embedded` those of the model, `random` new ones, else a file of ours, float32.
+
+    Raises: ModelUnavailable, BadNetwork.
+    """
+    if name == "random":
+        return new()
+    from nst_core.models import weights  # with which come libraries that a lent machine may lack
+
+    arrays = weights.load(model) if name == "embedded" else read_arrays(Path(name))
+    if {key: a.shape for key, a in arrays.items()} != {key: a.shape for key, a in new().items()}:
+        raise BadNetwork(f"{name} holds no weights of {model}; start from `embedded` or `random`.")
+    return arrays
+
+
+def read_arrays(file: Path) -> dict[str, np.ndarray]:
+    if not file.is_file():
+        raise ModelUnavailable(f"There is no {file} to start from; say `embedded`, `random`, or name an .npz file.")
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            return {key: archive[key].astype(np.float32) for key in archive.files}
+    except (ValueError, OSError) as error:
+        raise BadNetwork(f"{file} is no .npz archive of arrays; name another file.") from error
+
+
+def write_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """An `.npz` archive, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.part")
+    with beside.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
+    beside.rename(file)
+
+
+def publish(file: Path, arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> None:
+    """float16 weights, and beside them the manifest as JSON: what trained them, on what, for how long, with which result."""
+    write_arrays(file, {name: array.astype(np.float16) for name, array in arrays.items()})
+    file.with_suffix(".json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+
+
+class Log:
+    """Losses as JSON lines in a file, where one is named, and every so often their means as a line on the terminal."""
+
+    def __init__(self, file: Path | None, every: int = 50) -> None:
+        self._file, self._every, self._sums, self._start = file, every, dict[str, list[float]](), time.time()
+
+    def add(self, step: int, losses: Mapping[str, float]) -> None:
+        for name, value in losses.items():
+            self._sums.setdefault(name, []).append(float(value))
+        if step % self._every == 0:
+            means = {name: float(np.mean(values)) for name, values in self._sums.items()}
+            self.note({"step": step, "seconds": round(time.time() - self._start, 1), **means})
+            self._sums.clear()
+
+    def note(self, entry: Mapping[str, Any]) -> None:
+        rounded = {key: round(value, 4) if isinstance(value, float) else value for key, value in entry.items()}
+        print("  ".join(f"{key} {value}" for key, value in rounded.items()), flush=True)
+        if self._file:
+            with self._file.open("a") as stream:
+                stream.write(json.dumps(rounded) + "\n")
+
+
+def command(main: Callable[..., None]) -> None:
+    """Run a training's command line: one line for a mistake of the user's, exit 2, as everywhere."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    try:
+        app()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
