@@ -18,6 +18,7 @@ from nst_core.features.lean import tf
 # Added to the diagonal of a covariance. Lite's channels have a mean of one, VGG's of tens: small to both, and the gradient
 # of a flat picture's distance stays finite.
 COVARIANCE_FLOOR = 1e-4
+PIECE = 1 << 23  # numbers of a map that are squared at once: 32 MB in float32
 
 # --- content --------------------------------------------------------------------------------------------------------
 
@@ -225,8 +226,25 @@ def _guide(mask: tf.Tensor | np.ndarray, dtype: tf.DType) -> tuple[tf.Tensor, tf
 
 @tf.custom_gradient
 def _square(R: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """RᵀR of (n, m, c), with the gradient R (D + Dᵀ): one product where TensorFlow makes two, half the time."""
-    return tf.matmul(R, R, transpose_a=True), lambda D: tf.matmul(R, D + tf.linalg.matrix_transpose(D))
+    """RᵀR of (n, m, c), with the gradient R (D + Dᵀ): one product where TensorFlow makes two, half the time.
+
+    In float32 also where maps are bfloat16: its eight bits would drown the small eigenvalues of a covariance, whose inverse
+    roots the gradient holds; black skies came out as grain. Piece by piece, since a map in float32 is twice as large.
+    """
+
+    def gradient(D: tf.Tensor) -> tf.Tensor:
+        both = D + tf.linalg.matrix_transpose(D)
+        return tf.concat([tf.cast(tf.matmul(_exact(piece), both), R.dtype) for piece in _pieces(R)], 1)
+
+    exact = (_exact(piece) for piece in _pieces(R))
+    return tf.add_n([tf.matmul(piece, piece, transpose_a=True) for piece in exact]), gradient
+
+
+def _pieces(R: tf.Tensor) -> list[tf.Tensor]:
+    """(n, m, c) along its positions, a few megabytes each."""
+    n, m, c = R.shape
+    at_once = m if R.dtype != tf.bfloat16 else max(1, PIECE // (n * c))
+    return [R[:, start : start + at_once] for start in range(0, m, at_once)]
 
 
 def _exact(x: tf.Tensor) -> tf.Tensor:
