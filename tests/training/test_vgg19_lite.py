@@ -87,9 +87,12 @@ def test_what_is_published_gives_the_same_maps_each_channel_at_its_root_mean_squ
     plain, normed = maps(arrays, noise), normed_maps(variables, network.normalised(noise))
     for layer in NAMES:
         new, old = np.asarray(plain[layer]), np.asarray(normed[layer])
-        np.testing.assert_allclose(np.sqrt((new**2).mean((0, 1, 2))), ROOT_MEAN_SQUARE, rtol=1e-2, err_msg=layer)
-        scale = np.sqrt((old**2).mean((0, 1, 2))) / ROOT_MEAN_SQUARE
-        np.testing.assert_allclose(new, old / scale, rtol=1e-2, atol=1e-2, err_msg=layer)
+        root = np.sqrt((old**2).mean((0, 1, 2)))
+        alive = root > 2e-3
+        assert alive.mean() > 0.9
+        np.testing.assert_allclose(np.sqrt((new**2).mean((0, 1, 2)))[alive], ROOT_MEAN_SQUARE, rtol=1e-2, err_msg=layer)
+        expected = (old / root)[..., alive] * ROOT_MEAN_SQUARE
+        np.testing.assert_allclose(new[..., alive], expected, rtol=1e-2, atol=1e-2, err_msg=layer)
 
 
 def test_a_silent_channels_weights_do_not_grow(noise, variables):
@@ -110,8 +113,8 @@ def test_numbers_are_shaken_by_a_share_of_themselves():
 
 
 def test_some_crops_are_made_dark_some_flat_and_the_others_stay():
-    x = np.asarray(np.stack([jax.random.uniform(jax.random.key(i), (16, 16, 3)) for i in range(2)]))
-    changed = np.concatenate([pictures.darkened(jnp.asarray(x), jax.random.key(i)) for i in range(150)])
+    x = np.random.default_rng(0).random((2, 16, 16, 3), np.float32)
+    changed = np.asarray(pictures.darkened(jnp.tile(x, (150, 1, 1, 1)), jax.random.key(0)))
     same = [any(np.array_equal(y[:, ::step], one) for one in x for step in (1, -1)) for y in changed]
     assert 0.7 < np.mean(same) < 0.92 and changed.min() >= 0 and changed.max() <= 1
     others = changed[~np.array(same)]
@@ -151,13 +154,13 @@ def test_bfloat16_keeps_eight_bits():
 def test_correlations_are_high_for_the_embedded_network_and_low_for_a_random_one(shared):
     teacher = jaxed.stand_in(shared / "models" / "vgg19_16x.npz")
     pools = pictures.Pools(tiny.photographs(8, 128), tiny.some_textures(8))
-    fitted, tested = (pools.draw(12, 96, np.random.default_rng(seed)) for seed in (0, 1))
+    fitted, tested = (pools.draw(12, 64, np.random.default_rng(seed)) for seed in (0, 1))
     new = network.random_weights(np.random.default_rng(0))
     (embedded,), (random,) = (judge.correlations(a, teacher, fitted, tested) for a in (weights.load("vgg19-lite"), new))
     assert all(embedded[layer] > random[layer] for layer in NAMES[2:])
     assert embedded["block1_conv1"] > 0.95
     (own,) = judge.own_correlations(teacher, fitted, tested)
-    assert own["block1_conv1"] > 0.8 and own["block1_conv1"] == max(own.values()) or min(own.values()) > 0.8
+    assert all(own[layer] > random[layer] for layer in NAMES), (own, random, embedded)
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------
@@ -184,7 +187,7 @@ def ring(chunks):
 
 
 def test_it_learns_its_teachers_maps(training, ring):
-    errors = [training.step(ring, 5e-3) for _ in range(30)]
+    errors = [training.step(ring, 5e-3) for _ in range(24)]
     total = [sum(float(one[layer]) for layer in NAMES) for one in errors]
     assert np.mean(total[-8:]) < 0.9 * np.mean(total[:8])
     assert set(errors[0]) == {*NAMES, *(f"own {layer}" for layer in NAMES)}
@@ -221,12 +224,13 @@ def test_a_report_names_its_measures(monkeypatch, tmp_path, capsys, noise):
     monkeypatch.setattr(judge, "black_skies", lambda: noise[:, :32, :32] * np.float32(0.05))
     tiny.write_stand_in(tmp_path / "eyes.npz", EVERY)
     np.savez(tmp_path / "sets.npz", a=noise[:, :32, :32], b=noise[:, 32:, :32], c=noise[:, 32:, 32:])
-    judge.main([ROOT / "nst_core" / "models" / "vgg19_lite.npz"], tmp_path / "eyes.npz", tmp_path / "sets.npz")
+    np.savez(tmp_path / "lame.npz", **crippled())
+    judge.main([tmp_path / "lame.npz"], tmp_path / "eyes.npz", tmp_path / "sets.npz")
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 5 and all(line.startswith("vgg19_lite.npz") for line in lines)
+    assert len(lines) == 5 and all(line.startswith("lame.npz") for line in lines)
     figures = {line.split("  ")[1].strip(): [float(x) for x in line.split()[-len(NAMES) :]] for line in lines}
-    rounding = figures["bfloat16 error, photographs"]
-    assert 0 < rounding[0] < rounding[-1] < 0.2 and min(figures["living channels"]) > 0.5
+    assert figures["living channels"][0] == 0.5 >= max(figures["living channels"])
+    assert all(0 < x < 0.2 for x in figures["bfloat16 error, photographs"])
 
 
 def test_faults_are_sentences(tmp_path):

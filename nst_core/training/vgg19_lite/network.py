@@ -61,8 +61,8 @@ def random_weights(rng: np.random.Generator) -> Arrays:
 
 def read(file: Path) -> Arrays:
     """Weights from an `.npz` file, float32. Raises: ModelUnavailable, BadNetwork."""
-    arrays = runs.read_arrays(file)
-    if not {f"{name}.{part}" for name in KEYS for part in ("weight", "bias")} <= set(arrays):
+    arrays, new = runs.read_arrays(file), random_weights(np.random.default_rng(0))
+    if {name: a.shape for name, a in arrays.items()} != {name: a.shape for name, a in new.items()}:
         raise BadNetwork(f"{file} holds no weights of vgg19-lite; name another file.")
     return arrays
 
@@ -141,16 +141,24 @@ def revived(arrays: Mapping[str, np.ndarray], x: Array, rng: np.random.Generator
     for layer, name in zip(NAMES, KEYS, strict=True):
         x = _below(layer, x)
         kernel, bias = arrays[f"{name}.weight"] * heard[:, None], arrays[f"{name}.bias"]
-        z = np.asarray(jaxed.convolve(x, kernel)) + bias
+        z = np.asarray(_sums(x, kernel)) + bias
         living, mean, deviation = (z > 0).mean((0, 1, 2)) >= SILENT, z.mean((0, 1, 2)), z.std((0, 1, 2))
         kernel = np.where(living, kernel, rng.standard_normal(kernel.shape)).astype(np.float32)
         kernel /= np.sqrt((kernel**2).sum((0, 1, 2))) + 1e-12
         shift = np.where(living, mean / np.maximum(deviation, 1e-6), 0).astype(np.float32)
         variables |= {f"{name}.kernel": kernel, f"{name}.gain": np.ones_like(shift), f"{name}.shift": shift}
-        again = jaxed.convolve(x, kernel)
-        x = jax.nn.relu((again - again.mean((0, 1, 2))) / jnp.sqrt(again.var((0, 1, 2)) + EPSILON) + shift)
+        x = _normed(_sums(x, kernel), shift)
         heard = np.where(living, deviation, 0).astype(np.float32)
     return variables
+
+
+_sums = jax.jit(jaxed.convolve)
+
+
+@jax.jit
+def _normed(z: Array, shift: Array) -> Array:
+    """Sums to the map under batch normalisation, each channel's gain being one."""
+    return jax.nn.relu((z - z.mean((0, 1, 2))) / jnp.sqrt(z.var((0, 1, 2)) + EPSILON) + shift)
 
 
 def published(variables: Mapping[str, Any], pictures: Image) -> Arrays:

@@ -146,4 +146,4 @@ def leaky(x: Array) -> Array:
 def sampled(chunks: list[Bytes], count: int, seed: int) -> Image:
     """`count` of these crops as `Training` takes its sample."""
     crops = np.concatenate(chunks)[:count]
-    return np.asarray(darkened(jnp.asarray(crops, jnp.float32) / 255, jax.random.key(seed + 1)))
+    return np.asarray(jax.jit(darkened)(jnp.asarray(crops, jnp.float32) / 255, jax.random.key(seed + 1)))
