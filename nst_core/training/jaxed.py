@@ -95,8 +95,8 @@ def relative(x: Array, reference: Array) -> Array:
 
 def state_of(variables: Arrays) -> dict[str, Any]:
     """What `stepped` keeps, by part and name; each with a buffer of its own, since it will be given away."""
-    new = {part: jnp.copy if part in ("variable", "average") else jnp.zeros_like for part in PARTS}
-    return {part: {name: make(a) for name, a in variables.items()} for part, make in new.items()}
+    new = {part: np.asarray if part in ("variable", "average") else np.zeros_like for part in PARTS}
+    return {part: {name: jnp.array(make(a)) for name, a in variables.items()} for part, make in new.items()}
 
 
 def write_state(file: Path, state: Arrays, step: int) -> None:

@@ -45,3 +45,13 @@ def painter(rng, blocks=1, width=8):
     predictor = [np.zeros(5008, np.float32), np.ones(5008, np.float32), 0.1 * normal(5008, 100), np.zeros(100, np.float32)]
     parts = {"predictor": predictor, "transformer": [*layers, normal(3, 3, width, 12), np.zeros(12, np.float32)]}
     return {f"{part}/{i}": array for part, arrays in parts.items() for i, array in enumerate(arrays)}
+
+
+def watcher(rng, layers, width=8):
+    """Random weights of a vgg19-lite of these layers."""
+    arrays, below = {}, 3
+    for layer in layers:
+        kernel = rng.standard_normal((3, 3, below, width)) * np.sqrt(2 / (9 * below))
+        arrays[f"conv{layer[5]}{layer[-1]}.weight"] = kernel.astype(np.float32)
+        arrays[f"conv{layer[5]}{layer[-1]}.bias"], below = np.full(width, 0.05, np.float32), width
+    return arrays

@@ -110,8 +110,9 @@ def run(training: Training, queue: Queue[Bytes], out: Path, notes: Log, about: M
 def _means(errors: Sequence[Mapping[str, Array]]) -> dict[str, float]:
     """Of each layer; and one of all layers' own."""
     found = jax.device_get(errors)
-    own = float(np.mean([one[f"own {layer}"] for one in found for layer in NAMES]))
-    return {layer: float(np.mean([one[layer] for one in found])) for layer in NAMES} | {"own": own}
+    layers = [layer for layer in NAMES if layer in found[0]]
+    own = float(np.mean([one[f"own {layer}"] for one in found for layer in layers]))
+    return {layer: float(np.mean([one[layer] for one in found])) for layer in layers} | {"own": own}
 
 
 def save(training: Training, out: Path, about: Mapping[str, Any]) -> None:

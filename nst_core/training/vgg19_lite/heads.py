@@ -17,17 +17,17 @@ SOME = 12  # pictures that are seen at once
 See = Callable[[Array], Mapping[str, Array]]
 
 
+@jax.jit
 def targets(teacher: Eyes, x: Array) -> dict[str, Array]:
     """(n, h, w, 3) in [0, 1] to what each layer is to predict: the teacher's map before its ReLU."""
     raw = teacher.raw_maps(x, NAMES[-1])
-    return {layer: raw[TEACHER.get(layer, layer)] for layer in NAMES}
+    return {layer: raw[TEACHER.get(layer, layer)] for layer in NAMES if TEACHER.get(layer, layer) in raw}
 
 
 def seen(see: See, pictures: Image) -> Arrays:
     """The maps of (n, h, w, 3), made a few pictures at a time, in full float32."""
-    graph = jax.jit(see)
     with jax.default_matmul_precision("highest"):
-        parts = [jax.device_get(graph(jnp.asarray(pictures[i : i + SOME]))) for i in range(0, len(pictures), SOME)]
+        parts = [jax.device_get(see(jnp.asarray(pictures[i : i + SOME]))) for i in range(0, len(pictures), SOME)]
     return {layer: np.concatenate([part[layer] for part in parts]) for layer in parts[0]}
 
 

@@ -39,7 +39,7 @@ def _correlations(see: See, teacher: Eyes, fitted: Image, *tested: Image) -> lis
     for pictures in tested:
         have, want = seen(see, pictures), seen(truth, pictures)
         guess = {layer: have[layer] @ head + shift for layer, (head, shift) in heads.items()}
-        found.append({layer: correlation(guess[layer], want[layer]) for layer in NAMES})
+        found.append({layer: correlation(guess[layer], want[layer]) for layer in guess})
     return found
 
 

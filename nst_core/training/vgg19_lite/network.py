@@ -6,6 +6,7 @@ whatever the layers below have become (Ioffe & Szegedy 2015, 1502.03167): withou
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,10 @@ def key(layer: str) -> str:
     return f"conv{layer[5]}{layer[-1]}"
 
 
-KEYS = tuple(key(layer) for layer in NAMES)
+def layers(arrays: Mapping[str, Any]) -> list[str]:
+    """Those of NAMES that a network has, bottom first, whatever its state: some will do for a trial."""
+    held = {name.split(".")[0] for name in arrays}
+    return [layer for layer in NAMES if key(layer) in held]
 
 
 def begins_block(layer: str) -> bool:
@@ -77,11 +81,12 @@ def normalised(x: Any) -> Any:
     return (x - MEAN) / DEVIATION
 
 
+@partial(jax.jit, static_argnames="stored")
 def maps(arrays: Mapping[str, Any], x: Array, stored: Callable[[Array], Array] = lambda x: x) -> dict[str, Array]:
     """(n, h, w, 3) in [0, 1] to every layer's map after ReLU, float32; `stored`: what rounding does to each number kept."""
     found: dict[str, Array] = {}
     x = stored(normalised(jnp.asarray(x)))
-    for layer in NAMES:
+    for layer in layers(arrays):
         kernel, bias = (stored(jnp.asarray(arrays[f"{key(layer)}.{part}"], jnp.float32)) for part in ("weight", "bias"))
         z = stored(jaxed.convolve(_below(layer, x), kernel))
         x = found[layer] = jax.nn.relu(stored(z + bias))
@@ -118,7 +123,8 @@ def normed_maps(
     """
     found: dict[str, Array] = {}
     keys = [None] * 3 * len(NAMES) if random is None else list(jax.random.split(random, 3 * len(NAMES)))
-    for i, (layer, name) in enumerate(zip(NAMES, KEYS, strict=True)):
+    for i, layer in enumerate(layers(variables)):
+        name = key(layer)
         kernel = shaken(variables[f"{name}.kernel"], shake_kernels, keys[3 * i])
         z = shaken(jaxed.convolve(_below(layer, x), kernel), shake, keys[3 * i + 1])
         mean, variance = z.mean((0, 1, 2), jnp.float32), z.astype(jnp.float32).var((0, 1, 2))
@@ -138,8 +144,8 @@ def revived(arrays: Mapping[str, np.ndarray], x: Array, rng: np.random.Generator
     """
     variables = Arrays()
     heard = np.ones(3, np.float32)  # what the layer above multiplies each channel by
-    for layer, name in zip(NAMES, KEYS, strict=True):
-        x = _below(layer, x)
+    for layer in layers(arrays):
+        x, name = _below(layer, x), key(layer)
         kernel, bias = arrays[f"{name}.weight"] * heard[:, None], arrays[f"{name}.bias"]
         z = np.asarray(_sums(x, kernel)) + bias
         living, mean, deviation = (z > 0).mean((0, 1, 2)) >= SILENT, z.mean((0, 1, 2)), z.std((0, 1, 2))
@@ -166,7 +172,8 @@ def published(variables: Mapping[str, Any], pictures: Image) -> Arrays:
     with jax.default_matmul_precision("highest"):
         squares, moments = jax.device_get(_measured(variables, normalised(pictures)))
     arrays, below = Arrays(), np.ones(3, np.float32)
-    for layer, name in zip(NAMES, KEYS, strict=True):
+    for layer in layers(variables):
+        name = key(layer)
         mean, variance = moments[name]
         scale = np.asarray(variables[f"{name}.gain"]) / np.sqrt(variance + EPSILON)
         root = np.sqrt(squares[layer])

@@ -25,14 +25,14 @@ from nst_core.training.data import Bytes
 from nst_core.training.jaxed import Array, Eyes, Ring
 from nst_core.training.vgg19_lite import network
 from nst_core.training.vgg19_lite.heads import seen, solve_heads, targets
-from nst_core.training.vgg19_lite.network import KEYS, NAMES, Arrays
+from nst_core.training.vgg19_lite.network import NAMES, Arrays, key
 from nst_core.training.vgg19_lite.pictures import CHUNK, darkened
 
 FAINT = 0.01  # variance of a picture's targets below which its own errors count less
 HEAVY = ("block4_conv3", "block5_conv1")
 FITTED = 60  # pictures of the sample that scales and first heads are taken from
 CLIP = 50  # of the gradients' norm
-TURNED = frozenset(f"{name}.kernel" for name in KEYS)
+TURNED = frozenset(f"{key(layer)}.kernel" for layer in NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Training:
         rng, x = np.random.default_rng((self.settings.seed, 2)), jnp.asarray(network.normalised(self.sample[:FITTED]))
         with jax.default_matmul_precision("highest"):
             arrays = network.revived(self.start, x, rng)
-            have = jax.device_get(jax.jit(lambda x: network.normed_maps(arrays, x))(x))
+            have = jax.device_get(jax.jit(network.normed_maps)(arrays, x))
         heads = solve_heads(have, {layer: raw / self._scales[layer] for layer, raw in want.items()})
         for layer, (head, shift) in heads.items():
             arrays |= {f"head/{layer}": head, f"shift/{layer}": shift}
@@ -116,7 +116,7 @@ class Training:
         want, rough = targets(self.teacher, x), network.normalised(x).astype(jnp.bfloat16)
         kernels = settings.shake_kernels
         have = network.normed_maps(variables, rough, shake=settings.shake, shake_kernels=kernels, random=random)
-        for layer in NAMES:
+        for layer in have:
             head = variables[f"head/{layer}"].astype(jnp.bfloat16)
             guess = jnp.einsum("nhwc,cd->nhwd", have[layer], head, preferred_element_type=jnp.float32)
             true = leaky(want[layer] / self._scales[layer])
