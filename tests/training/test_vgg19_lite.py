@@ -176,7 +176,7 @@ def training(chunks):
 
 @pytest.fixture(scope="module")
 def ring(chunks):
-    found = SETTINGS.ring
+    found = SETTINGS.new_ring()
     for chunk in chunks:
         found.put({"crops": chunk})
     return found

@@ -83,7 +83,7 @@ def main(
 
 def run(training: Training, queue: Queue[Bytes], out: Path, notes: Log, about: Mapping[str, Any], every: int) -> None:
     """To the last step or minute; a line every so often, weights and state every minute."""
-    settings, ring, errors = training.settings, training.settings.ring, list[dict[str, Array]]()
+    settings, ring, errors = training.settings, training.settings.new_ring(), list[dict[str, Array]]()
     while ring.count < min(ring.blocks, max(1, 16 * settings.batch // CHUNK)):
         ring.put({"crops": queue.get(timeout=PATIENCE)})
     clock = Clock(settings.minutes, settings.first, settings.last)

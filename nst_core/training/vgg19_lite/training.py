@@ -55,8 +55,7 @@ class Settings:
     own: float = 0.3  # weight of the errors over each picture's own variance
     seed: int = 0
 
-    @property
-    def ring(self) -> Ring:
+    def new_ring(self) -> Ring:
         """For blocks of CHUNK crops."""
         return Ring(max(1, self.bank // CHUNK))
 
