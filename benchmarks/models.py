@@ -153,17 +153,18 @@ def report_time(contenders: Mapping[str, Contender], extent: Extent) -> str:
 
 
 def judges_eyes(pictures: Image) -> Any:
-    """The judge's network as the optimiser takes one, every channel at a mean activation of one, as ours is."""
+    """The judge's network as the optimiser takes one, every channel at the root mean square that ours has."""
     from nst_core import features
     from nst_core.training import teachers
+    from nst_core.training.vgg19_lite.network import ROOT_MEAN_SQUARE
 
     net = teachers.stand_in(shared_folder() / "models" / "vgg19_16x.npz")
     maps = features.Extractor(net, net.convolutions)(pictures)
     convolutions, below = {}, np.ones(net.convolutions["block1_conv1"][0].shape[2], np.float32)
     for layer, (kernel, bias) in net.convolutions.items():
-        mean = np.maximum(maps[layer].numpy().mean((0, 1, 2)), 1e-3)
-        convolutions[layer] = (kernel * below[:, None] / mean, bias / mean)
-        below = mean
+        unit = np.maximum(np.sqrt((maps[layer].numpy() ** 2).mean((0, 1, 2))) / ROOT_MEAN_SQUARE, 1e-3)
+        convolutions[layer] = (kernel * below[:, None] / unit, bias / unit)
+        below = unit
     return features.Network(convolutions, net.preprocess, net.padding)
 
 
@@ -216,19 +217,20 @@ def report_eyes(extent: Extent) -> str:
 def report_maps(extent: Extent) -> str:
     """The heads are solved over shared pictures; the test is on held-out ones, and on noise of three grains."""
     from nst_core.models import weights
-    from nst_core.training import data, teachers, vgg19_lite
+    from nst_core.training import data, jaxed
+    from nst_core.training.vgg19_lite import judge, network, pictures
 
     rng, count = np.random.default_rng(0), 8 if extent is QUICK else 48
     folder = shared_folder() / "images"
-    pools = vgg19_lite.Pools(data.load([folder / "content"], 256), data.load([folder / "style"], 288))
+    pools = pictures.load([folder / "content"], [folder / "style"])
     fitted = pools.draw(count, 128, rng)
     seen = [images.to_uint8(x) for x in [*contents().values(), *styles().values()]]
     held_out = np.stack([data.crop(x, 128, rng, least=0.3) for x in seen])
     noise = np.stack([_noise(rng, 128, 2 ** (i % 3)) for i in range(12)])
-    teacher, arrays = teachers.stand_in(shared_folder() / "models" / "vgg19_16x.npz"), weights.load("vgg19-lite")
-    found = [vgg19_lite.correlations(arrays, teacher, fitted, tested) for tested in (held_out, noise)]
-    found += [vgg19_lite.own_correlations(teacher, fitted, tested) for tested in (held_out, noise)]
-    rows = [[layer, *(f"{column[layer]:.3f}" for column in found)] for layer in vgg19_lite.NAMES]
+    teacher, arrays = jaxed.stand_in(shared_folder() / "models" / "vgg19_16x.npz"), weights.load("vgg19-lite")
+    found = judge.correlations(arrays, teacher, fitted, held_out, noise)
+    found += judge.own_correlations(teacher, fitted, held_out, noise)
+    rows = [[layer, *(f"{column[layer]:.3f}" for column in found)] for layer in network.NAMES]
     return (
         "## How well its layers predict the judge's\n\nMean correlation over the channels of the judge's maps before their "
         f"ReLU; linear heads solved over {count} training crops; own: what the judge's own maps after ReLU "

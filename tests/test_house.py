@@ -179,6 +179,16 @@ def test_no_file_is_longer_than_a_sitting(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MAX_LINES
 
 
+def test_trainings_alone_know_jax() -> None:
+    """A requirement of development: where the app is installed it is not."""
+    for path in EVERYTHING:
+        tree = ast.walk(ast.parse(path.read_text()))
+        names = [node.module for node in tree if isinstance(node, ast.ImportFrom) and node.module]
+        tree = ast.walk(ast.parse(path.read_text()))
+        names += [alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names]
+        assert room(path) == "training" or not {name.split(".")[0] for name in names} & {"jax", "jaxlib"}, path
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "nst_core").rglob("*.py")), ids=name_of)
 def test_the_package_knows_no_streamlit(path: Path) -> None:
     assert "streamlit" not in path.read_text().replace("Streamlit", "")
@@ -186,6 +196,7 @@ def test_the_package_knows_no_streamlit(path: Path) -> None:
 
 LIGHT = "engine, engine.worker, explain, machine, models, pictures, recipes, texture_networks, video"
 LIGHT_LANE = "engine.upkeep, instant, texture_networks.painting, video.run"
+LENT = "training.instant_finish, training.vgg19_lite.__main__, training.vgg19_lite.judge"
 
 
 @pytest.mark.parametrize(
@@ -197,8 +208,9 @@ LIGHT_LANE = "engine.upkeep, instant, texture_networks.painting, video.run"
         ),
         (f"{LIGHT}, {LIGHT_LANE}", {"tensorflow", "keras", "streamlit"}),
         (f"cli, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "cv2", "av", "streamlit"}),
+        (LENT, {"tensorflow", "keras", "onnxruntime", "onnx", "pydantic", "streamlit"}),
     ],
-    ids=["the page process", "the light lane", "the command line"],
+    ids=["the page process", "the light lane", "the command line", "a training on a lent accelerator"],
 )
 def test_what_a_process_must_not_load(modules: str, forbidden: set[str]) -> None:
     names = [name if name.startswith("ui") else f"nst_core.{name}" for name in modules.split(", ")]

@@ -140,7 +140,7 @@ def vgg(name: Literal["vgg19", "vgg16"], *, seed: int | None = None) -> Network:
 
 
 def vgg19_lite() -> Network:
-    """Ours: eleven layers that predict VGG-19's (`nst_core/models/MODELS.md`), a mean activation of one everywhere."""
+    """Ours: eleven layers that predict VGG-19's (`nst_core/models/MODELS.md`), every channel at a root mean square of 1.5."""
     return Network(eyes.convolutions(), lambda rgb: (rgb - eyes.MEAN) / eyes.DEVIATION, "REFLECT")
 
 

@@ -154,7 +154,7 @@ class Training:
         kinds = {"imitate": self._imitate_batch, "paint": self._paint_batch}
         odds = np.array(settings.odds) if self.magenta else np.array([0, 1.0])
         kind = list(kinds)[rng.choice(2, p=odds / odds.sum())]
-        rate = runs.rate(settings.peak_rate, self.trainer.step, settings.steps)
+        rate = runs.rate(settings.peak_rate, self.trainer.step, self.trainer.step / settings.steps)
         losses = self._graphs[kind](*map(tf.constant, kinds[kind](rng)), tf.constant(rate, tf.float32))
         self.trainer.step += 1
         self.trainer.seconds += time.process_time() - began

@@ -1,23 +1,29 @@
-"""What trainings on an accelerator share, in JAX: networks as functions of plain arrays, distances, one optimiser.
+"""What trainings on an accelerator share, in JAX: networks as functions of plain arrays, distances, one optimiser, a ring.
 
-TensorFlow trains wherever it runs; the GPU machines at hand have JAX alone, and JAX runs on a processor too. Arrays are those
-of `teachers.stand_in` and `vgg19_lite`: kernels (h, w, in, out), maps (n, h, w, c). Nothing of this is needed to paint.
+TensorFlow trains wherever it runs; the GPU machines at hand have JAX alone, and JAX runs on a processor too. Maps are
+(n, h, w, c), kernels (h, w, in, out). Nothing of this is needed to paint.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from nst_core.errors import BadNetwork
+from nst_core.training import runs
+
 Array = jax.Array
 Arrays = Mapping[str, Any]
 Convolutions = Mapping[str, tuple[Any, Any]]  # kernel and bias by Keras name of the layer, bottom first
 
 TURN = 6  # times the learning rate: how far a kernel turns in a step, of its length
+PARTS = ("variable", "average", "mean", "square")  # of a state: the variables, their average, the moments of their gradients
 
 # --- networks ---------------------------------------------------------------------------------------------------------
 
@@ -51,13 +57,21 @@ def raw_maps(convolutions: Convolutions, x: Array, last: str | None = None) -> d
     return found
 
 
-def stand_in(file: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], np.ndarray, np.ndarray]:
-    """The convolutions of `teachers.stand_in`'s file, and the matrix and shift that turn RGB in [0, 1] into their input."""
-    with np.load(file, allow_pickle=False) as archive:
-        arrays = {key: archive[key].astype(np.float32) for key in archive.files if "_aux" not in key}
-    mix, shift = arrays.pop("conv0.weight")[0, 0], arrays.pop("conv0.bias")
-    names = sorted({key.split(".")[0] for key in arrays})
-    return {f"block{n[4]}_conv{n[5]}": (arrays[f"{n}.weight"], arrays[f"{n}.bias"]) for n in names}, mix, shift
+class Eyes(NamedTuple):
+    """A network that judges or teaches; mix (3, 3) and shift (3,) turn RGB in [0, 1] into its input."""
+
+    convolutions: Convolutions
+    mix: Any
+    shift: Any
+
+    def raw_maps(self, x: Array, last: str | None = None, dtype: Any = jnp.float32) -> dict[str, Array]:
+        """(n, h, w, 3) in [0, 1] to every layer's map before its ReLU, up to `last`, in `dtype`."""
+        return raw_maps(self.convolutions, (x @ self.mix + self.shift).astype(dtype), last)
+
+
+def stand_in(file: Path) -> Eyes:
+    """The network of an `.npz` file: see `runs.stand_in`. Raises: ModelUnavailable, BadNetwork."""
+    return Eyes(*runs.stand_in(file))
 
 
 # --- distances --------------------------------------------------------------------------------------------------------
@@ -80,17 +94,35 @@ def relative(x: Array, reference: Array) -> Array:
 
 
 def state_of(variables: Arrays) -> dict[str, Any]:
-    """What `stepped` keeps: the variables, their average, and the moments of their gradients."""
-    made = {"variable": jnp.copy, "average": jnp.copy, "mean": jnp.zeros_like, "square": jnp.zeros_like}  # one buffer each
-    return {part: {name: make(a) for name, a in variables.items()} for part, make in made.items()}
+    """What `stepped` keeps, by part and name; each with a buffer of its own, since it will be given away."""
+    new = {part: np.asarray if part in ("variable", "average") else np.zeros_like for part in PARTS}
+    return {part: {name: jnp.array(make(a)) for name, a in variables.items()} for part, make in new.items()}
+
+
+def write_state(file: Path, state: Arrays, step: int) -> None:
+    """What the next step depends on."""
+    arrays = {f"{part}:{name}": np.asarray(a) for part, group in state.items() for name, a in group.items()}
+    runs.write_arrays(file, {**arrays, "step": np.array(step)})
+
+
+def read_state(file: Path, like: Arrays) -> tuple[dict[str, Any], int]:
+    """The state and its step. Raises: BadNetwork when it is another training's."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            read = lambda part, name, a: jnp.asarray(archive[f"{part}:{name}"]).reshape(a.shape)  # noqa: E731
+            state = {part: {name: read(part, name, a) for name, a in group.items()} for part, group in like.items()}
+            return state, int(archive["step"])
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise BadNetwork(f"{file} is no state of this training; start without --resume.") from error
 
 
 def stepped(
     state: Arrays, gradients: Arrays, rates: Arrays, *, turned: Collection[str] = (), average: Any = 0.998, clip: float = 5.0
 ) -> dict[str, Any]:
-    """One step: those of `turned` by Muon, on the sphere of their length, all others by Adam; as `trainer.Trainer` does.
+    """One step: those of `turned` by Muon, all others by Adam without bias correction, as `trainer.Trainer` has it.
 
-    rates: of each variable. A step whose gradients are no numbers changes nothing.
+    turned: kernels under a normalisation, which does not hear their length. rates: of each variable. Gradients
+    that are no numbers count as zero.
     """
     norm = jnp.sqrt(sum((g.astype(jnp.float32) ** 2).sum() for g in gradients.values()))
     sound, scale = jnp.isfinite(norm), jnp.minimum(1.0, clip / (norm + 1e-12))
@@ -111,7 +143,10 @@ def stepped(
 
 
 def turn(kernel: Array, direction: Array, share: Any) -> Array:
-    """The kernel after a step against the orthogonalised direction, `share` of its length; its length stays."""
+    """The kernel (…, c) after a step against the orthogonalised direction, `share` of its length; its length stays.
+
+    Muon (Jordan 2024, kellerjordan.github.io/posts/muon), on a sphere.
+    """
     step, length = orthogonalised(direction), jnp.linalg.norm(kernel)
     moved = kernel - share * length * step / (jnp.linalg.norm(step) + 1e-12)
     return moved * length / jnp.linalg.norm(moved)
@@ -129,5 +164,40 @@ def orthogonalised(x: Array) -> Array:
     return (matrix.T if wide else matrix).reshape(x.shape)
 
 
-def on_device(arrays: Mapping[str, np.ndarray] | Iterable[tuple[str, np.ndarray]]) -> dict[str, Array]:
-    return {name: jnp.asarray(a, jnp.float32) for name, a in dict(arrays).items()}
+def on_device(arrays: Mapping[str, np.ndarray]) -> dict[str, Array]:
+    return {name: jnp.asarray(a, jnp.float32) for name, a in arrays.items()}
+
+
+def machine() -> str:
+    """For a manifest."""
+    return f"{jax.devices()[0].device_kind}, JAX {jax.__version__}"
+
+
+# --- what steps pick from ---------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Ring:
+    """Blocks of arrays on the device, all of one shape; the newest take the oldest ones' places."""
+
+    blocks: int
+    arrays: dict[str, Array] = field(default_factory=dict)  # (blocks, …)
+    count: int = 0  # blocks ever put in
+
+    @property
+    def filled(self) -> int:
+        return min(self.count, self.blocks)
+
+    def put(self, block: Arrays) -> int:
+        """Where it went."""
+        if not self.arrays:
+            self.arrays = {name: jnp.zeros((self.blocks, *a.shape), a.dtype) for name, a in block.items()}
+        at = self.count % self.blocks
+        self.arrays = _replaced(self.arrays, block, at)
+        self.count += 1
+        return at
+
+
+@partial(jax.jit, donate_argnums=0)
+def _replaced(arrays: dict[str, Array], block: Arrays, at: Array) -> dict[str, Array]:
+    return {name: a.at[at].set(block[name]) for name, a in arrays.items()}

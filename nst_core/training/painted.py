@@ -1,12 +1,10 @@
-"""The pictures that instant-lite's finish sees, drawn by processes beside the accelerator. No TensorFlow, no JAX.
+"""The pictures that instant-lite's finish sees. No TensorFlow, no JAX, since processes beside the accelerator draw them.
 
 A `Drawn` is a style and photographs to paint in it, both at one canvas: 256 px crops out of photographs of 320 to 512 px, so
 that a stroke has the size in pixels that it will have, and the style as the whole picture that it is.
 """
 
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -92,27 +90,3 @@ def part(picture: Bytes, canvas: int, size: int, rng: np.random.Generator) -> Im
     top, left = (int(rng.integers(side - size + 1)) for side in x.shape[:2])
     x = x[top : top + size, left : left + size]
     return np.ascontiguousarray(x[:, ::-1]) if rng.random() < 0.5 else x
-
-
-# --- processes that draw ----------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def stream(pools: Pools, plan: Plan, seed: int, processes: int) -> Iterator["multiprocessing.Queue[Drawn]"]:
-    """What these processes draw, without end. Begin before the accelerator is used: they are forks."""
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue(8 * processes)
-    order = [(range(rank, 1 << 40, processes)) for rank in range(processes)]
-    workers = [context.Process(target=_fill, args=(queue, pools, plan, seed, numbers), daemon=True) for numbers in order]
-    for worker in workers:
-        worker.start()
-    try:
-        yield queue
-    finally:
-        for worker in workers:
-            worker.terminate()
-
-
-def _fill(queue: "multiprocessing.Queue[Drawn]", pools: Pools, plan: Plan, seed: int, numbers: range) -> None:
-    for number in numbers:
-        queue.put(pools.draw(plan, np.random.default_rng((seed, 3, number))))

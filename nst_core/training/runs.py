@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,14 +24,55 @@ Rate = Annotated[float, typer.Option(help="The learning rate at its highest.")]
 Seed = Annotated[int, typer.Option(help="Of weights and pictures.")]
 Resume = Annotated[bool, typer.Option(help="Go on from the checkpoint beside OUT.")]
 CheckpointEvery = Annotated[int, typer.Option(help="Steps.")]
+State = Annotated[Path | None, typer.Option(help="A state to go on from, .state.npz.")]
+StandIn = Annotated[Path, typer.Option(help="A stand-in for VGG-19, .npz: what teaches, or judges.")]
+Minutes = Annotated[float, typer.Option(help="From the first step; the learning rate falls towards the last.")]
+Processes = Annotated[int, typer.Option(help="Processes that draw pictures.")]
 LogFile = Annotated[Path | None, typer.Option(help="Losses as JSON lines.")]
 Threads = Annotated[int, typer.Option(help="Processor threads.")]
 
 
-def rate(peak: float, step: int, steps: int) -> float:
-    """The learning rate of a step: a warm-up, then a cosine down to a hundredth."""
-    falling = 0.01 + 0.99 * np.cos(np.pi / 2 * min(1.0, step / max(1, steps))) ** 2
-    return float(peak * min(1.0, (step + 1) / WARM_UP) * falling)
+def rate(peak: float, step: int, over: float, warm_up: int = WARM_UP) -> float:
+    """The learning rate of a step: a warm-up, then a cosine down to a hundredth. over: how much of the training is, 0 to 1."""
+    falling = 0.01 + 0.99 * np.cos(np.pi / 2 * min(1.0, over)) ** 2
+    return float(peak * min(1.0, (step + 1) / warm_up) * falling)
+
+
+@dataclass(slots=True)
+class Clock:
+    """How much of a training is over, by the minutes that it has: from `first` to `last`, so that two can share one fall."""
+
+    minutes: float
+    first: float = 0.0
+    last: float = 1.0
+    _began: float = field(default_factory=time.monotonic)
+    _marked: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    @property
+    def share(self) -> float:
+        """Of the minutes, 1 when they are over."""
+        return min(1.0, self.seconds / 60 / self.minutes)
+
+    def over(self, share: float) -> float:
+        """What `rate` asks, at this share of the minutes."""
+        return self.first + share * (self.last - self.first)
+
+    def restart(self) -> None:
+        """Compiling is no training."""
+        self._began = time.monotonic()
+
+    def due(self, seconds: float = 60) -> bool:
+        """Once every so many seconds: whether to save."""
+        late = time.monotonic() - self._marked > seconds
+        self._marked = time.monotonic() if late else self._marked
+        return late
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
 
 
 def starting(name: str, model: str, new: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -58,6 +100,24 @@ def read_arrays(file: Path) -> dict[str, np.ndarray]:
         raise BadNetwork(f"{file} is no .npz archive of arrays; name another file.") from error
 
 
+def stand_in(file: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], np.ndarray, np.ndarray]:
+    """A VGG-like network: convolutions by Keras name, matrix (3, 3) and shift (3,) that turn RGB in [0, 1] into their input.
+
+    From an `.npz` archive of `conv11.weight`, `conv11.bias` … and a 1×1 `conv0`. Raises: ModelUnavailable, BadNetwork.
+    """
+    if not file.is_file():
+        raise ModelUnavailable(f"There is no network {file}: name an .npz file of convolutions conv0, conv11, conv12 ….")
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {key: archive[key].astype(np.float32) for key in archive.files if "_aux" not in key}
+        mix, shift = arrays.pop("conv0.weight")[0, 0], arrays.pop("conv0.bias")
+        names = sorted({key.split(".")[0] for key in arrays})  # conv11 … conv51, in their order
+        convolutions = {f"block{n[4]}_conv{n[5]}": (arrays[f"{n}.weight"], arrays[f"{n}.bias"]) for n in names}
+    except (KeyError, IndexError, ValueError, OSError) as error:
+        raise BadNetwork(f"{file.name} is no network of convolutions conv0, conv11, conv12 …; name another file.") from error
+    return convolutions, mix, shift
+
+
 def write_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """An `.npz` archive, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +131,9 @@ def publish(file: Path, arrays: Mapping[str, np.ndarray], manifest: Mapping[str,
     """float16 weights, and beside them the manifest as JSON: what trained them, on what, for how long, with which result."""
     write_arrays(file, {name: array.astype(np.float16) for name, array in arrays.items()})
     file.with_suffix(".json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+
+
+# --- on the terminal --------------------------------------------------------------------------------------------------
 
 
 class Log:

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from nst_core import features
-from nst_core.errors import BadNetwork, ModelUnavailable
-from nst_core.features import Extractor, Maps, Network, reflect_border, tf
+from nst_core.errors import ModelUnavailable
+from nst_core.features import Extractor, Network, tf
 from nst_core.images import Image
+from nst_core.training import runs
 
 STYLE_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))
 CONTENT_LAYER = "block4_conv2"
@@ -32,31 +33,8 @@ def stand_in(file: Path) -> Network:
 
     Raises: ModelUnavailable, BadNetwork.
     """
-    if not file.is_file():
-        raise ModelUnavailable(f"There is no network {file}: name a file, or vgg19 for the one that Keras downloads.")
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key].astype(np.float32) for key in archive.files if "_aux" not in key}
-        mix, shift = arrays.pop("conv0.weight"), arrays.pop("conv0.bias")
-        names = sorted({key.split(".")[0] for key in arrays})  # conv11 … conv51, in their order
-        convolutions = {f"block{n[4]}_conv{n[5]}": (arrays[f"{n}.weight"], arrays[f"{n}.bias"]) for n in names}
-    except (KeyError, IndexError, ValueError, OSError) as error:
-        raise BadNetwork(f"{file.name} is no network of convolutions conv0, conv11, conv12 …; name another file.") from error
-    return Network(convolutions, lambda rgb: tf.nn.conv2d(rgb, mix, 1, "VALID") + shift, "REFLECT")
-
-
-def raw_maps(network: Network, pictures: tf.Tensor, dtype: tf.DType = tf.float32) -> Maps:
-    """Every layer's map before its ReLU, (n, h, w, 3) in [0, 1] -> {layer: (n, h', w', c)} float32; max pooling."""
-    maps, x, block = {}, tf.cast(network.preprocess(pictures), dtype), "block1"
-    for layer, (kernel, bias) in network.convolutions.items():
-        if layer.split("_")[0] != block:
-            block, x = layer.split("_")[0], tf.nn.max_pool2d(x, 2, 2, "VALID")
-        reflect = network.padding == "REFLECT"
-        padded, kernel = reflect_border(x) if reflect else x, tf.cast(kernel, dtype)
-        x = tf.nn.conv2d(padded, kernel, 1, "VALID" if reflect else "SAME") + tf.cast(bias, dtype)
-        maps[layer] = tf.cast(x, tf.float32)
-        x = tf.nn.relu(x)
-    return maps
+    convolutions, mix, shift = runs.stand_in(file)
+    return Network(convolutions, lambda rgb: tf.nn.conv2d(rgb, mix[None, None], 1, "VALID") + shift, "REFLECT")
 
 
 class MobileMagenta:

@@ -1,7 +1,7 @@
 """What trainings in TensorFlow share: Adam with a moving average, checkpoints that resume to the same numbers."""
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,23 +10,17 @@ from nst_core.errors import BadNetwork
 from nst_core.features import tf
 from nst_core.training import runs
 
-TURN = 6  # times the learning rate: how far a kernel turns in a step, of its length
-
 
 class Trainer:
     """Variables by name under Adam (Kingma & Ba, 1412.6980), and a moving average of them, which is what gets published.
 
     Without bias correction: at β₁ 0.9 and β₂ 0.99 the first step is exact and none more than 2.1 times too long, which the
     warm-up covers; so variables that rest for some steps need no counters of their own.
-
-    turned: names of kernels under a normalisation, which does not hear their length: they move by `turned` instead.
     """
 
-    def __init__(
-        self, variables: Mapping[str, tf.Variable], *, average: float = 0.998, clip: float = 5.0, turned: Collection[str] = ()
-    ) -> None:
+    def __init__(self, variables: Mapping[str, tf.Variable], *, average: float = 0.998, clip: float = 5.0) -> None:
         self.variables, self.step, self.seconds = dict(variables), 0, 0.0
-        self._decay, self._clip, self._turned = average, clip, frozenset(turned)
+        self._decay, self._clip = average, clip
         zeros = lambda v: tf.Variable(tf.zeros_like(v), trainable=False)  # noqa: E731
         self._mean = {name: zeros(v) for name, v in variables.items()}
         self._square = {name: zeros(v) for name, v in variables.items()}
@@ -40,11 +34,8 @@ class Trainer:
             gradient = tf.where(sound, gradient * scale, 0.0)
             mean, square, variable, average = self._mean[name], self._square[name], self.variables[name], self._average[name]
             mean.assign(0.9 * mean + 0.1 * gradient)
-            if name in self._turned:
-                variable.assign(turned(variable, 0.9 * mean + 0.1 * gradient, TURN * rate))
-            else:
-                square.assign(0.99 * square + 0.01 * gradient**2)
-                variable.assign_sub(rate * mean / (tf.sqrt(square) + 1e-8))
+            square.assign(0.99 * square + 0.01 * gradient**2)
+            variable.assign_sub(rate * mean / (tf.sqrt(square) + 1e-8))
             average.assign(self._decay * average + (1 - self._decay) * variable)
 
     def set(self, name: str, value: np.ndarray) -> None:
@@ -72,28 +63,6 @@ class Trainer:
                 self.step, self.seconds = int(archive["step"]), float(archive["seconds"])
         except (KeyError, ValueError, OSError) as error:
             raise BadNetwork(f"{file} is no checkpoint of this training; start without --resume.") from error
-
-
-def turned(kernel: tf.Tensor, direction: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    """The kernel (…, c) after a step against the orthogonalised direction, `share` of its length; its length stays.
-
-    Muon (Jordan 2024, kellerjordan.github.io/posts/muon), on a sphere.
-    """
-    step, length = orthogonalised(direction), tf.norm(kernel)
-    moved = kernel - share * length * step / (tf.norm(step) + 1e-12)
-    return moved * length / tf.norm(moved)
-
-
-def orthogonalised(x: tf.Tensor) -> tf.Tensor:
-    """(…, c) seen as a matrix (m, c), its singular values all brought near one: five steps after Newton and Schulz."""
-    matrix = tf.reshape(x, [-1, x.shape[-1]])
-    wide = matrix.shape[0] < matrix.shape[1]
-    matrix = tf.transpose(matrix) if wide else matrix
-    matrix /= tf.norm(matrix) + 1e-12
-    for _ in range(5):
-        square = tf.matmul(matrix, matrix, transpose_a=True)
-        matrix = 3.4445 * matrix + tf.matmul(matrix, 2.0315 * tf.matmul(square, square) - 4.7750 * square)
-    return tf.reshape(tf.transpose(matrix) if wide else matrix, x.shape)
 
 
 def use_threads(count: int) -> None:

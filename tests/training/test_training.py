@@ -1,4 +1,4 @@
-"""Training: tiny runs of both learn, resume to the same numbers, and write what the runtime loads; data and distances."""
+"""instant-lite, trained in TensorFlow: a tiny run learns, resumes to the same numbers, writes what is read; data, distances."""
 
 import json
 import subprocess
@@ -14,20 +14,11 @@ from nst_core import features, images
 from nst_core.errors import BadNetwork, BadPicture, BadRecipe, ModelUnavailable
 from nst_core.instant import InstantLite
 from nst_core.models import weights
-from nst_core.training import data, instant_lite, instant_network, runs, teachers, textures, trainer, vgg19_lite
+from nst_core.training import data, instant_lite, instant_network, runs, teachers, textures, trainer
+from tests.training import tiny
+from tests.training.tiny import photographs, some_textures
 
 ROOT = Path(__file__).parents[2]
-LAYERS = tuple(f"block{x[0]}_conv{x[1]}" for x in ("11", "12", "21", "22", "31", "34", "41", "42", "44", "51"))
-
-
-def photographs(count=4, side=96):
-    """Soft blobs, uint8 (side, side + 32, 3)."""
-    coarse = (np.random.default_rng(i).random((7, 9, 3), np.float32) for i in range(count))
-    return [images.to_uint8(images.resize(x, side, side + 32)) for x in coarse]
-
-
-def some_textures(count=3):
-    return [textures.texture(np.random.default_rng(i), 96, photographs(1)[0]) for i in range(count)]
 
 
 class FakeMagenta:
@@ -40,28 +31,16 @@ class FakeMagenta:
         return np.clip(contents * 0.5 + 0.5 * (vectors[:, None, None, :3] + 0.5), 0, 1).astype(np.float32)
 
 
-def tiny_eyes(names=LAYERS, width=4):
-    rng, below, convolutions = np.random.default_rng(1), 3, {}
-    for name in names:
-        kernel = rng.standard_normal((3, 3, below, width), np.float32) * np.sqrt(2 / (9 * below), dtype=np.float32)
-        convolutions[name], below = (kernel, np.full(width, 0.1, np.float32)), width
-    return features.Network(convolutions, lambda rgb: rgb, "REFLECT")
+def tiny_eyes():
+    return features.Network(tiny.convolutions(), lambda rgb: rgb, "REFLECT")
 
 
 def painter(steps=40, start=None, **settings):
     """A tiny run of instant-lite."""
-    tiny = {"steps": steps, "sizes": (32,), "pixels": 2 * 32 * 32, "solved": 64, "imitated": (2, 32), **settings}
+    small = {"steps": steps, "sizes": (32,), "pixels": 2 * 32 * 32, "solved": 64, "imitated": (2, 32), **settings}
     new = start or instant_lite.random_weights(np.random.default_rng(0))
     pools = instant_lite.Pools(photographs(), some_textures(), (), some_textures(2))
-    return instant_lite.Training(instant_lite.Settings(**tiny), pools, tiny_eyes(), FakeMagenta(), new)
-
-
-def watcher(steps=60, **settings):
-    """A tiny run of vgg19-lite, from random weights."""
-    every = [f"block{b}_conv{c}" for b, count in ((1, 2), (2, 2), (3, 4), (4, 4), (5, 1)) for c in range(1, count + 1)]
-    tiny = vgg19_lite.Settings(steps=steps, batch=3, size=32, sample=6, **settings)
-    new = vgg19_lite.random_weights(np.random.default_rng(0))
-    return vgg19_lite.Training(tiny, vgg19_lite.Pools(photographs(), some_textures()), tiny_eyes(every), new)
+    return instant_lite.Training(instant_lite.Settings(**small), pools, tiny_eyes(), FakeMagenta(), new)
 
 
 def run(training, steps):
@@ -256,77 +235,9 @@ def test_a_step_whose_gradients_are_no_numbers_changes_nothing():
 
 
 def test_the_rate_rises_then_falls():
-    rates = [runs.rate(1.0, step, 1000) for step in (0, 50, runs.WARM_UP, 500, 1000)]
+    rates = [runs.rate(1.0, step, step / 1000) for step in (0, 50, runs.WARM_UP, 500, 1000)]
     assert rates[0] < rates[1] < rates[2] > rates[3] > rates[4]
     assert rates[4] == pytest.approx(0.01)
-
-
-# --- vgg19-lite -------------------------------------------------------------------------------------------------------
-
-
-def test_vgg19_lite_learns_its_teachers_maps():
-    training = watcher()
-    losses = run(training, 50)
-    total = [sum(step.values()) for step in losses]
-    assert np.mean(total[-10:]) < 0.85 * np.mean(total[:10])
-    assert set(losses[0]) == set(vgg19_lite.NAMES)
-
-
-def test_vgg19_lite_resumes_to_the_same_numbers(tmp_path):
-    whole, first, second = watcher(), watcher(), watcher()
-    run(whole, 6)
-    run(first, 3)
-    first.trainer.save(tmp_path / "state.npz")
-    second.trainer.restore(tmp_path / "state.npz")
-    run(second, 3)
-    for name, array in whole.trainer.averaged().items():
-        np.testing.assert_allclose(second.trainer.averaged()[name], array, rtol=1e-4, atol=1e-6, err_msg=name)
-
-
-def test_its_maps_are_the_extractors():
-    x = photographs(1)[0][:64, :64][None] / np.float32(255)
-    ours = vgg19_lite.maps(weights.load("vgg19-lite"), tf.constant(x))
-    theirs = features.Extractor(features.network("vgg19-lite"), vgg19_lite.NAMES)(tf.constant(x))
-    for layer in vgg19_lite.NAMES:
-        np.testing.assert_allclose(ours[layer], theirs[layer], rtol=1e-3, atol=1e-4, err_msg=layer)
-
-
-def test_normalising_gives_a_mean_of_one_and_changes_nothing_else():
-    arrays = vgg19_lite.random_weights(np.random.default_rng(0))
-    x = np.random.default_rng(0).random((2, 64, 64, 3), np.float32)
-    before, after = (vgg19_lite.maps(a, tf.constant(x)) for a in (arrays, vgg19_lite.normalised(arrays, x)))
-    for layer in vgg19_lite.NAMES:
-        old, new = before[layer].numpy(), after[layer].numpy()
-        alive = old.mean((0, 1, 2)) > 2e-3
-        np.testing.assert_allclose(new.mean((0, 1, 2))[alive], 1, rtol=1e-3)
-        np.testing.assert_allclose(new[..., alive], old[..., alive] / old.mean((0, 1, 2))[alive], rtol=1e-2, atol=1e-3)
-
-
-def test_solved_heads_find_the_linear_map_that_there_is():
-    rng = np.random.default_rng(0)
-    x, true = rng.standard_normal((500, 4)), rng.standard_normal((4, 3))
-    head, shift = vgg19_lite.solve_heads({"a": x}, {"a": x @ true + [1, 2, 3]})["a"]
-    np.testing.assert_allclose(head, true, atol=0.01)
-    np.testing.assert_allclose(shift, [1, 2, 3], atol=0.01)
-
-
-def test_correlations_are_high_for_the_embedded_network_and_low_for_a_random_one(shared):
-    teacher = teachers.stand_in(shared / "models" / "vgg19_16x.npz")
-    pools = vgg19_lite.Pools(photographs(8, 128), some_textures(8))
-    fitted, tested = (pools.draw(12, 96, np.random.default_rng(seed)) for seed in (0, 1))
-    new = vgg19_lite.random_weights(np.random.default_rng(0))
-    embedded, random = (vgg19_lite.correlations(a, teacher, fitted, tested) for a in (weights.load("vgg19-lite"), new))
-    assert all(embedded[layer] > random[layer] for layer in vgg19_lite.NAMES[2:])
-    assert embedded["block1_conv1"] > 0.95
-
-
-def test_its_run_writes_weights_of_the_embedded_shapes(tmp_path):
-    out = tmp_path / "net.npz"
-    vgg19_lite.run(watcher(steps=2), out, tmp_path / "s.npz", runs.Log(None), {"model": "tiny"}, 1, photographs(2))
-    with np.load(out, allow_pickle=False) as archive:
-        shapes = {key: archive[key].shape for key in archive.files}
-    assert shapes == {k: a.shape for k, a in weights.load("vgg19-lite").items()}
-    assert set(json.loads(out.with_suffix(".json").read_text())["result"]) == set(vgg19_lite.NAMES)
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
@@ -372,9 +283,8 @@ def test_the_magenta_teacher_paints(shared):
     assert painted.shape == (2, 64, 64, 3) and painted.min() >= 0 and painted.max() <= 1
 
 
-@pytest.mark.parametrize("module", ["instant_lite", "vgg19_lite"])
-def test_the_command_line(module, tmp_path):
-    command = [sys.executable, "-m", f"nst_core.training.{module}"]
+def test_the_command_line(tmp_path):
+    command = [sys.executable, "-m", "nst_core.training.instant_lite"]
     shown = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True)
     assert shown.returncode == 0 and "--photographs" in shown.stdout
     arguments = [str(tmp_path / "o.npz"), "--photographs", str(tmp_path), "--styles", str(tmp_path)]

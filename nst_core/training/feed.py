@@ -1,0 +1,57 @@
+"""Processes that draw pictures beside an accelerator, which else would wait for them. No TensorFlow, no JAX."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import Empty
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+AHEAD = 8  # draws of each process that may wait
+PATIENCE = 300  # seconds for one draw
+
+Drawn = TypeVar("Drawn")
+Given = TypeVar("Given", covariant=True)
+
+
+class Queue(Protocol[Given]):
+    """What a training asks of its pictures."""
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Given: ...
+
+
+@contextmanager
+def stream(draw: Callable[[np.random.Generator], Drawn], seed: int, processes: int) -> Iterator[Queue[Drawn]]:
+    """What these processes draw, without end, in whatever order it comes. They are forks: begin before JAX is used."""
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue(AHEAD * processes)
+    tasks = [(queue, draw, seed, rank, processes) for rank in range(processes)]
+    workers = [context.Process(target=_fill, args=task, daemon=True) for task in tasks]
+    for worker in workers:
+        worker.start()
+    try:
+        yield queue
+    finally:
+        for worker in workers:
+            worker.terminate()
+
+
+def _fill(
+    queue: "multiprocessing.Queue[Drawn]",
+    draw: Callable[[np.random.Generator], Drawn],
+    seed: int,
+    rank: int,
+    processes: int,
+) -> None:
+    for number in range(rank, 1 << 40, processes):
+        queue.put(draw(np.random.default_rng((seed, 3, number))))
+
+
+def ready(queue: Queue[Drawn], most: int) -> Iterator[Drawn]:
+    """What is there already."""
+    for _ in range(most):
+        try:
+            yield queue.get(block=False)
+        except Empty:
+            return
