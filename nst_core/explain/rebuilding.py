@@ -16,7 +16,7 @@ from nst_core.stylizer import Step, Style
 
 NOISE = 0.1  # deviation of the grey noise that runs begin with
 # Total variation beside a content layer: the deeper, the less it says about neighbouring pixels, and the more must be assumed.
-SMOOTHNESS: Mapping[str, float] = dict(zip(FIRST_LAYERS, (0.3, 1.0, 3.0, 10.0, 10.0), strict=True))
+SMOOTHNESS: Mapping[str, float] = dict(zip(FIRST_LAYERS, (0.3, 1.0, 3.0, 10.0, 100.0), strict=True))
 WEIGHTS = (0.03, 0.3, 1.0, 3.0, 10.0, 30.0, 300.0)  # of style against content in the tug of war
 AREA = 2.0  # pixels, a deviation
 SHOWN = 10  # steps from one picture to the next: each becomes a preview, which takes its time
