@@ -64,8 +64,8 @@ def show_maps(layer: str) -> int:
     gallery(items, [str(channel)], lambda id: st.session_state.update({CHANNEL: int(id)}), key=f"{CHANNEL}.gallery")
     side = explain.receptive_field(layer)
     st.caption(
-        f"Where channel {channel} answers in the photograph, and the {len(shown)} painted channels of {layer} that answer most: "
-        f"click one. Each number of a map depends on a square of {side} × {side} pixels."
+        f"Where channel {channel} answers in the photograph, and the {len(shown)} painted channels of {layer} that answer "
+        f"most: click one. Each number of a map depends on a square of {side} × {side} pixels."
     )
     desk.offer([before, *(uris[each] for each in shown)], f"maps-{layer}", key="maps")
     return channel
