@@ -135,7 +135,7 @@ def test_the_tug_of_war_and_where_it_pulls(page):
     figure = page.locator(".morph")
     expect(figure.locator(".stack img")).to_have_count(8)
     figure.locator(".stops button").last.click()
-    expect(figure.locator("figcaption")).to_have_text("Style weighs 300 times the content.")
+    expect(figure.locator("figcaption")).to_have_text("Style weighs 1500 times the content.")
     pull = page.get_by_alt_text("Where the style pulls")
     expect(pull).to_be_visible()
     before = pull.get_attribute("src")
