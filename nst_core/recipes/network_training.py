@@ -27,7 +27,7 @@ class TrainingRecipe(Frozen):
     # the papers have block4_conv2 alone; block3_conv2 keeps outlines
     content_layers: tuple[str, ...] = ("block3_conv2", "block4_conv2")
     style_layers: tuple[str, ...] = FIRST_LAYERS[:4]
-    content_weight: float = Field(default=1.0, ge=0, le=1e6)
+    content_weight: float = Field(default=0.6, ge=0, le=1e6)
     style_weight: float = Field(default=3.0, gt=0, le=1e6)
     color_weight: float = Field(default=1.0, ge=0, le=1e6)  # of the style's palette; 0: the papers' loss
     tv_weight: float = Field(default=0.0, ge=0, le=1e6)
