@@ -2,8 +2,8 @@
 
 Our samples and our embedded models in; assets/lessons/ out, 2 MB at most:
 
-channels.npz, channels-LAYER.webp   the channels of each layer that ever answer: the nine patches that excite each most (which
-                                    picture, y, x, of samples SIDE pixels long), and what excites it, a tile each, in a grid
+channels.npz, channels-LAYER.webp   MOST channels of each layer at most: the nine patches that excite each most (which picture,
+                                    y, x, of samples SIDE pixels long), and what excites it, a tile each, in a grid
 styles.npz                          the vectors of our styles
 NAME.webp, lessons.json             a row of pictures side by side, and what was measured of each
 
@@ -35,6 +35,7 @@ TILE, CHANNEL_ITERATIONS = 64, 90
 MARGIN = 16  # pixels around a tile that its neighbours have a part in
 QUALITY = {"channels": 62, "rows": 84}  # of WebP
 GROUP = 16  # channels that share a picture
+MOST = 48  # channels of a layer: a Gram matrix that can still be pointed at, cell by cell, and a sheet that loads at once
 TOLD = LESSONS / "lessons.json"
 TEXTURE = 192  # pixels of a texture
 SECONDS = 12.0  # of processor time for each improvement
@@ -56,21 +57,27 @@ def webp(picture: Image, quality: int) -> bytes:
 
 
 def channels() -> None:
-    """Each layer's living channels: their patches, and their pictures."""
+    """Of each layer the channels that answer most strongly: their patches, and their pictures."""
     names = [*CONTENTS, *STYLES]
     pictures, arrays = [sample(name) for name in names], {"pictures": np.array(names)}
     for layer in LAYERS[explain.EYES]:
         best = explain.best_patches(pictures, layer)
-        living = [channel for channel, places in enumerate(best) if len(places) == 9]
-        tiles = [tile for at in range(0, len(living), GROUP) for tile in excited(layer, living[at : at + GROUP])]
+        chosen = loudest(best)
+        tiles = [tile for at in range(0, len(chosen), GROUP) for tile in excited(layer, chosen[at : at + GROUP])]
         arrays |= {
-            f"{layer}/channels": np.array(living, np.uint8),
-            f"{layer}/places": np.array([[place[:3] for place in best[channel]] for channel in living], np.uint16),
-            f"{layer}/strengths": np.array([[place.strength for place in best[channel]] for channel in living], np.float16),
+            f"{layer}/channels": np.array(chosen, np.uint8),
+            f"{layer}/places": np.array([[place[:3] for place in best[channel]] for channel in chosen], np.uint16),
+            f"{layer}/strengths": np.array([[place.strength for place in best[channel]] for channel in chosen], np.float16),
         }
         (LESSONS / f"channels-{layer}.webp").write_bytes(webp(grid(tiles), QUALITY["channels"]))
-        print(layer, len(living), flush=True)
+        print(layer, len(chosen), flush=True)
     np.savez_compressed(LESSONS / "channels.npz", **arrays)  # type: ignore[arg-type]
+
+
+def loudest(best: Sequence[Sequence[explain.Place]]) -> list[int]:
+    """MOST of the channels that answer in nine samples at least, by their mean answer at those places; in their own order."""
+    answers = {channel: sum(place.strength for place in places) for channel, places in enumerate(best) if len(places) == 9}
+    return sorted(sorted(answers, key=answers.__getitem__, reverse=True)[:MOST])
 
 
 def excited(layer: str, chosen: Sequence[int]) -> list[Image]:

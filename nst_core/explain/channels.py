@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SCALES = (0.4, 0.65, 1.0)  # of the side: shapes are found small and drawn large
 RATE = 0.06  # Adam's, of a picture in [0, 1]
 SMOOTHNESS = 12.0  # of total variation beside an excitement
-LIFT = 1e4  # lifts what a channel says above its ReLU, whatever it says; activations have a mean of about one
+LIFT = 1e4  # lifts what a channel says above its ReLU, whatever it says; activations have a root mean square of 1.5
 
 
 def excite(layer: str, channel: int, *, side: int = 128, iterations: int = 60, seed: int = 0) -> Image:

@@ -24,10 +24,10 @@ class TrainingRecipe(Frozen):
     normalisation: Literal["instance", "batch"] = "instance"
 
     features: Literal["vgg19", "vgg19-lite"] = "vgg19-lite"
-    # the papers have block4_conv2 alone; vgg19-lite's is its weakest layer, and block3 keeps outlines
+    # the papers have block4_conv2 alone; block3_conv2 keeps outlines
     content_layers: tuple[str, ...] = ("block3_conv2", "block4_conv2")
     style_layers: tuple[str, ...] = FIRST_LAYERS[:4]
-    content_weight: float = Field(default=1.0, ge=0, le=1e6)
+    content_weight: float = Field(default=0.6, ge=0, le=1e6)
     style_weight: float = Field(default=3.0, gt=0, le=1e6)
     color_weight: float = Field(default=1.0, ge=0, le=1e6)  # of the style's palette; 0: the papers' loss
     tv_weight: float = Field(default=0.0, ge=0, le=1e6)

@@ -98,7 +98,7 @@ def test_a_layers_maps_and_what_excites_a_channel(page):
     expect(page.get_by_alt_text(re.compile(f"nine patches of our samples that excite {name} most, from "))).to_be_visible()
     page.get_by_role("slider", name="Layer").press("ArrowRight")
     expect(page.get_by_text("Each number of a map depends on a square of 32 × 32 pixels")).to_be_visible()
-    expect(page.get_by_text("18 of this layer's 64 channels")).to_be_visible()
+    expect(page.get_by_text("Painted are the 48 of this layer's 64 channels that answer most strongly")).to_be_visible()
     settled(page)
     made = page.get_by_alt_text(re.compile("made by gradient ascent"))
     before = made.get_attribute("src")
@@ -121,7 +121,7 @@ def test_the_gram_matrix_answers_to_pointer_and_keys(page):
     drawn = page.locator(".pair canvas").first.evaluate("canvas => canvas.getContext('2d').getImageData(9, 9, 1, 1).data[3]")
     assert drawn == 255
     page.get_by_role("radiogroup", name="Layer").get_by_text("block4_conv1").click()
-    expect(page.locator("canvas.cells")).to_have_attribute("aria-label", re.compile("at block4_conv1. 27 by 27 channels"))
+    expect(page.locator("canvas.cells")).to_have_attribute("aria-label", re.compile("at block4_conv1. 48 by 48 channels"))
     expect(page.locator(".morph .stack img")).to_have_count(5)  # textures
     expect(page.locator(".compare")).to_be_visible()  # moments
 
@@ -135,7 +135,7 @@ def test_the_tug_of_war_and_where_it_pulls(page):
     figure = page.locator(".morph")
     expect(figure.locator(".stack img")).to_have_count(8)
     figure.locator(".stops button").last.click()
-    expect(figure.locator("figcaption")).to_have_text("Style weighs 300 times the content.")
+    expect(figure.locator("figcaption")).to_have_text("Style weighs 1500 times the content.")
     pull = page.get_by_alt_text("Where the style pulls")
     expect(pull).to_be_visible()
     before = pull.get_attribute("src")

@@ -11,7 +11,7 @@ from ui.lessons import desk
 from ui.lessons.desk import PREFIX
 from ui.pictures import title
 
-LIVE_WEIGHTS = (0.1, 1.0, 10.0)
+LIVE_WEIGHTS = (0.5, 5.0, 50.0)
 LIVE_ITERATIONS = 16
 
 

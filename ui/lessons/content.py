@@ -14,9 +14,9 @@ from ui.pictures import title
 
 WORDS = (
     "every pixel, nearly",
-    "all that matters, and the colours",
-    "shapes and lines; colours begin to drift",
-    "what is where; colours and grain are made up",
+    "what you would not miss",
+    "shapes, lines and colours; the finest grain drifts",
+    "what is where; colours fade, and grain is made up",
     "only that there is something like eyes, and roughly where",
 )
 
@@ -41,8 +41,8 @@ def show() -> None:
         photograph = desk.jpeg_uri(desk.pixels("content"))
         desk.formula(
             r"x^\star_l = \arg\min_x \; \operatorname{mean}\left(F^l(x) - F^l(p)\right)^2 + \lambda_l\, TV(x)",
-            "p is the photograph, F the maps of layer l, TV a little smoothness that deep layers need more of. 100 steps of "
-            "Adam, coarse to fine; Mahendran & Vedaldi 2015.",
+            "p is the photograph, F the maps of layer l, TV a little smoothness that deep layers need more of. "
+            "Coarse to fine; Mahendran & Vedaldi 2015.",
         )
     with place:
         rebuilt, errors = (

@@ -127,12 +127,12 @@ def shift_effect() -> None:
 def chain_effect() -> None:
     lower, upper = "block2_conv1", "block2_conv2"
     figure = _of_style(explain.chain, lower=lower, upper=upper, shift=0.0)
-    living = [layers.living_of(layer) for layer in (upper, lower)]
-    values = figure.told[np.ix_(*living)]
+    known = [layers.shown_of(layer) for layer in (upper, lower)]
+    values = figure.told[np.ix_(*known)]
     orders = [np.argsort(-values.sum(axis), kind="stable") for axis in (1, 0)]
     sides = [
         Side([f"Channel {own[i]}" for i in order], order.tolist(), layers.sheet_uri(layer), explain.columns(len(own)))
-        for layer, own, order in zip((upper, lower), living, orders, strict=True)
+        for layer, own, order in zip((upper, lower), known, orders, strict=True)
     ]
     chain = values[np.ix_(*orders)]
     matrix(chain, *sides, tile=layers.TILE, title=f"{upper} with {lower}", words="chain", key=f"{PREFIX}.chain")
@@ -142,7 +142,7 @@ def layers_effect() -> None:
     every = LAYERS[explain.EYES]
     figure = _of_style(explain.grams, layers=every)
     for chosen in (FIRST_LAYERS, tuple(layer for layer in every if layer not in FIRST_LAYERS)):
-        _row({layer: _living(figure.told[layer], layer) for layer in chosen}, 6)
+        _row({layer: _ordered(figure.told[layer], layer) for layer in chosen}, 6)
 
 
 def all_effect() -> None:
@@ -151,7 +151,7 @@ def all_effect() -> None:
     shown = {}
     for pair, values in figure.told.items():
         lower, upper = pair.split("+")
-        shown[pair] = values[np.ix_(layers.living_of(upper), layers.living_of(lower))]
+        shown[pair] = values[np.ix_(layers.shown_of(upper), layers.shown_of(lower))]
     _row(shown, 5)
 
 
@@ -173,7 +173,7 @@ def _of_style(function: Any, **options: Any) -> desk.Figure:
     return desk.at_once("effect", signature, function, desk.pixels("style"), finish=lambda made: ([], made), **options)
 
 
-def _living(gram: np.ndarray, layer: str) -> np.ndarray:
+def _ordered(gram: np.ndarray, layer: str) -> np.ndarray:
     return ordered(gram, layer)[0]
 
 

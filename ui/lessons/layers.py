@@ -33,12 +33,13 @@ def show() -> None:
         )
     with left:
         channel = show_maps(layer)
-    living = living_of(layer)
+    shown, count = shown_of(layer), explain.channels_of(layer)
     with right:
-        show_channel(layer, channel, living.index(channel))
+        show_channel(layer, channel, shown.index(channel))
         st.caption(
-            f"{len(living)} of this layer's {explain.channels_of(layer)} channels ever answer to our samples: the others fell "
-            "silent while this small network learned, as many do in networks with ReLU."
+            f"Painted are all {count} channels of this layer."
+            if len(shown) == count
+            else f"Painted are the {len(shown)} of this layer's {count} channels that answer most strongly to our samples."
         )
         desk.formula(
             r"F^l = \max\!\left(0,\; W^l * F^{l-1} + b^l\right)",
@@ -53,8 +54,8 @@ def show_maps(layer: str) -> int:
     figure = desk.at_once(
         "maps", (*desk.about("content"), layer), explain.seen, photograph, layer=layer, count=count, finish=finish
     )
-    living, uris = living_of(layer), dict(zip(figure.told, figure.pictures, strict=True))
-    shown = [channel for channel in figure.told if channel in living][:COUNT]
+    known, uris = shown_of(layer), dict(zip(figure.told, figure.pictures, strict=True))
+    shown = [channel for channel in figure.told if channel in known][:COUNT]
     picked: int | None = st.session_state.get(CHANNEL)
     channel = picked if picked is not None and picked in shown else shown[0]
     items = [Thumbnail(str(each), f"Channel {each}", uris[each]) for each in shown]
@@ -63,8 +64,8 @@ def show_maps(layer: str) -> int:
     gallery(items, [str(channel)], lambda id: st.session_state.update({CHANNEL: int(id)}), key=f"{CHANNEL}.gallery")
     side = explain.receptive_field(layer)
     st.caption(
-        f"Where channel {channel} answers in the photograph, and the {len(shown)} channels of {layer} that answer most: click "
-        f"one. Each number of a map depends on a square of {side} × {side} pixels."
+        f"Where channel {channel} answers in the photograph, and the {len(shown)} painted channels of {layer} that answer "
+        f"most: click one. Each number of a map depends on a square of {side} × {side} pixels."
     )
     desk.offer([before, *(uris[each] for each in shown)], f"maps-{layer}", key="maps")
     return channel
@@ -74,7 +75,7 @@ def finish(seen: explain.Seen) -> tuple[list[bytes], Any]:
     return [images.encode(desk.heat(images.from_uint8(each)), "jpeg") for each in seen.maps], seen.channels
 
 
-def living_of(layer: str) -> list[int]:
+def shown_of(layer: str) -> list[int]:
     """The channels that have a tile on the layer's sheet, in its order."""
     return desk.arrays("channels")[f"{layer}/channels"].tolist()
 
@@ -91,7 +92,7 @@ def sheet(layer: str) -> np.ndarray:
 
 
 def tile(layer: str, index: int) -> Image:
-    """What excites the channel of that place among the living ones, (TILE, TILE, 3)."""
+    """What excites the channel of that place among those shown, (TILE, TILE, 3)."""
     whole = sheet(layer)
     row, column = divmod(index, whole.shape[1] // TILE)
     return images.from_uint8(whole[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE])

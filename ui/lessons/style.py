@@ -61,7 +61,7 @@ def show() -> None:
 
 
 def show_gram(layer: str) -> None:
-    """Of the channels that ever answer, the strongest first."""
+    """Of the channels that the layer's sheet shows, the strongest first."""
     figure = desk.at_once(
         "gram", (*desk.about("style"), layer), explain.gram, desk.pixels("style"), layer=layer, finish=lambda gram: ([], gram)
     )
@@ -74,12 +74,12 @@ def show_gram(layer: str) -> None:
 
 
 def ordered(gram: np.ndarray, layer: str) -> tuple[np.ndarray, Side]:
-    """The rows and columns of living channels, the strongest first, and what they look for."""
-    living = layers.living_of(layer)
-    own = gram[np.ix_(living, living)]
+    """The rows and columns of the channels that are shown, the strongest first, and what they look for."""
+    shown = layers.shown_of(layer)
+    own = gram[np.ix_(shown, shown)]
     order = np.argsort(-np.diag(own), kind="stable")
-    names = [f"Channel {living[index]}" for index in order]
-    return own[np.ix_(order, order)], Side(names, order.tolist(), layers.sheet_uri(layer), explain.columns(len(living)))
+    names = [f"Channel {shown[index]}" for index in order]
+    return own[np.ix_(order, order)], Side(names, order.tolist(), layers.sheet_uri(layer), explain.columns(len(shown)))
 
 
 def picture_of(values: np.ndarray, side: int = 320) -> Image:
