@@ -1,6 +1,7 @@
 """`from nst_core.features import tf`: TensorFlow without Keras, which it would import for nothing: half a second and 80 MB.
 
-TensorFlow itself passes over a Keras that cannot be imported. Whoever needs it afterwards imports it as always.
+And without JAX, where that is installed, for trainings: 140 MB. TensorFlow itself passes over what cannot be imported. Whoever
+needs it afterwards imports it as always.
 """
 
 import gc
@@ -36,12 +37,11 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-_unwanted = not {"keras", "tensorflow"} & set(sys.modules)
-if _unwanted:
-    sys.modules["keras"] = None  # type: ignore[assignment]  # what makes an import fail
+_unwanted = set() if "tensorflow" in sys.modules else {"keras", "jax"} - set(sys.modules)
+sys.modules |= dict.fromkeys(_unwanted)  # type: ignore[arg-type]  # None is what makes an import fail
 with _silence(), _no_collection():
     import tensorflow as tf
-if _unwanted:
-    del sys.modules["keras"]
+for name in _unwanted:
+    del sys.modules[name]
 
 __all__ = ["tf"]
