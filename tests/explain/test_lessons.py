@@ -40,7 +40,7 @@ def test_the_lessons_say_what_the_page_claims():
         if name.startswith("content-"):
             assert figures["errors"] == sorted(figures["errors"])
         if name.startswith("textures-"):
-            assert all(start > 20 * end for start, end in figures["distances"])
+            assert all(start > 15 * end for start, end in figures["distances"])
 
 
 def test_each_shown_channel_has_a_tile_and_nine_patches():
