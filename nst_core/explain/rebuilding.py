@@ -17,7 +17,7 @@ from nst_core.stylizer import Step, Style
 NOISE = 0.1  # deviation of the grey noise that runs begin with
 # Total variation beside a content layer: the deeper, the less it says about neighbouring pixels, and the more must be assumed.
 SMOOTHNESS: Mapping[str, float] = dict(zip(FIRST_LAYERS, (0.3, 1.0, 3.0, 10.0, 100.0), strict=True))
-WEIGHTS = (0.15, 1.5, 5.0, 11.0, 50.0, 150.0, 1500.0)  # of style against content in the tug of war; the middle is `fast`'s
+WEIGHTS = (0.15, 1.5, 5.0, 11.0, 50.0, 150.0, 1500.0)  # of style against content in the tug of war; the middle is about `fast`'s
 AREA = 2.0  # pixels, a deviation
 SHOWN = 10  # steps from one picture to the next: each becomes a preview, which takes its time
 IMPROVEMENTS: Mapping[str, Mapping[str, bool]] = {
