@@ -17,7 +17,7 @@ from nst_core.stylizer import Step, Style
 NOISE = 0.1  # deviation of the grey noise that runs begin with
 # Total variation beside a content layer: the deeper, the less it says about neighbouring pixels, and the more must be assumed.
 SMOOTHNESS: Mapping[str, float] = dict(zip(FIRST_LAYERS, (0.3, 1.0, 3.0, 10.0, 100.0), strict=True))
-WEIGHTS = (0.15, 1.5, 5.0, 11.0, 50.0, 150.0, 1500.0)  # of style against content in the tug of war; the middle is about `fast`'s
+WEIGHTS = (0.15, 1.5, 5.0, 11.0, 50.0, 150.0, 1500.0)  # of style against content; the middle is near `fast`'s
 AREA = 2.0  # pixels, a deviation
 SHOWN = 10  # steps from one picture to the next: each becomes a preview, which takes its time
 IMPROVEMENTS: Mapping[str, Mapping[str, bool]] = {
@@ -161,7 +161,7 @@ class Pulls(NamedTuple):
     style_loss: float
 
 
-def pulls(picture: Image, content: Image, style: Image, *, style_weight: float = 11.0) -> Pulls:
+def pulls(picture: Image, content: Image, style: Image, *, style_weight: float = 14.0) -> Pulls:
     """Where content and style pull at a picture of the content's shape: the lengths of the two gradients, softened.
 
     The gradients are averaged over areas of AREA pixels first: so the grain of a compressed picture does not count.

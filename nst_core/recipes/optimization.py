@@ -127,9 +127,9 @@ class OptimizeRecipe(Recipe):
         return {block_number(layer) - 1 for layer in self.active_style_layers}
 
 
-# `fast`, `finest` and `vgg19-rms` are ours: means. `finest` takes three times as long as `fast`, and smooths an eightieth of it;
-# pixels keep grain and fringes away without it. With a style weight of 11 and a smoothness of 6 the content of two pairs at 512 px
-# would be 3 % nearer, their style 18 % farther.
+# `fast`, `finest` and `vgg19-rms` are ours: means. `finest` takes three times as long as `fast`, and smooths an eightieth of
+# it; pixels keep grain and fringes away without it. With a style weight of 11 and a smoothness of 6 the content of two pairs at
+# 512 px would be 3 % nearer, their style 18 % farther.
 #
 # The other three quote papers and programs: their layers, switches, sums and constant rate. Two weights were chosen by eye
 # (`benchmarks/sheet.py`), on features scaled like Keras' VGG-19: gatys-2015 takes the paper's ratio of 10⁻³, since with a
