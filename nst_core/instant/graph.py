@@ -187,7 +187,7 @@ def _row(graph: Graph, x: str) -> str:
 
 
 def _by_region(graph: Graph, count: int) -> Norm:
-    """The same where each pixel has shares of several styles, which add up to one; see `network.regional_norm`."""
+    """The same where each pixel has shares of several styles, which add up to one; see `instant_jaxed.regional_norm`."""
     vectors = graph.input("vectors", ("m", NUMBERS))
     shares = graph.op("Transpose", graph.input("shares", (1, "ground_h", "ground_w", "m")), perm=[0, 3, 1, 2])
     pool = lambda x: graph.op("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])  # noqa: E731

@@ -97,7 +97,12 @@ def style_norm(x: Array, style: Array) -> Array:
 
 
 def regional_norm(x: Array, styles: Array, shares: Array) -> Array:
-    """`style_norm` by region: m styles, (n, m, 2c), mixed at each pixel by their shares, (n, h, w, m)."""
+    """`style_norm` by region: m styles, (n, m, 2c), mixed at each pixel by their shares, (n, h, w, m).
+
+    Each is normalised by its own region's mean and variance, so that half a picture looks as if the whole were in that
+    style; by those of the whole, a neighbour of other colours would drain it. LEAST of the whole picture is mixed in: a small
+    region may have no contrast to stretch.
+    """
     wide = x.astype(jnp.float32)
     mean, variance = wide.mean((1, 2), keepdims=True), wide.var((1, 2), keepdims=True)
     even = (wide - mean) * jax.lax.rsqrt(variance + EPSILON)

@@ -4,13 +4,12 @@ Pictures are painted by `instant/lite.py`, from the same arrays.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import repeat
 
 import numpy as np
 
 from nst_core import features
 from nst_core.features import Extractor, tf
-from nst_core.instant.graph import EPSILON, GRAMS, LEAST, MEASURED, NUMBERS
+from nst_core.instant.graph import EPSILON, GRAMS, MEASURED, NUMBERS
 
 WIDTH, BLOCKS = 64, 4  # of the transformer: channels, and residual blocks
 
@@ -57,17 +56,6 @@ def transform(parameters: Sequence[tf.Tensor], x: tf.Tensor, vectors: tf.Tensor,
     return _layered(parameters, tf.cast(x, dtype), lambda x, dense, bias: style_norm(x, vectors @ dense + bias))
 
 
-def transform_by_region(
-    parameters: Sequence[tf.Tensor], x: tf.Tensor, vectors: tf.Tensor, shares: tf.Tensor, dtype: tf.DType = tf.float32
-) -> tf.Tensor:
-    """(n, h, w, 3), each with m vectors, (n, m, 100), and their shares of each pixel, (n, h, w, m), that add up to one."""
-    halves = tf.nn.avg_pool2d(shares, 2, 2, "VALID")
-    quarters = tf.nn.avg_pool2d(halves, 2, 2, "VALID")
-    at_layers = iter((halves, *repeat(quarters, len(parameters) // 3 - 2), halves))
-    norm = lambda x, dense, bias: regional_norm(x, vectors @ dense + bias, next(at_layers))  # noqa: E731
-    return _layered(parameters, tf.cast(x, dtype), norm)
-
-
 def _layered(parameters: Sequence[tf.Tensor], x: tf.Tensor, norm: Norm) -> tf.Tensor:
     """The network, whatever its norm makes of each layer."""
     *layers, out_kernel, out_bias = parameters
@@ -99,35 +87,6 @@ def style_norm(x: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
     scale, shift = tf.split(style[:, None, None], 2, -1)
     gain = (1 + scale) * tf.math.rsqrt(variance + EPSILON)
     return x * tf.cast(gain, x.dtype) + tf.cast(shift - mean * gain, x.dtype)
-
-
-def regional_norm(x: tf.Tensor, styles: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
-    """`style_norm` by region: m styles, (n, m, 2c), mixed at each pixel by their shares, (n, h, w, m).
-
-    Each is normalised by its own region's mean and variance, so that half a picture looks as if the whole were in that
-    style; by those of the whole, a neighbour of other colours would drain it. LEAST of the whole picture is mixed in: a small
-    region may have no contrast to stretch.
-    """
-    mean, variance = tf.nn.moments(tf.cast(x, tf.float32), [1, 2], keepdims=True)
-    even = (tf.cast(x, tf.float32) - mean) * tf.math.rsqrt(variance + EPSILON)
-    area = tf.reduce_mean(shares, [1, 2])[..., None]  # (n, m, 1), of the picture
-    whole = (variance / (variance + EPSILON))[:, 0]  # (n, 1, c), just below one; the whole's mean is zero
-    mean, square = (_regional_mean(y, shares) / (area + LEAST) for y in (even, tf.square(even)))  # (n, m, c)
-    variance = square + whole * LEAST / (area + LEAST) - tf.square(mean)
-    scale, shift = tf.split(styles, 2, -1)
-    scale = (1 + scale) * tf.math.rsqrt(tf.maximum(variance, 0) + 1 - whole)
-    return tf.cast(even * _mixed(shares, scale) + _mixed(shares, shift - mean * scale), x.dtype)
-
-
-def _regional_mean(x: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
-    """Of each share times the map, over all pixels: (n, h, w, c), (n, h, w, m) -> (n, m, c)."""
-    positions = tf.cast(tf.size(x[0, ..., 0]), x.dtype)
-    return tf.einsum("nhwm,nhwc->nmc", shares, x) / positions
-
-
-def _mixed(shares: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-    """(n, h, w, m), (n, m, c) -> (n, h, w, c)."""
-    return tf.einsum("nhwm,nmc->nhwc", shares, values)
 
 
 def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from nst_core.models import eyes, weights
 from nst_core.pictures import masks
 from nst_core.recipes import Color, InstantRecipe
 from nst_core.stylizer import Style
+from nst_core.training import instant_jaxed
 from nst_core.training import instant_network as network
 
 ODD_SIZES = [(61, 83), (32, 32), (64, 200), (131, 34)]
@@ -274,7 +275,8 @@ def test_the_exported_transformer_by_region_is_the_trained_one(lite):
     shares /= shares.sum(0)
     own = np.stack([lite.vector(A), lite.vector(B), lite.vector(content)])
     by_pixel = np.moveaxis(shares, 0, -1)[None]
-    expected = network.transform_by_region(tensors("transformer/"), tf.constant(content[None]), own[None], by_pixel)
+    parameters = instant_jaxed.ordered(weights.load("instant-lite"), "transformer")
+    expected = instant_jaxed.transform_by_region(parameters, content[None], own[None], by_pixel)
     found = lite.paint(content, list(own), shares, content)
     assert np.abs(found - expected[0]).max() < 1e-5
 
@@ -462,18 +464,18 @@ def test_instance_normalisation_by_region_by_hand():
     The first region, ¾ of the picture, has mean (−1 + ½)/2 / ¾, the second 1; 0.05 of the whole's 0 and 1 are mixed in:
     means −¼/0.8 and ¼/0.3, squares 1 and 1.
     """
-    x = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1))
-    styles, shares = tf.constant([[[1.0, 3.0], [0.0, 0.0]]]), tf.constant([[[[1.0, 0.0], [0.5, 0.5]]]])
+    x = np.array([0.0, 2.0], np.float32).reshape(1, 1, 2, 1)
+    styles, shares = np.array([[[1.0, 3.0], [0.0, 0.0]]]), np.array([[[[1.0, 0.0], [0.5, 0.5]]]])
     first = lambda n: 3 + 2 * (n + 0.3125) / np.sqrt(1 - 0.3125**2)  # noqa: E731
     second = (1 - 5 / 6) / np.sqrt(1 - (5 / 6) ** 2)
     expected = [first(-1), 0.5 * first(1) + 0.5 * second]
-    assert network.regional_norm(x, styles, shares).numpy().ravel() == pytest.approx(expected, abs=1e-4)
+    assert np.ravel(instant_jaxed.regional_norm(x, styles, shares)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_region_that_the_layer_does_not_see_leaves_numbers():
-    x, styles = tf.constant([0.0, 2.0], shape=(1, 1, 2, 1)), tf.ones([1, 2, 2])
-    shares = tf.constant([[[[1.0, 0.0], [1.0, 0.0]]]])
-    assert network.regional_norm(x, styles, shares).numpy().ravel() == pytest.approx([-1, 3], abs=1e-4)
+    x, styles = np.array([0.0, 2.0], np.float32).reshape(1, 1, 2, 1), np.ones((1, 2, 2))
+    shares = np.array([[[[1.0, 0.0], [1.0, 0.0]]]])
+    assert np.ravel(instant_jaxed.regional_norm(x, styles, shares)) == pytest.approx([-1, 3], abs=1e-4)
 
 
 def test_colours_by_region(lite):
