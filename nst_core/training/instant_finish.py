@@ -45,7 +45,7 @@ class Settings:
     whole: int = 32  # crops a step that are painted whole
     halved: int = 16  # and by halves
     blocks: int = 480  # kept
-    content_weight: float = 0.014
+    content_weight: float = 0.25
     variation_weight: float = 0.05
     wall_weight: float = 0.4
     vector_weight: float = 0.02
