@@ -28,7 +28,7 @@ FLAGS = [
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
 _JPEG = re.compile(r"^data:image/jpeg;base64,.{1000}")
-PATIENCE = 60_000  # milliseconds until something that should appear counts as missing
+PATIENCE = 120_000  # milliseconds until something that should appear counts as missing; a busy machine is no fault
 expect.set_options(timeout=PATIENCE)
 
 
