@@ -187,10 +187,10 @@ def test_each_kind_of_step_lowers_its_loss(odds, loss):
 
 
 def test_the_same_seed_resumes_to_the_same_numbers(tmp_path):
-    whole, first, second = painter(), painter(), painter()
-    run(whole, 8)
-    run(first, 4)
-    first.trainer.save(tmp_path / "state.npz")
+    whole, second = painter(), painter()
+    run(whole, 4)
+    whole.trainer.save(tmp_path / "state.npz")
+    run(whole, 4)
     second.trainer.restore(tmp_path / "state.npz")
     run(second, 4)
     assert second.trainer.step == 8
@@ -285,8 +285,6 @@ def test_the_magenta_teacher_paints(shared):
 
 def test_the_command_line(tmp_path):
     command = [sys.executable, "-m", "nst_core.training.instant_lite"]
-    shown = subprocess.run([*command, "--help"], cwd=ROOT, capture_output=True, text=True)
-    assert shown.returncode == 0 and "--photographs" in shown.stdout
     arguments = [str(tmp_path / "o.npz"), "--photographs", str(tmp_path), "--styles", str(tmp_path)]
     failed = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True)
     assert failed.returncode == 2 and "holds no pictures" in failed.stderr and "Traceback" not in failed.stderr
