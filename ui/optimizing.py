@@ -33,7 +33,7 @@ ABOUT = {
     "fast": About("In half a minute", "Through our own small network: broad strokes first, fine ones last."),
     "finest": About(
         "At its finest, in a minute or two",
-        "Through our own small network, three times as long: crisper strokes, nearer to the style.",
+        "Through our own small network, four times as long: crisper strokes, nearer to the style.",
     ),
     "gatys-2015": About(
         "As Gatys painted in 2015",

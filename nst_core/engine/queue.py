@@ -17,6 +17,7 @@ GUESS = 20.0  # seconds of a slow job of which nothing is known
 # Seconds a pixel and iteration at full size until a run has shown them: two cores with bfloat16, `benchmarks/out/optimize.md`
 # (`fast` made 15 s at 512 px 1.9 times as long at 768). And seconds before the first iteration.
 PACE, PREPARING = {"vgg19-lite": 0.65e-6, "vgg19": 4.0e-6, "vgg16": 3.0e-6}, 5.0
+MORE = 0.07  # times as long, for each style layer beyond the usual ones
 LEARNED = 0.5  # weight of the latest run
 
 
@@ -59,7 +60,7 @@ class Queue:
         self._jobs.pop(job.id, None)
         last = job.progress[-1] if job.progress else None
         if last and last.iteration == last.total and job.pixels and isinstance(job.recipe, OptimizeRecipe):
-            pace = max(0.0, last.seconds - PREPARING) / (job.pixels * job.recipe.full_size_iterations)
+            pace = max(0.0, last.seconds - PREPARING) / _work(job.recipe, job.pixels)
             self._pace[job.recipe.features] += LEARNED * (pace - self._pace[job.recipe.features])
 
     def place(self, job: Job) -> int:
@@ -94,7 +95,7 @@ class Queue:
 
     def seconds_of(self, recipe: OptimizeRecipe, pixels: int) -> float:
         """That an optimisation will take from its start, roughly, at the pace of those before it."""
-        return PREPARING + self._pace[recipe.features] * pixels * recipe.full_size_iterations
+        return PREPARING + self._pace[recipe.features] * _work(recipe, pixels)
 
     def _of(self, lane: Lane) -> list[Job]:
         return [job for job in self if job.lane is lane and job.state is not State.PAUSED]
@@ -107,3 +108,8 @@ class Queue:
 def _iterations_a_second(job: Job) -> float:
     first, last = job.progress[0], job.progress[-1]
     return (last.iteration - first.iteration) / (last.seconds - first.seconds) if last.seconds > first.seconds else 0.0
+
+
+def _work(recipe: OptimizeRecipe, pixels: int) -> float:
+    """What a run's time is in proportion to."""
+    return pixels * recipe.full_size_iterations * (1 + MORE * recipe.more_layers)

@@ -28,11 +28,13 @@ TERMINATE = 0.95  # of what a worker may have: there its nanny ends it
 # not said otherwise: a base, TensorFlow and the network in it, and bytes a pixel. Rounded up: a run refused too early is a
 # nuisance, one that dies is worse.
 _BASE = {"vgg19": 880e6, "vgg16": 860e6, "vgg19-lite": 760e6}
-_PER_PIXEL = {"vgg19": 1100, "vgg16": 1050, "vgg19-lite": 500}
+_PER_PIXEL = {"vgg19": 1100, "vgg16": 1050, "vgg19-lite": 600}
+_LAYER, _LAYER_PER_PIXEL = 10e6, 15  # bytes, and bytes a pixel: what each style layer beyond the usual ones takes
 _FLOAT32 = 1.75  # times the maps' bytes, where the processor has no bfloat16
 _MASK = 0.2  # times the maps' bytes: each masked style looks at its own copy of some
 _REGION = 60e6  # bytes: what TensorFlow traces for one at four sizes; eight took 0.48 GB more than none at 512 px
 _LBFGS = 900  # bytes a pixel: ten pairs of pictures and gradients in float64
+_WINDOWS = 0.83  # times what ONE_LOOK takes, where a picture is painted in tiles, which are smaller
 _PRINT = 60  # bytes a pixel where a picture is painted in tiles: content, picture, and Adam's two beside them
 _PRINT_REGION = 12  # bytes a pixel: its share of each, and that averaged
 _CHAIN = 1100  # bytes a pixel, on a VGG: a correlation chain holds the maps of two layers at once
@@ -40,7 +42,7 @@ _CHAIN = 1100  # bytes a pixel, on a VGG: a correlation chain holds the maps of 
 
 def estimate(recipe: OptimizeRecipe, height: int, width: int) -> int:
     """Bytes that the worker will need at its peak for a picture of this size."""
-    maps: float = _PER_PIXEL[recipe.features]
+    maps: float = _PER_PIXEL[recipe.features] + _LAYER_PER_PIXEL * recipe.more_layers
     if recipe.correlation_chain and recipe.features != "vgg19-lite":
         maps += _CHAIN
     if recipe.precision == "float32" or not has_bfloat16():
@@ -48,10 +50,10 @@ def estimate(recipe: OptimizeRecipe, height: int, width: int) -> int:
     regions = sum(style.mask is not None for style in recipe.styles)
     maps *= 1 + _MASK * regions
     own = _LBFGS if recipe.optimizer == "lbfgs" else 0
-    base, pixels = _BASE[recipe.features] + _REGION * regions, height * width
+    base, pixels = _BASE[recipe.features] + _LAYER * recipe.more_layers + _REGION * regions, height * width
     if not recipe.in_tiles(height, width):
         return round(base + pixels * (maps + own))
-    return round(base + ONE_LOOK**2 * maps + pixels * (_PRINT + _PRINT_REGION * regions))
+    return round(base + _WINDOWS * ONE_LOOK**2 * maps + pixels * (_PRINT + _PRINT_REGION * regions))
 
 
 def largest_size(recipe: OptimizeRecipe, aspect: float, available: int) -> int:

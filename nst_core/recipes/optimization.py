@@ -23,6 +23,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
 }
 FIRST_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))  # Gatys' choice for style
 CONTENT_LAYERS = ("block4_conv2",)  # and for content
+USUAL_LAYERS = 6  # for style: these and the pixels
 PIXELS = "pixels"  # below all layers, for style: the picture's own colours, as the network takes them
 
 
@@ -104,6 +105,11 @@ class OptimizeRecipe(Recipe):
         return tuple(x for x in (PIXELS, *every) if x in self.style_layers and (x != PIXELS or self.form == "moments"))
 
     @property
+    def more_layers(self) -> int:
+        """How many layers beyond the usual six moments are taken of: each costs time and memory."""
+        return max(0, len(self.active_style_layers) - USUAL_LAYERS) if self.form == "moments" else 0
+
+    @property
     def full_size_iterations(self) -> float:
         """What all iterations cost, in those at the result's size: a coarser one has fewer pixels, and gets more of them."""
         sides = self.fractions(self.size)
@@ -127,9 +133,9 @@ class OptimizeRecipe(Recipe):
         return {block_number(layer) - 1 for layer in self.active_style_layers}
 
 
-# `fast`, `finest` and `vgg19-rms` are ours: means. `finest` takes three times as long as `fast`, and smooths an eightieth of
-# it; pixels keep grain and fringes away without it. With a style weight of 11 and a smoothness of 6 the content of two pairs at
-# 512 px would be 3 % nearer, their style 18 % farther.
+# `fast`, `finest` and `vgg19-rms` are ours: means. `finest` takes longer than `fast`, learns style from every layer, and smooths
+# an eightieth of it; pixels keep grain and fringes away without it. With `fast`'s layers, a style weight of 20 and 1,200
+# iterations the style of three pairs at 256 px was 17 % farther, their content no nearer.
 #
 # The other three quote papers and programs: their layers, switches, sums and constant rate. Two weights were chosen by eye
 # (`benchmarks/sheet.py`), on features scaled like Keras' VGG-19: gatys-2015 takes the paper's ratio of 10⁻³, since with a
@@ -145,7 +151,10 @@ _QUOTED: dict[str, Any] = {
 }
 PRESETS: Mapping[str, OptimizeRecipe] = {
     "fast": OptimizeRecipe(),
-    "finest": OptimizeRecipe(style_weight=20.0, tv_weight=0.1, iterations=min(1200, LIMITS.max_iterations)),
+    "finest": OptimizeRecipe(
+        style_layers=(PIXELS, *LAYERS["vgg19-lite"]), style_weight=17.0, tv_weight=0.1,
+        iterations=min(1000, LIMITS.max_iterations),
+    ),
     "gatys-2015": OptimizeRecipe(
         **_QUOTED, features="vgg19", form="paper", content_weight=1, style_weight=1e3, optimizer="lbfgs", init="noise",
     ),

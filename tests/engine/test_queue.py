@@ -7,7 +7,7 @@ import pytest
 
 from nst_core.engine import Lane, State, checkpoints
 from nst_core.engine.jobs import Job, Progress
-from nst_core.engine.queue import PACE, PREPARING, Queue
+from nst_core.engine.queue import MORE, PACE, PREPARING, Queue
 from nst_core.errors import Busy
 from nst_core.limits import LIMITS
 from nst_core.recipes import PRESETS, OptimizeRecipe, TrainingRecipe
@@ -161,6 +161,13 @@ def test_a_cancel_is_not_forgotten_by_a_death(queue):
 
 def test_the_opening_of_optimize_takes_half_a_minute_until_runs_have_shown_otherwise():
     assert 20 < Queue().seconds_of(PRESETS["fast"], 768 * 576) < 30
+
+
+def test_more_layers_take_more_time_and_teach_no_other_pace(queue):
+    fast, finest = PRESETS["fast"], PRESETS["finest"]
+    assert fast.more_layers == PRESETS["improved-2016"].more_layers == 0 and finest.more_layers == 6
+    pace = lambda recipe: (queue.seconds_of(recipe, 400) - PREPARING) / recipe.full_size_iterations  # noqa: E731
+    assert pace(finest) == pytest.approx((1 + 6 * MORE) * pace(fast))
 
 
 def test_finest_takes_minutes_at_most():
