@@ -133,9 +133,9 @@ class OptimizeRecipe(Recipe):
         return {block_number(layer) - 1 for layer in self.active_style_layers}
 
 
-# `fast`, `finest` and `vgg19-rms` are ours: means. `finest` takes longer than `fast`, learns style from every layer, and smooths
-# an eightieth of it; pixels keep grain and fringes away without it. With `fast`'s layers, a style weight of 20 and 1,200
-# iterations the style of three pairs at 256 px was 17 % farther, their content no nearer.
+# `fast`, `finest` and `vgg19-rms` are ours: means. `finest` takes longer than `fast`, learns style from every layer, and
+# smooths an eightieth of it; pixels keep grain and fringes away without it. With `fast`'s layers, a style weight of 20 and
+# 1,200 iterations the style of three pairs at 256 px was 17 % farther, their content no nearer.
 #
 # The other three quote papers and programs: their layers, switches, sums and constant rate. Two weights were chosen by eye
 # (`benchmarks/sheet.py`), on features scaled like Keras' VGG-19: gatys-2015 takes the paper's ratio of 10⁻³, since with a
