@@ -10,7 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,14 @@ from nst_core.limits import LIMITS
 Image = npt.NDArray[np.float32]  # (h, w, 3) in [0, 1], sRGB
 Mask = npt.NDArray[np.float32]  # (h, w) in [0, 1], 1 = the style applies here
 
+Whole = TypeVar("Whole", np.uint8, np.uint16)
+
 Format = Literal["png", "jpeg", "webp"]  # what `encode` writes
 
 MAX_BYTES = LIMITS.max_upload_mb * 1024**2
 MAX_PIXELS = LIMITS.max_megapixels * 1_000_000  # width × height, as the header says
 MIN_SIDE = 32  # pixels; five poolings leave one
+_ROWS = 256  # that are made whole numbers at once
 MAX_ASPECT = 8  # longer side / shorter side
 MAX_SCANS = 100  # of a JPEG; progressive ones have a dozen. Each costs a pass over all pixels, 75 bytes order one
 
@@ -181,9 +184,12 @@ def digest(image: Image) -> str:
 
 def to_uint8(image: Image) -> npt.NDArray[np.uint8]:
     """[0, 1] -> 0…255, half rounded up, what lies outside clipped."""
-    scaled = np.multiply(image, 255, dtype=np.float32)
-    scaled += 0.5
-    return np.clip(scaled, 0, 255, out=scaled).astype(np.uint8)  # the cast drops the fraction
+    return _to_whole(image, np.uint8)
+
+
+def to_uint16(image: Image) -> npt.NDArray[np.uint16]:
+    """[0, 1] -> 0…65535, half rounded up, what lies outside clipped."""
+    return _to_whole(image, np.uint16)
 
 
 def from_uint8(array: npt.NDArray[np.uint8]) -> Image:
@@ -191,7 +197,22 @@ def from_uint8(array: npt.NDArray[np.uint8]) -> Image:
     return np.divide(array, 255, dtype=np.float32)
 
 
+def from_uint16(array: npt.NDArray[np.uint16]) -> Image:
+    """0…65535 -> [0, 1], float32."""
+    return np.divide(array, 65535, dtype=np.float32)
+
+
 # --- behind the door ------------------------------------------------------------------------------------------------
+
+
+def _to_whole(image: Image, dtype: type[Whole]) -> npt.NDArray[Whole]:
+    """Some rows at a time: a print in floats once more would be 150 MB."""
+    whole = np.empty(np.shape(image), dtype)
+    for start in range(0, len(image), _ROWS):
+        scaled = np.multiply(image[start : start + _ROWS], np.iinfo(dtype).max, dtype=np.float32)
+        scaled += 0.5
+        whole[start : start + _ROWS] = np.clip(scaled, 0, np.iinfo(dtype).max, out=scaled)  # the cast drops the fraction
+    return whole
 
 
 @contextmanager

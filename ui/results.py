@@ -15,7 +15,8 @@ from nst_core.errors import BadRecipe, Gone
 from nst_core.limits import LIMITS
 from nst_core.machine import Kept
 from nst_core.models import weights
-from nst_core.recipes import InstantRecipe, Recipe
+from nst_core.pictures import prints
+from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
 from nst_core.stylizer import Step
 from ui.components import Thumbnail, compare, gallery
 from ui.files import keep, visitor
@@ -24,16 +25,21 @@ from ui.pictures import THUMBNAIL, data_uri, picture, styles_of, title
 from ui.shared_engine import engine
 
 PREVIEW = 1280  # pixels; the page shows results no larger
+DPI = 300  # of a TIFF
 STYLE_SIDE = 512  # pixels of the style that travel to an instant stylizer; the predictors look at 256
 POLL = 0.4  # seconds between messages while waiting; most instant results are there before the first
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished picture: the PNG with its recipe inside, and what the page shows of it and of its content, JPEGs."""
+    """A finished picture: the PNG with its recipe inside, and what the page shows of it and of its content, JPEGs.
+
+    Of one that was optimised a TIFF too, while there is room.
+    """
 
     recipe: Recipe
     png: Kept
+    tiff: Kept | None
     before: Kept
     after: Kept
     small: str  # a data URI
@@ -68,9 +74,12 @@ def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes) -> Resul
     assert step.image is not None
     height, width, _ = step.image.shape
     png = images.encode(step.image, "png", text=recipes.png_text(recipe))
+    tiff = None
+    if isinstance(recipe, OptimizeRecipe):  # kept first: the first that makes room
+        tiff = keep(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe)))
     small = data_uri(images.thumbnail(step.image, THUMBNAIL))
     after = images.thumbnail(step.image, PREVIEW)
-    result = Result(recipe, keep(png), keep(before), keep(after), small, width, height, step.seconds)
+    result = Result(recipe, keep(png), tiff, keep(before), keep(after), small, width, height, step.seconds)
     kept = kept_results(prefix)
     kept[recipe] = result
     while len(kept) > LIMITS.kept_results:
@@ -108,6 +117,16 @@ def show_result(prefix: str, result: Result | None, invite: Callable[[], None] |
                 type="primary" if format == "png" else "secondary",
                 help="With its recipe inside: upload it here and every setting comes back." if format == "png" else None,
                 key=f"{prefix}.download.{format}",
+            )
+        if result.tiff and result.tiff.there:
+            st.download_button(
+                "TIFF",
+                result.tiff.read,
+                file_name=f"{_file_stem(result)}.tif",
+                mime="image/tiff",
+                on_click="ignore",
+                help=f"For a printer: 16 bits a channel, {DPI} dots per inch.",
+                key=f"{prefix}.download.tiff",
             )
 
 

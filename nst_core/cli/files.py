@@ -4,7 +4,6 @@ Every mistake is found before the work begins, as far as it can be; every file i
 half-written one is ever found there.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -101,7 +100,7 @@ def write_picture(step: Step, out: Path, recipe: AnyRecipe, dpi: float | None = 
     assert step.image is not None
     format, text = by_suffix(out, FORMATS, "pictures"), recipes.png_text(recipe)
     if format == "tiff":
-        write(out, prints.tiff(step.image, dpi=dpi, description=json.dumps(recipe.model_dump(mode="json"))))  # ASCII
+        write(out, prints.tiff(step.image, dpi=dpi, description=recipes.tiff_text(recipe)))
     else:
         write(out, images.encode(step.image, format, text=text, dpi=dpi))
 

@@ -10,7 +10,7 @@
 The cluster gets a process of its own because multiprocessing's spawn would import the page's script again; it ends when its
 standard input closes, that is, with its parent, however that dies. `NST_SCHEDULER=tcp://host:8786` uses a cluster that is
 already there instead. Either is started or joined again when it is lost (`connection`). Pictures travel as 8 bits, which is
-what files hold: a quarter of float32's bytes.
+what files hold: a quarter of float32's bytes; what was optimised comes back as 16, which a print is made of.
 
 Every job asks for a unit of its lane's resource. So none of one lane waits for another's: without a resource, Dask's scheduler
 holds a job back as soon as a few others queue (`worker-saturation`), whatever they wait for.

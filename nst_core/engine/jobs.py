@@ -310,8 +310,9 @@ def unforeseen(error: Exception) -> Failure:
 
 
 def pack(carrier: Any) -> Any:
-    """A Style or Step with its picture, mask and guide as 8 bits, for the journey."""
-    return _recast(carrier, images.to_uint8)
+    """A Style or Step with its picture, mask and guide as 8 bits, for the journey; after many steps as 16, for printers."""
+    fine = isinstance(carrier, Step) and carrier.total > 1
+    return _recast(carrier, images.to_uint16 if fine else images.to_uint8)
 
 
 def pack_all(styles: Sequence[Style]) -> list[Style]:
@@ -322,7 +323,11 @@ def pack_all(styles: Sequence[Style]) -> list[Style]:
 
 def unpack(value: Any) -> Any:
     """The reverse of `pack`; anything else as it is."""
-    return _recast(value, images.from_uint8) if isinstance(value, Style | Step) else value
+    return _recast(value, _from_whole) if isinstance(value, Style | Step) else value
+
+
+def _from_whole(array: np.ndarray) -> np.ndarray:
+    return images.from_uint16(array) if array.dtype == np.uint16 else images.from_uint8(array)
 
 
 def _recast(carrier: Any, convert: Callable[[Any], np.ndarray]) -> Any:

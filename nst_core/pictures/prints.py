@@ -2,9 +2,9 @@
 
 import io
 
-import numpy as np
 from PIL import ImageCms
 
+from nst_core import images
 from nst_core.images import Image
 
 
@@ -16,7 +16,7 @@ def tiff(image: Image, *, dpi: float | None = None, description: str = "") -> by
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     tifffile.imwrite(
         file,
-        (np.clip(image, 0, 1) * 65535 + 0.5).astype(np.uint16),
+        images.to_uint16(image),
         photometric="rgb",
         compression="zlib",
         predictor=True,

@@ -1,5 +1,6 @@
 """Recipes and texts: settings checked, JSON, the text inside a PNG, the query of a link."""
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -94,6 +95,11 @@ def of_png(data: bytes) -> AnyRecipe | None:
 def png_text(recipe: Recipe) -> dict[str, str]:
     """What `images.encode(…, text=…)` writes so that `of_png` finds the recipe again."""
     return {PNG_KEY: recipe.model_dump_json()}
+
+
+def tiff_text(recipe: Recipe) -> str:
+    """What a TIFF describes itself with: the recipe in ASCII, which is all that such a text may be."""
+    return json.dumps(recipe.model_dump(mode="json"))
 
 
 def to_query(recipe: InstantRecipe) -> dict[str, str]:

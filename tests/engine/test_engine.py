@@ -21,7 +21,7 @@ from nst_core.errors import BadMask, BadRecipe, Cancelled, Diverged, Failure, Wo
 from nst_core.instant import InstantLite
 from nst_core.models import weights
 from nst_core.recipes import Color, InstantRecipe, OptimizeRecipe, Source, StyleSource, TextureNetworkRecipe
-from nst_core.stylizer import Style
+from nst_core.stylizer import Step, Style
 from tests import jobs
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +78,15 @@ def test_masks_travel_as_8_bits_and_act_in_the_worker(engine, recipe):
     image = engine.stylize(content, [style], recipe).result(PATIENCE).image
     assert np.array_equal(images.to_uint8(image)[:, 32:], images.to_uint8(content)[:, 32:])
     assert np.abs(image - content)[:, :28].mean() > 0.005
+
+
+def test_what_was_optimised_travels_with_16_bits(engine):
+    """More levels than 8 bits have: a printer's."""
+    content, picture = pictures()
+    image = engine.stylize(content, [Style(picture)], OptimizeRecipe(iterations=2)).result(PATIENCE).image
+    assert len(np.unique(image)) > 2000
+    np.testing.assert_allclose(unpack(pack(Step(2, 2, image=picture))).image, picture, atol=0.51 / 65535)
+    assert pack(Step(1, 1, image=picture)).image.dtype == np.uint8
 
 
 def test_masks_that_cover_nothing_get_their_sentence_from_the_worker(engine):

@@ -3,7 +3,9 @@
 import io
 import re
 
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -69,6 +71,9 @@ def test_a_run_from_start_to_time_lapse(page):
     assert isinstance(recipe, OptimizeRecipe)
     assert (recipe.iterations, recipe.content) == (30, Source(name="mountain-lake"))
     assert Image.open(io.BytesIO(png)).size == (256, 192)
+    with tifffile.TiffFile(io.BytesIO(download(page, "TIFF"))) as file:
+        assert file.pages[0].shape == (192, 256, 3) and len(np.unique(file.pages[0].asarray())) > 5000  # 16 bits
+        assert OptimizeRecipe.model_validate_json(file.pages[0].description) == recipe
 
     page.get_by_role("tab", name="Time-lapse").click()
     assert Image.open(io.BytesIO(download(page, "GIF"))).n_frames > 10
