@@ -24,7 +24,9 @@ from tests.training import tiny
 ROOT = Path(__file__).parents[2]
 NAMES = tuple(f"block{x[0]}_conv{x[1]}" for x in ("11", "21", "31", "41", "42", "51"))
 PLAN = painted.Plan(canvases=(64,), size=64, crops=2, seen=32)
-SETTINGS = instant_finish.Settings(minutes=0.01, peak_rate=0.05, whole=2, halved=2, blocks=2, vector_weight=0.0, average=0.9)
+SETTINGS = instant_finish.Settings(
+    minutes=0.01, peak_rate=0.05, whole=2, halved=2, blocks=2, content_weight=0.014, vector_weight=0.0, average=0.9
+)
 
 
 def drawn(number):
