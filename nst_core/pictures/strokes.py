@@ -2,8 +2,8 @@
 
 A network of one pass draws strokes of a few pixels, whatever the picture's size: at 2048 px they are worms. So the picture is
 painted small, enlarged, and painted once more at its full size, which draws every stroke's edge anew; of that second pass only
-what is finer than the small picture's pixels is kept, and the finest of it lifted. Brought down, the result is the small picture.
-NumPy only.
+what is finer than the small picture's pixels is kept, and the finest of it lifted. Brought down, the result is the small
+picture. NumPy only.
 """
 
 from collections.abc import Callable
