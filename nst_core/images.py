@@ -32,8 +32,8 @@ Format = Literal["png", "jpeg", "webp"]  # what `encode` writes
 MAX_BYTES = LIMITS.max_upload_mb * 1024**2
 MAX_PIXELS = LIMITS.max_megapixels * 1_000_000  # width × height, as the header says
 MIN_SIDE = 32  # pixels; five poolings leave one
-_ROWS = 256  # that are made whole numbers at once
 MAX_ASPECT = 8  # longer side / shorter side
+_ROWS = 256  # that are made whole numbers at once
 MAX_SCANS = 100  # of a JPEG; progressive ones have a dozen. Each costs a pass over all pixels, 75 bytes order one
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")

@@ -19,7 +19,7 @@ from nst_core.pictures import prints
 from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
 from nst_core.stylizer import Step
 from ui.components import Thumbnail, compare, gallery
-from ui.files import keep, visitor
+from ui.files import keep, keeper, visitor
 from ui.messages import HOURGLASS, LOADING
 from ui.pictures import THUMBNAIL, data_uri, picture, styles_of, title
 from ui.shared_engine import engine
@@ -34,7 +34,7 @@ POLL = 0.4  # seconds between messages while waiting; most instant results are t
 class Result:
     """A finished picture: the PNG with its recipe inside, and what the page shows of it and of its content, JPEGs.
 
-    Of one that was optimised a TIFF too, while there is room.
+    Of one that was optimised a TIFF too, while there is room for such: none pushes out another picture of the session.
     """
 
     recipe: Recipe
@@ -75,8 +75,8 @@ def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes) -> Resul
     height, width, _ = step.image.shape
     png = images.encode(step.image, "png", text=recipes.png_text(recipe))
     tiff = None
-    if isinstance(recipe, OptimizeRecipe):  # kept first: the first that makes room
-        tiff = keep(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe)))
+    if isinstance(recipe, OptimizeRecipe):
+        tiff = keeper("tiff")(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe)))
     small = data_uri(images.thumbnail(step.image, THUMBNAIL))
     after = images.thumbnail(step.image, PREVIEW)
     result = Result(recipe, keep(png), tiff, keep(before), keep(after), small, width, height, step.seconds)

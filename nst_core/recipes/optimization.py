@@ -23,8 +23,8 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
 }
 FIRST_LAYERS = tuple(f"block{block}_conv1" for block in range(1, 6))  # Gatys' choice for style
 CONTENT_LAYERS = ("block4_conv2",)  # and for content
-USUAL_LAYERS = 6  # for style: these and the pixels
 PIXELS = "pixels"  # below all layers, for style: the picture's own colours, as the network takes them
+STYLE_LAYERS = (PIXELS, *FIRST_LAYERS)  # ours for style: without pixels, drawings get coloured fringes
 
 
 def block_number(layer: str) -> int:
@@ -55,7 +55,7 @@ class OptimizeRecipe(Recipe):
     # matrices' difference. moments: mean and covariance instead of Gram matrices. See `features/losses.py`.
     form: Literal["paper", "mean", "normalised", "rms", "moments"] = "moments"
     content_layers: tuple[str, ...] = ("block3_conv2", "block4_conv2")
-    style_layers: tuple[str, ...] = (PIXELS, *FIRST_LAYERS)  # without pixels, drawings get coloured fringes
+    style_layers: tuple[str, ...] = STYLE_LAYERS
     content_weight: float = Field(default=1.0, ge=0, le=1e9)
     style_weight: float = Field(default=14.0, ge=0, le=1e9)
     tv_weight: float = Field(default=8.0, ge=0, le=1e9)
@@ -106,8 +106,8 @@ class OptimizeRecipe(Recipe):
 
     @property
     def more_layers(self) -> int:
-        """How many layers beyond the usual six moments are taken of: each costs time and memory."""
-        return max(0, len(self.active_style_layers) - USUAL_LAYERS) if self.form == "moments" else 0
+        """How many layers beyond our usual ones moments are taken of: each costs time and memory."""
+        return max(0, len(self.active_style_layers) - len(STYLE_LAYERS)) if self.form == "moments" else 0
 
     @property
     def full_size_iterations(self) -> float:

@@ -52,6 +52,18 @@ def test_the_largest_pass():
     assert strokes.largest(1024, 2048, 1) == (1024, 2048)
 
 
+@pytest.mark.parametrize(("natural", "share"), [(50, 1), (100, 1), (141, 0.5), (200, 0)])
+def test_the_finest_detail_is_lifted_the_more_the_bolder_the_strokes_up_to_twice(monkeypatch, natural, share):
+    monkeypatch.setattr(strokes, "NATURAL", natural)
+    squares = (np.indices((150, 200)).sum(0) % 2 * 2.0 - 1)[..., None]  # a chessboard of single pixels
+
+    def paint(picture):
+        return picture + np.float32(0.1) * squares[: len(picture), : picture.shape[1]].astype(np.float32)
+
+    made = strokes.painted(np.full((150, 200, 3), 0.5, np.float32), 1, paint)
+    assert (made * squares).mean() == pytest.approx(0.1 * (1 + share * strokes.LIFT), rel=0.03)
+
+
 def test_brought_down_it_is_the_picture_painted_small(pen):
     small = pen(images.fit(PHOTOGRAPH, 50))
     made = strokes.painted(PHOTOGRAPH, 1, pen)
