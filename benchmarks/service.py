@@ -8,7 +8,8 @@ growth    memory of all processes over 100 optimisations and 200 Instant picture
 weight    memory of all processes: idle, during `fast` at 512 px, during VGG-19 at 1024 px, and a minute after
 visitors  memory of the page process over 100 visitors in a row, and after two minutes of rest
 start     from server start to first page and first painted picture, beside a one-line page; processor time until then
-idle      processor time of the page process in a minute of rest, and while 20,000 files come and go under .venv
+idle      processor time of the page process in a minute of rest, and while 20,000 files come and go under .venv; of all
+          processes in a minute of rest
 preview   from a click on Start to the first preview of `fast`, in Chromium
 death     a worker killed at half time: iterations lost, and seconds until the run is done
 
@@ -60,7 +61,7 @@ def section(part: str, figures: Figures) -> str:
         "start": lambda f: table(
             "From server start, seconds (median); processor time of the page process until the first picture", f, "{:.2f}"
         ),
-        "idle": lambda f: table("Share of a core that the page process takes at rest", f, "{:.2%}"),
+        "idle": lambda f: table("Share of a core that the page process takes at rest, and all processes", f, "{:.2%}"),
         "preview": lambda f: table("From the click on Start, seconds (median)", f, "{:.2f}"),
         "death": lambda f: (
             "## A worker killed at 200 of 400 iterations\n\n"

@@ -25,6 +25,10 @@ SETTINGS = {
     "distributed.worker.memory.terminate": memory.TERMINATE,
     "distributed.admin.low-level-log-length": 100,  # previews pass through the scheduler's log
     "distributed.diagnostics.nvml": False,
+    # nobody looks at Dask's own pages: what feeds them took a tenth of a core from an app at rest
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
     # huge pages: ONNX Runtime takes and gives back its maps in every pass, and four kilobytes at a time that takes as long as
     # the convolutions
     "distributed.nanny.pre-spawn-environ.GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
