@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Download, FilePayload, Page, Playwright, TimeoutError, expect
+from playwright.sync_api import Browser, BrowserContext, Download, FilePayload, Page, Playwright, TimeoutError, expect
 
 ROOT = Path(__file__).parent.parent
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
@@ -106,6 +106,13 @@ def healthy(address: str) -> bool:
 def launch(playwright: Playwright) -> Browser:
     """The system's Chromium, or Playwright's own where it could be installed."""
     return playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+
+
+def profile(playwright: Playwright, folder: Path) -> BrowserContext:
+    """Chromium with a profile on disk, where what it has compiled of the page's scripts serves every later page."""
+    return playwright.chromium.launch_persistent_context(
+        folder, executable_path=chromium_path(), args=FLAGS, viewport={"width": 1280, "height": 900}
+    )
 
 
 def chromium_path() -> str | None:

@@ -97,9 +97,9 @@ def chromium(playwright):
 
 
 @pytest.fixture(scope="session")
-def profile(chromium):
+def profile(playwright, tmp_path_factory):
     """A browser's profile: what one tab has fetched, and Chromium has compiled, serves the next."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context = browser.profile(playwright, tmp_path_factory.mktemp("profile"))
     context.set_default_timeout(browser.PATIENCE)
     yield context
     context.close()
