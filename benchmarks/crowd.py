@@ -48,6 +48,11 @@ def resident(processes: Sequence[psutil.Process]) -> float:
     return total / 1e6
 
 
+def processor(processes: Sequence[psutil.Process]) -> float:
+    """Seconds that they have had, all together."""
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
 @contextmanager
 def served(**environment: str) -> Iterator[tuple[str, psutil.Process]]:
     """The app, and its page process."""
@@ -178,16 +183,11 @@ def start() -> Figures:
                 if script.name == "app.py":
                     browser.result(page)
                     found["first picture"].append(time.perf_counter() - began)
-                    found["processor"].append(sum(psutil.Process(server.pid).cpu_times()[:2]))
+                    found["processor"].append(processor([psutil.Process(server.pid)]))
                 page.close()
                 server.terminate()
                 server.wait()
     return found
-
-
-def processor(processes: Sequence[psutil.Process]) -> float:
-    """Seconds that they have had, all together."""
-    return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 def idle() -> Figures:
