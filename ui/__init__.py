@@ -21,7 +21,7 @@ from ui.components import (
     morph,
     plane,
 )
-from ui.files import keep, taken, visitor
+from ui.files import keep, keep_latest, taken, visitor
 from ui.frame import head, ways
 from ui.jobs import Look, Panel, describe, done
 from ui.messages import say, sentences, show_sentences, spoken
@@ -82,6 +82,7 @@ __all__ = [
     "held",
     "identity",
     "keep",
+    "keep_latest",
     "keep_result",
     "keep_upload",
     "layers",

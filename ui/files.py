@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -12,6 +13,7 @@ from nst_core.limits import LIMITS
 from nst_core.machine import Kept, Shelf
 
 FILES = {"each": LIMITS.visitor_mb * 1_000_000, "total": LIMITS.visitors_mb * 1_000_000}  # bytes
+LET_GO = "let_go"  # how many files of this session, and nothing was said yet
 
 
 @st.cache_resource(show_spinner=False)
@@ -38,6 +40,13 @@ def keeper(what: str) -> Callable[[bytes], Kept]:
     return lambda data: shelf.keep(data, owner)
 
 
+def keep_latest(kept: dict[Any, Any], limit: int) -> None:
+    """Let the oldest go beyond so many; `forget_what_is_gone` says so at the next look at a page."""
+    for key in list(kept)[:-limit]:
+        del kept[key]
+        st.session_state[LET_GO] = st.session_state.get(LET_GO, 0) + 1
+
+
 def forget_what_is_gone() -> None:
     """Uploads and results whose files have made room for newer ones, with a sentence."""
     state = st.session_state
@@ -45,10 +54,9 @@ def forget_what_is_gone() -> None:
     gone = [(kept, key) for kept in mine for key, entry in kept.items() if not entry.there]
     for kept, key in gone:
         del kept[key]
-    if gone:
-        st.toast(
-            f"Made room for newer pictures: the oldest of this session ({len(gone)}) were let go.", icon=":material/inbox:"
-        )
+    if number := len(gone) + state.pop(LET_GO, 0):
+        which = "one was" if number == 1 else f"{number} were"
+        st.toast(f"Made room for newer files: this session's oldest {which} let go.", icon=":material/inbox:")
 
 
 def taken(widget: str) -> tuple[str, bytes] | None:

@@ -94,8 +94,7 @@ def _take() -> None:
         source = Source.of_upload(name, data)
         kept = uploads()
         kept[ui.identity(source)] = Clip(source, ui.keep(data), facts)
-        while len(kept) > LIMITS.kept_uploads:
-            kept.pop(next(iter(kept)))
+        ui.keep_latest(kept, LIMITS.kept_uploads)
         st.session_state[f"{PREFIX}.clip"] = source
 
 

@@ -46,8 +46,7 @@ def owned() -> dict[str, Own]:
 def keep(own: Own) -> None:
     kept = owned()
     kept[ui.identity(own.source)] = own
-    while len(kept) > KEPT:
-        kept.pop(next(iter(kept)))
+    ui.keep_latest(kept, KEPT)
 
 
 @st.cache_data(show_spinner=False, max_entries=32)

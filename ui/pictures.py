@@ -19,7 +19,7 @@ from nst_core.pictures.styles import of_recipe
 from nst_core.recipes import MAX_PRINT, MAX_SIZE, Recipe, Source
 from nst_core.stylizer import Style
 from ui.components import Thumbnail
-from ui.files import keep
+from ui.files import keep, keep_latest
 
 ASSETS = Path(__file__).parents[1] / "assets"
 THUMBNAIL = 280  # pixels: more than twice what a gallery shows, for fine screens
@@ -79,8 +79,7 @@ def keep_upload(name: str, data: bytes) -> Source:
     kept = uploads()
     kept.pop(identity(upload.source), None)
     kept[identity(upload.source)] = upload
-    while len(kept) > LIMITS.kept_uploads:
-        kept.pop(next(iter(kept)))
+    keep_latest(kept, LIMITS.kept_uploads)
     return upload.source
 
 

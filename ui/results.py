@@ -142,7 +142,7 @@ def show_history(prefix: str, adopt: Callable[[Any], None]) -> None:
         return
     by_id = {str(hash(result.recipe)): result for result in kept}
     current = st.session_state.get(f"{prefix}.shown")
-    st.caption("This session's pictures")
+    st.caption("This session's pictures" + (f", the latest {len(kept)}" if len(kept) == LIMITS.kept_results else ""))
     gallery(
         [Thumbnail(id, result.title, result.small) for id, result in by_id.items()],
         [id for id, result in by_id.items() if result is current],

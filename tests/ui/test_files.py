@@ -67,3 +67,24 @@ def test_every_session_has_a_budget_of_its_own(small):
     )
     for app in (one, other):
         assert all(entry.there for entry in app.session_state["some.results"].values())
+
+
+def collection():
+    """A visitor who brings a file before every look."""
+    import streamlit as st
+
+    from ui import files
+
+    kept = st.session_state.setdefault("some.uploads", {})
+    kept[max(kept, default=-1) + 1] = "file"
+    files.keep_latest(kept, 3)
+    files.forget_what_is_gone()
+
+
+def test_the_oldest_beyond_so_many_go_with_a_sentence():
+    app = AppTest.from_function(collection, default_timeout=PATIENCE).run().run().run()
+    assert list(app.session_state["some.uploads"]) == [0, 1, 2]
+    assert not app.toast
+    app.run()
+    assert list(app.session_state["some.uploads"]) == [1, 2, 3]
+    assert [toast.value for toast in app.toast] == ["Made room for newer files: this session's oldest one was let go."]
