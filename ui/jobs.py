@@ -32,7 +32,8 @@ class Look:
 class Panel:
     """One slow job of a page: start, pause, resume, stop, cancel, watch; found again when the page is reloaded.
 
-    State: `{prefix}.job` holds it, `{prefix}.wanted` says that a visitor asked for one. The address names it.
+    State: `{prefix}.job` holds it, `{prefix}.wanted` says that a visitor asked for one, `{prefix}.paused` that the buttons
+    offer to resume it. The address names it.
     """
 
     prefix: str
@@ -82,7 +83,9 @@ class Panel:
         if job and st.query_params.get("job") != job.id:
             st.query_params["job"] = job.id  # another page has been here since
         label, icon, act = self.start, ":material/play_arrow:", self.want
-        if job and job.state is State.PAUSED:
+        paused = job is not None and job.state is State.PAUSED
+        st.session_state[f"{self.prefix}.paused"] = paused
+        if job and paused:
             label, act = "Resume", partial(resume, job)
         elif job:
             label, icon, act = "Pause", ":material/pause:", job.pause
@@ -95,11 +98,12 @@ class Panel:
             st.button(self.cancel, icon=":material/close:", on_click=cancel, disabled=job is None, key=f"{self.prefix}.cancel")
 
     def watch(self, job: Job, look: Look, collect: Callable[[Job], None]) -> None:
-        """Show the job until it ends or pauses; every look is a point where Streamlit drops this run for the next click.
+        """Show the job, below its buttons, until it ends or pauses; every look is a point where Streamlit drops this run for
+        the next click.
 
         collect: takes what a finished job has made.
         """
-        paused = job.state is State.PAUSED
+        paused = st.session_state[f"{self.prefix}.paused"]  # as the buttons have it: the job may have paused since
         line, bar = st.empty(), st.empty()
         left, right = st.columns(2) if look.beside else (st.container(), st.container())
         picture, chart = left.empty(), right.empty()
