@@ -1,8 +1,8 @@
 """How the ready texture networks were made: `python -m nst_core.training.texture_networks PHOTOGRAPHS [NAME…] | --samples`.
 
 PHOTOGRAPHS: a folder. NAME: of `READY`, or `_photograph`, the network that every other begins as; without one, those that are
-not there yet. Each takes 4 to 10 minutes on two cores; a killed run goes on where it was when it is started again, but for
-`_photograph`, which begins anew.
+not there yet. Each takes some 8 minutes on two cores, a texture one; a killed run goes on where it was when it is started
+again, but for `_photograph`, which begins anew.
 --samples: what each makes of our own photographs, as a sheet beside the files, and their logs as a table for MODELS.md.
 """
 
@@ -31,10 +31,10 @@ READY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "birch-wood": ("birch-wood", {"style_weight": 2}),
     "cubist-guitar": ("cubist-guitar", {"style_weight": 2}),
     "molten-embers-texture": ("molten-embers", {"purpose": "synthesize", "learning_rate": 0.008}),
-    "starlit-oils": ("starlit-oils", {"steps": 3000}),
+    "starlit-oils": ("starlit-oils", {}),
     "woodcut-waves": ("woodcut-waves", {}),
 }
-STEPS = {"stylize": 4000, "synthesize": 1000}
+LONG: Mapping[str, Mapping[str, Any]] = {"stylize": {"steps": 8000, "content_weight": 0.75}, "synthesize": {"steps": 1000}}
 START_STEPS, START_RATE = 700, 0.01
 
 
@@ -46,7 +46,7 @@ def make(name: str, photographs: Path) -> None:
         return
     style, settings = READY[name]
     purpose = settings.get("purpose", "stylize")
-    recipe = recipes.training(**{"style": Source(name=style), "steps": STEPS[purpose], **settings})
+    recipe = recipes.training(**{"style": Source(name=style), **LONG[purpose], **settings})
     train_network(STYLES / f"{style}.jpg", recipe, out, folder=photographs)
 
 
