@@ -4,8 +4,8 @@ Contenders: our `instant-lite`; the published mobile Magenta (`magenta_mobile`, 
 Magenta graph with random weights (`magenta_hub_graph`), whose pictures mean nothing and are not judged.
 
 - Time: `transform` with the style vector known, the median of rounds in which every contender has its turn, so that noise
-  hits all alike. Start it with GLIBC_TUNABLES=glibc.malloc.hugetlb=1, as the app starts its workers: ONNX Runtime takes and
-  gives back its maps in every pass, which in pages of four kilobytes takes half the time again.
+  hits all alike. Memory is kept as the app's workers keep it: ONNX Runtime takes and gives back its maps in every pass, which
+  takes as long as the convolutions otherwise. Start it with GLIBC_TUNABLES=glibc.malloc.hugetlb=1, as the app starts them.
 - Memory: the peak resident set of a process of its own that loads the contender and paints twice; interpreter and
   libraries are in it.
 - Distances: see `judge`. Both were made with pictures of these folders in view, so they say who is closer, not how well
@@ -36,6 +36,7 @@ import numpy as np
 
 from nst_core import images
 from nst_core.images import Image
+from nst_core.machine import allocator
 
 # TensorFlow is imported where it is used: the mobile model's process must not pay for it.
 
@@ -162,6 +163,7 @@ def peak_megabytes(name: str, size: int, hub: Path) -> float:
 
 def paint_and_report(name: str, size: int, hub: Path) -> None:
     """What the process of `peak_megabytes` does."""
+    allocator.reuse()
     shared = shared_folder()
     contender = CONTENDERS[name](shared, hub)
     content, style = probe(shared, size)
@@ -244,6 +246,7 @@ def distance_table(contenders: Mapping[str, Contender], names: Sequence[tuple[st
 
 
 def main(count: int, repeats: int) -> None:
+    allocator.reuse()
     shared, facts = shared_folder(), machine()
     with tempfile.TemporaryDirectory() as folder:
         hub = Path(folder)

@@ -32,6 +32,7 @@ from benchmarks import reports
 from benchmarks.instant import OUT, Contender, MobileMagenta, central_square, machine, medians, shared_folder, table
 from nst_core import images
 from nst_core.images import Image
+from nst_core.machine import allocator
 from nst_core.pictures import colors
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -323,6 +324,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--weights", type=Path, help="judge these weights of instant-lite instead of the embedded ones")
     arguments = parser.parse_args()
+    allocator.reuse()  # as the app's workers do
     print(report(arguments.only, QUICK if arguments.quick else FULL, arguments.weights))
 
 
