@@ -34,7 +34,7 @@ READY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "starlit-oils": ("starlit-oils", {}),
     "woodcut-waves": ("woodcut-waves", {}),
 }
-LONG: Mapping[str, Mapping[str, Any]] = {"stylize": {"steps": 8000, "content_weight": 0.75}, "synthesize": {"steps": 1000}}
+THOROUGH: Mapping[str, Mapping[str, Any]] = {"stylize": {"steps": 8000, "content_weight": 0.75}, "synthesize": {"steps": 1000}}
 START_STEPS, START_RATE = 700, 0.01
 
 
@@ -46,7 +46,7 @@ def make(name: str, photographs: Path) -> None:
         return
     style, settings = READY[name]
     purpose = settings.get("purpose", "stylize")
-    recipe = recipes.training(**{"style": Source(name=style), **LONG[purpose], **settings})
+    recipe = recipes.training(**{"style": Source(name=style), **THOROUGH[purpose], **settings})
     train_network(STYLES / f"{style}.jpg", recipe, out, folder=photographs)
 
 
