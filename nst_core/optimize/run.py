@@ -25,7 +25,9 @@ MIN_SCALE_SIDE = 64  # pixels of the shorter side: a coarser scale would have no
 PATIENCE, RUNAWAY = 10, 10.0  # after so many steps, a loss so many times their worst is diverging
 
 # What may change while a run is under way; all else would be another run.
-LIVE = frozenset({"content_weight", "style_weight", "tv_weight", "geometric_weights", "learning_rate", "final_rate", "styles"})
+LIVE = frozenset({
+    "content_weight", "style_weight", "tv_weight", "geometric_weights", "learning_rate", "warmup", "final_rate", "styles",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +187,17 @@ class Optimization:
         return objective, OPTIMIZERS[self._recipe.optimizer](objective, picture, state)
 
     def _weights_of(self, objective: Objective, end: int, iterations: int) -> Callable[[], tuple[np.ndarray, float]]:
-        """What the next step is made with: the terms' weights and the learning rate, which falls along half a cosine."""
+        """What the next step is made with: the terms' weights and the learning rate, which rises, and falls along half a cosine."""
 
         def now() -> tuple[np.ndarray, float]:
             recipe = self._recipe
-            left = 0.5 + 0.5 * np.cos(np.pi * (1 - (end - self._iteration) / iterations))  # 1 … 0 over the stage
-            rate = recipe.learning_rate * (recipe.final_rate + (1 - recipe.final_rate) * left)
-            return objective.weights(recipe, self._shares), rate
+            rising, done = recipe.warmup * iterations, iterations - (end - self._iteration)
+            if done < rising:
+                share = min(1.0, (done + 1) / rising)
+            else:
+                left = 0.5 + 0.5 * np.cos(np.pi * (done - rising) / (iterations - rising))  # 1 … 0
+                share = recipe.final_rate + (1 - recipe.final_rate) * left
+            return objective.weights(recipe, self._shares), recipe.learning_rate * share
 
         return now
 

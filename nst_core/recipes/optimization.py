@@ -69,6 +69,9 @@ class OptimizeRecipe(Recipe):
 
     optimizer: Literal["adam", "lbfgs"] = "adam"
     learning_rate: float = Field(default=0.03, gt=0, le=1)  # adam's, of a picture in [0, 1]
+    # share of each scale's iterations over which it rises, linearly: Adam's first steps go as far where the gradient is mere
+    # noise as where it is steep, and what they sprinkle over a picture, deep layers like to keep
+    warmup: float = Field(default=0.3, ge=0, lt=1)
     final_rate: float = Field(default=0.05, gt=0, le=1)  # what is left of it at the end of each scale, by a cosine
     iterations: int = Field(default=min(300, LIMITS.max_iterations), ge=1, le=LIMITS.max_iterations)  # over all scales
     init: Literal["content", "noise", "style", "image"] = "content"
@@ -146,6 +149,7 @@ _QUOTED: dict[str, Any] = {
     "style_layers": FIRST_LAYERS,
     "tv_weight": 0,
     "tv_form": "mahendran",
+    "warmup": 0,
     "final_rate": 1,
     "scales": 1,
 }

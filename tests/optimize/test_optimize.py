@@ -48,6 +48,7 @@ def recipe(**changes: object) -> OptimizeRecipe:
         "tv_weight": 0.1,
         "tv_form": "mahendran",
         "learning_rate": 0.02,
+        "warmup": 0,
         "final_rate": 1,
         "iterations": 6,
         "scales": 1,
@@ -241,14 +242,22 @@ def test_resuming_equals_never_pausing(pause: int) -> None:
     np.testing.assert_allclose(steps[-1].image, whole, atol=1e-5)
 
 
-def test_the_rate_falls_along_half_a_cosine_at_every_scale() -> None:
-    run = start(recipe(iterations=5, learning_rate=0.1, final_rate=0.2))
-    weights = run._weights_of(Objective(recipe(), fake(), CONTENT, [STYLE]), end=5, iterations=5)
+FALL = [0.1 * (0.2 + 0.8 * (0.5 + 0.5 * np.cos(np.pi * k / 5))) for k in range(5)]
+
+
+@pytest.mark.parametrize(
+    "warmup, expected",
+    [(0, FALL), (0.5, [0.02, 0.04, 0.06, 0.08, 0.1, *FALL]), (0.01, FALL)],
+    ids=["none", "half of them", "less than one"],
+)
+def test_the_rate_rises_and_then_falls_along_half_a_cosine_at_every_scale(warmup: float, expected: list[float]) -> None:
+    count = len(expected)
+    run = start(recipe(iterations=count, learning_rate=0.1, warmup=warmup, final_rate=0.2))
+    weights = run._weights_of(Objective(recipe(), fake(), CONTENT, [STYLE]), end=count, iterations=count)
     rates = []
-    for run._iteration in range(5):
+    for run._iteration in range(count):
         rates.append(weights()[1])
-    expected = [0.1 * (0.2 + 0.8 * (0.5 + 0.5 * np.cos(np.pi * k / 5))) for k in range(5)]
-    np.testing.assert_allclose(rates, expected)
+    np.testing.assert_allclose(rates, expected, rtol=0.02)
 
 
 def test_the_state_is_complete_before_the_first_step_and_after_the_last() -> None:
