@@ -187,7 +187,7 @@ class Optimization:
         return objective, OPTIMIZERS[self._recipe.optimizer](objective, picture, state)
 
     def _weights_of(self, objective: Objective, end: int, iterations: int) -> Callable[[], tuple[np.ndarray, float]]:
-        """What the next step is made with: the terms' weights and the learning rate, which rises, and falls along half a cosine."""
+        """What the next step is made with: the terms' weights and a rate that rises, and falls along half a cosine."""
 
         def now() -> tuple[np.ndarray, float]:
             recipe = self._recipe

@@ -3,7 +3,8 @@
 GrabCut (Rother et al. 2004, by OpenCV) asks for a box around the thing; here one rough stroke stands for it. The stroke is the
 thing for sure. All else begins as ground: the part of the thing that was not scribbled on, too, but colours win it back, a
 few times over. Far from the stroke nothing is the thing, so that its likeness in a lake is not taken; nor is what hangs
-together with the stroke nowhere.
+together with the stroke nowhere. A stroke that closes to a loop tells the thing's size: it goes on
+less far beyond it, and rather within.
 """
 
 import numpy as np
@@ -22,6 +23,9 @@ REACH, ROOM, LINE = 0.4, 1.4, 2.2
 STRAIGHT = 0.25  # of them across it, from which a stroke is no line
 BESIDE = 0.01  # of the photograph's longer side: so near to the stroke, it is rather the thing than the ground
 LEAST_REACH = 0.03  # of the photograph's longer side
+# of what a stroke surrounds and covers, from which it is a loop; how far inside, over the photograph's longer side, it is
+# rather the thing; and of the usual reach, how much is left outside
+ENCLOSED, INSIDE, LOOP = 0.6, 0.07, 0.5
 BAND = 3  # pixels on either side of the outline, at the photograph's size, within which it is found again, finely
 HOLE = 0.006  # of the picture: what is less, and surrounded by the thing, belongs to it
 
@@ -48,12 +52,17 @@ def snap(image: Image, scribble: Mask, taken: Mask | None = None) -> Mask:
 
 def _found(image: Image, stroke: Bools) -> Bools:
     """The thing at a small size."""
-    from scipy.ndimage import distance_transform_edt
+    from scipy.ndimage import binary_fill_holes, distance_transform_edt
 
+    side, filled = max(stroke.shape), binary_fill_holes(stroke)
     away = distance_transform_edt(~stroke)
+    near, reach = away <= BESIDE * side, _reach(stroke)
+    if (filled & ~stroke).sum() > ENCLOSED * filled.sum():
+        near |= filled & (away <= INSIDE * side)
+        away, reach = np.where(filled, 0, away), LOOP * reach
     labels = np.full(stroke.shape, GROUND + PERHAPS, np.uint8)
-    labels[away <= BESIDE * max(stroke.shape)] = THING + PERHAPS
-    labels[away > _reach(stroke)] = GROUND
+    labels[near] = THING + PERHAPS
+    labels[away > max(reach, LEAST_REACH * side)] = GROUND
     labels[stroke] = THING
     return _whole(_grabbed(image, labels, ROUNDS), stroke)
 
@@ -65,7 +74,7 @@ def _reach(stroke: Bools) -> float:
     straight = max(0.0, 1 - across / max(STRAIGHT * along, 1e-6))
     spanned = max(float(stroke.any(axis).mean()) for axis in (0, 1))
     free = REACH + ROOM * (1 - spanned)
-    return max(along * (free + max(0.0, LINE - free) * straight), LEAST_REACH * max(stroke.shape))
+    return along * (free + max(0.0, LINE - free) * straight)
 
 
 def _grabbed(image: Image, labels: Labels, rounds: int) -> Bools:

@@ -79,3 +79,9 @@ def test_one_scribble_finds_each_thing_of_a_rendered_photograph(name):
     for thing, outline in truth.items():
         found = snapping.snap(content, benchmark.scribbled(name, thing))
         assert benchmark.overlap(found, outline) >= 0.9, thing
+
+
+@pytest.mark.parametrize("name, thing", [("mountain-lake", "lake"), ("city-lights", "river")])
+def test_a_loop_finds_its_thing_and_not_what_is_mirrored_beyond_it(name, thing):
+    found = snapping.snap(benchmark.photograph(name), benchmark.looped(name, thing))
+    assert benchmark.overlap(found, benchmark.outlines(name)[thing]) >= 0.95
