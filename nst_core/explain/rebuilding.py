@@ -64,7 +64,7 @@ def improved(name: str, *, iterations: int = 100) -> OptimizeRecipe:
 
 
 def _recipe(**settings: Any) -> OptimizeRecipe:
-    return OptimizeRecipe(**{"form": "mean", "init": "image"} | settings)
+    return OptimizeRecipe(**{"form": "mean", "init": "image", "warmup": 0} | settings)  # noise has nothing to lose at first
 
 
 # --- one picture ------------------------------------------------------------------------------------------------------
