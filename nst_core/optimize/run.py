@@ -195,7 +195,7 @@ class Optimization:
             if done < rising:
                 share = min(1.0, (done + 1) / rising)
             else:
-                left = 0.5 + 0.5 * np.cos(np.pi * (done - rising) / (iterations - rising))  # 1 … 0
+                left = 0.5 + 0.5 * np.cos(np.pi * (done - rising) / max(1.0, iterations - 1 - rising))  # 1 … 0
                 share = recipe.final_rate + (1 - recipe.final_rate) * left
             return objective.weights(recipe, self._shares), recipe.learning_rate * share
 

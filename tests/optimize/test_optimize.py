@@ -242,7 +242,7 @@ def test_resuming_equals_never_pausing(pause: int) -> None:
     np.testing.assert_allclose(steps[-1].image, whole, atol=1e-5)
 
 
-FALL = [0.1 * (0.2 + 0.8 * (0.5 + 0.5 * np.cos(np.pi * k / 5))) for k in range(5)]
+FALL = [0.1 * (0.2 + 0.8 * (0.5 + 0.5 * np.cos(np.pi * k / 4))) for k in range(5)]
 
 
 @pytest.mark.parametrize(
