@@ -4,7 +4,7 @@ python -m benchmarks.finest [--quick]
 
 Eight pairs at 512 px, photographs and styles of `benchmarks.models`, which no training has seen: the judge's distances and its
 check's, and stray colours: the share of pixels whose hue the style has nowhere. Time is the processor's: other work on the same
-machine lengthens it less. Rows are kept in `out/finest.json`, so that a run of the same presets that was cut off goes on.
+machine lengthens it less. Rows are kept in `out/finest.json`, until all are there, so that a run that was cut off goes on.
 
 Needs NST_SHARED (see judge.py). Writes `out/finest.md`, and pictures and a sheet of them, `out/finest*.png`, which git ignores.
 """
@@ -69,6 +69,7 @@ def measure(count: int, size: int, iterations: int | None, place: Path) -> list[
         rows.append(row)
         file.write_text(json.dumps({"recipes": recipes, "rows": rows}, indent=1))
         print(name, *(f"{preset} {_three(row[preset])}" for preset in NAMES), sep="   ", flush=True)
+    file.unlink(missing_ok=True)  # the code that these came from may change before the next run
     return rows
 
 
