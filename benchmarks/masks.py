@@ -238,7 +238,7 @@ def snapping_(count: int) -> str:
         content, truth, found = photograph(name), outlines(name), dict[str, Mask]()
         for thing in things:
             stroke = scribbled(name, thing)
-            tries = {"": (stroke, None), ", by a loop": (looped(name, thing), None)}
+            tries: dict[str, tuple[Mask, Mask | None]] = {"": (stroke, None), ", by a loop": (looped(name, thing), None)}
             if thing == "town":
                 tries[", the river painted before"] = stroke, found["river"]
             for note, (drawn, taken) in tries.items():

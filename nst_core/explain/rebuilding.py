@@ -64,7 +64,8 @@ def improved(name: str, *, iterations: int = 100) -> OptimizeRecipe:
 
 
 def _recipe(**settings: Any) -> OptimizeRecipe:
-    return OptimizeRecipe(**{"form": "mean", "init": "image", "warmup": 0} | settings)  # noise has nothing to lose at first
+    common: dict[str, Any] = {"form": "mean", "init": "image", "warmup": 0}  # noise has nothing to lose at first
+    return OptimizeRecipe(**common | settings)
 
 
 # --- one picture ------------------------------------------------------------------------------------------------------
