@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import ceil, log
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from nst_core.limits import LIMITS
 from nst_core.recipes.base import DEFAULT_SIZE, MAX_PRINT, MIN_SIZE, Recipe
@@ -79,6 +79,13 @@ class OptimizeRecipe(Recipe):
     scale_factor: float = Field(default=1.6, ge=1.1, le=4)  # from one to the next
     style_scale: float = Field(default=1.0, ge=0.25, le=4)  # the style's long side over the content's: larger strokes
     seed: int = Field(default=0, ge=0, le=2**32 - 1)  # of the noise
+
+    @model_validator(mode="before")
+    @classmethod
+    def rate_did_not_rise(cls, values: Any, info: ValidationInfo) -> Any:
+        """A picture's recipe names everything: one with a final rate and no warmup is from before there was one."""
+        old = info.mode == "json" and isinstance(values, dict) and "final_rate" in values and "warmup" not in values
+        return values | {"warmup": 0} if old else values
 
     @model_validator(mode="after")
     def layers_exist(self) -> Self:
