@@ -23,7 +23,7 @@ TOOLS = {
 BRUSHES = ("brush", "snap", "eraser")
 HINTS = {
     "brush": "**Brush:** the chosen style appears where you paint.",
-    "snap": "**Snap:** scribble roughly over a thing, or circle along its inside: all of it is painted, up to its outline.",
+    "snap": "**Snap:** scribble over a thing, or circle along its inside: all of it is painted, to its outline.",
     "eraser": "**Eraser:** takes paint away.",
     "polygon": "**Polygon:** click its corners, then the first one again.",
     "rectangle": "**Rectangle:** drag from corner to corner.",

@@ -3,8 +3,8 @@
 GrabCut (Rother et al. 2004, by OpenCV) asks for a box around the thing; here one rough stroke stands for it. The stroke is the
 thing for sure. All else begins as ground: the part of the thing that was not scribbled on, too, but colours win it back, a
 few times over. Far from the stroke nothing is the thing, so that its likeness in a lake is not taken; nor is what hangs
-together with the stroke nowhere. A stroke that closes to a loop tells the thing's size: it goes on
-less far beyond it, and rather within.
+together with the stroke nowhere. A stroke that closes to a loop tells the thing's size: it goes on less far beyond it, and
+rather within.
 """
 
 import numpy as np

@@ -9,7 +9,7 @@ import pytest
 from nst_core import images, recipes
 from nst_core.errors import BadRecipe
 from nst_core.pictures import masks
-from nst_core.recipes import PRESETS, Color, InstantRecipe, Source, StyleSource, TextureNetworkRecipe
+from nst_core.recipes import PRESETS, Color, InstantRecipe, OptimizeRecipe, Source, StyleSource, TextureNetworkRecipe
 
 GREY = np.full((32, 40, 3), 0.5, np.float32)
 SAMPLE = {"content": Source(name="chelsea"), "styles": (StyleSource(source=Source(name="woodcut-waves")),)}
@@ -260,3 +260,10 @@ def test_pictures_from_before_bring_their_recipes_back():
     changed = {"content": wall, "styles": optimize.styles, "iterations": 77, "seed": 5}
     assert optimize == PRESETS["improved-2016"].model_copy(update=changed)
     assert texture == TextureNetworkRecipe(network=Source(name="molten-embers-texture"), shape=(128, 96), seed=3)
+
+
+def test_only_a_recipe_from_before_has_a_rate_that_does_not_rise():
+    usual = OptimizeRecipe().warmup
+    assert usual > 0
+    assert recipes.parse('{"kind": "optimize"}').warmup == OptimizeRecipe(final_rate=0.2).warmup == usual
+    assert recipes.parse('{"kind": "optimize", "final_rate": 0.2}').warmup == 0
