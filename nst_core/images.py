@@ -1,24 +1,21 @@
 """Pictures: bytes <-> float32 (h, w, 3) in [0, 1], sRGB. The only door for untrusted files.
 
-`decode` takes JPEG, PNG, WebP, GIF, BMP and TIFF (of several frames the first) and gives what a person sees: upright,
-in sRGB, transparency over white. Everything else in the package trusts what came through here.
+`decode` takes JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP and TIFF (of several frames the first) and gives what a person sees:
+upright, in sRGB, transparency over white; `opacity` says where that was. All else in the package trusts what came through here.
 """
 
 import hashlib
 import io
-import struct
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-
-# Importing a plugin registers it: without these two Image.open would import all fifty for the first TIFF or WebP.
 from PIL import Image as Pillow
-from PIL import ImageCms, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, WebPImagePlugin  # noqa: F401
+from PIL import PngImagePlugin, UnidentifiedImageError
 
+from nst_core import formats
 from nst_core.errors import BadPicture
 from nst_core.limits import LIMITS
 
@@ -28,6 +25,13 @@ Mask = npt.NDArray[np.float32]  # (h, w) in [0, 1], 1 = the style applies here
 Whole = TypeVar("Whole", np.uint8, np.uint16)
 
 Format = Literal["png", "jpeg", "webp"]  # what `encode` writes
+Ground = Literal["white", "black", "nearest"]  # what `decode` has under transparent pixels
+
+# what files of pictures are called, lower case: what uploaders offer and folders are searched for
+SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".mpo", ".png", ".apng", ".webp", ".avif", ".heic", ".heif", ".hif",
+    ".gif", ".bmp", ".dib", ".tif", ".tiff",
+)  # fmt: skip
 
 MAX_BYTES = LIMITS.max_upload_mb * 1024**2
 MAX_PIXELS = LIMITS.max_megapixels * 1_000_000  # width × height, as the header says
@@ -36,41 +40,7 @@ MAX_ASPECT = 8  # longer side / shorter side
 _ROWS = 256  # that are made whole numbers at once
 MAX_SCANS = 100  # of a JPEG; progressive ones have a dozen. Each costs a pass over all pixels, 75 bytes order one
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-
-# Pillow promises no particular exceptions for hostile bytes. By fuzzing and by its source: OSError for damage,
-# SyntaxError for headers, ValueError for limits and modes; what a parser trips over (missing tags, odd types, zero
-# divisors, unpackable structs, its own asserts); memory that a lying header asks for; and warnings, where a caller made
-# them errors.
-UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    ArithmeticError,
-    RuntimeError,
-    EOFError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    Pillow.DecompressionBombError,
-    Warning,
-)
-
-_TURNS: dict[object, Pillow.Transpose] = {  # EXIF orientation -> what makes it upright
-    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
-    3: Pillow.Transpose.ROTATE_180,
-    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
-    5: Pillow.Transpose.TRANSPOSE,
-    6: Pillow.Transpose.ROTATE_270,
-    7: Pillow.Transpose.TRANSVERSE,
-    8: Pillow.Transpose.ROTATE_90,
-}
-_ORIENTATION = 0x0112
-
+_SEEN = 32  # of 255: what is less opaque has no colour of its own, and after a resize a coarse one
 _REDUCING_GAP = 3.0  # box-reduce first, but leave Lanczos a factor of three: fast, and no difference to be seen
 
 
@@ -80,26 +50,43 @@ def decode(
     name: str = "The picture",
     max_side: int | None = None,
     min_side: int = MIN_SIDE,
-    over: Literal["white", "black"] = "white",
+    over: Ground = "white",
+    warn: Callable[[str], None] | None = None,
 ) -> Image:
     """Read an untrusted file into a picture, float32 (h, w, 3) in [0, 1].
 
     Limits are checked on the header, before a pixel is decoded. `max_side` (pixels) shrinks a larger picture while it
-    has 8 bits (a JPEG while it is decoded), so that 50 megapixels never become 600 MB of floats. `name` begins the
-    sentence of the error. `min_side` and `over`, the ground under transparency, are for masks. Raises BadPicture, and
-    nothing else.
+    has 8 bits (a JPEG while it is decoded, a large PNG band by band), so that 50 megapixels never become 600 MB of floats.
+    `name` begins the sentence of the error, and of what `warn` is called with where the file is not whole. `over` is the ground
+    under transparency: white, black (for masks), or `nearest`, the colours of the nearest opaque pixels, for what is painted
+    and becomes transparent again. Raises BadPicture, and nothing else.
     """
     name = _printable(name)
-    if not data:
-        raise BadPicture(f"{name} is empty; choose another file.")
-    if len(data) > MAX_BYTES:
-        megabytes = f"{len(data) / 1024**2:.1f} MB; at most {MAX_BYTES // 1024**2} MB"
-        raise BadPicture(f"{name} is {megabytes} are accepted, so shrink it or save it as JPEG.")
-    with _sentences(name), Pillow.open(io.BytesIO(data), formats=FORMATS) as picture:
-        _check_size(name, *picture.size, min_side)
-        if picture.format in ("JPEG", "MPO") and data.count(b"\xff\xda") > MAX_SCANS:
-            raise BadPicture(f"{name} is a JPEG of too many scans; save it again in a picture editor.")
-        return from_uint8(np.asarray(_upright_rgb(picture, max_side, over)))
+    with _sentences(name):
+        picture = _look(data, name, min_side).read(max_side)
+    if picture.cut_off and warn:
+        warn(f"{name} is cut off: its lower part is missing. Send it again to have all of it.")
+    if picture.alpha is None:
+        return from_uint8(np.asarray(picture.color))
+    if over == "nearest":
+        return from_uint8(_painted_under(np.asarray(picture.color), np.asarray(picture.alpha)))
+    below = Pillow.new("RGB", picture.color.size, over)
+    below.paste(picture.color, mask=picture.alpha)
+    return from_uint8(np.asarray(below))
+
+
+def opacity(data: bytes, *, name: str = "The picture", max_side: int | None = None, min_side: int = MIN_SIDE) -> Mask | None:
+    """Return how opaque each pixel of an untrusted file is, (h, w) in [0, 1]; None where all are. Otherwise like `decode`."""
+    name = _printable(name)
+    with _sentences(name):
+        found = _look(data, name, min_side)
+        alpha = found.read(max_side).alpha if found.clear else None
+    return None if alpha is None else from_uint8(np.asarray(alpha))
+
+
+def flatten(image: Image, alpha: Mask | None) -> Image:
+    """Return the picture over white, where it is not opaque."""
+    return image if alpha is None else image * alpha[..., None] + (1 - alpha[..., None])
 
 
 def encode(
@@ -109,14 +96,19 @@ def encode(
     text: Mapping[str, str] | None = None,
     quality: int = 92,
     dpi: float | None = None,
+    alpha: Mask | None = None,
 ) -> bytes:
     """Write a picture at 8 bits a channel.
+
+    `alpha`, (h, w) in [0, 1], makes a PNG or WebP transparent; a JPEG is flattened on white instead.
 
     `text` becomes iTXt chunks, keyword -> text; only PNG carries them, other formats drop them. `quality`, 1 to 100, is
     for JPEG and WebP; `dpi`, dots per inch for a printer, for PNG and JPEG. What `decode` reads back from a PNG differs by
     rounding alone.
     """
-    picture, file = Pillow.fromarray(to_uint8(image)), io.BytesIO()
+    picture, file = Pillow.fromarray(to_uint8(flatten(image, alpha) if format == "jpeg" else image)), io.BytesIO()
+    if alpha is not None and format != "jpeg":
+        picture.putalpha(Pillow.fromarray(to_uint8(alpha)))
     dots = {"dpi": (dpi, dpi)} if dpi else {}
     match format:
         case "png":  # level 1: level 6 takes four times as long for a tenth less
@@ -135,7 +127,7 @@ def text_chunks(data: bytes) -> dict[str, str]:
     try:
         with Pillow.open(io.BytesIO(data), formats=("PNG",)) as picture:
             return {str(key): str(value) for key, value in picture.info.items() if isinstance(value, str)}
-    except UNREADABLE:
+    except formats.UNREADABLE:
         return {}
 
 
@@ -226,7 +218,7 @@ def _sentences(name: str) -> Iterator[None]:
     except UnidentifiedImageError:
         readable = "JPEG, PNG, WebP, GIF, BMP or TIFF with 8 or 16 bits"
         raise BadPicture(f"{name} is not a picture that can be read here; save it as {readable}.") from None
-    except UNREADABLE as error:
+    except formats.UNREADABLE as error:
         raise BadPicture(f"{name} is damaged; open it in a picture editor and save it again as PNG or JPEG.") from error
 
 
@@ -234,6 +226,23 @@ def _printable(name: str) -> str:
     """A file name fit to begin a sentence: no control characters, no more than a line."""
     name = "".join(character for character in name if character.isprintable()).strip() or "The picture"
     return name if len(name) <= 80 else f"{name[:50]}…{name[-25:]}"
+
+
+def _look(data: bytes, name: str, min_side: int) -> formats.Look:
+    """Read the header and check the limits.
+
+    Raises: BadPicture, and whatever Pillow raises.
+    """
+    if not data:
+        raise BadPicture(f"{name} is empty; choose another file.")
+    if len(data) > MAX_BYTES:
+        megabytes = f"{len(data) / 1024**2:.1f} MB; at most {MAX_BYTES // 1024**2} MB"
+        raise BadPicture(f"{name} is {megabytes} are accepted, so shrink it or save it as JPEG.")
+    found = formats.look(data)
+    _check_size(name, found.width, found.height, min_side)
+    if found.format in formats.JPEGS and data.count(b"\xff\xda") > MAX_SCANS:
+        raise BadPicture(f"{name} is a JPEG of too many scans; save it again in a picture editor.")
+    return found
 
 
 def _check_size(name: str, width: int, height: int, min_side: int) -> None:
@@ -247,82 +256,15 @@ def _check_size(name: str, width: int, height: int, min_side: int) -> None:
         raise BadPicture(f"{this}; the longer side may be {MAX_ASPECT} times the shorter at most, so crop it first.")
 
 
-def _upright_rgb(picture: Pillow.Image, max_side: int | None, over: str) -> Pillow.Image:
-    """The first frame as a person sees it: upright, sRGB, over a ground, 8 bits; its longer side at most `max_side`."""
-    profile = picture.info.get("icc_profile")
-    white = _white(picture)
-    picture = _plain(picture)
-    if max_side is not None:  # also JPEG's draft mode: decoded at 1/2, 1/4 or 1/8
-        picture.thumbnail((max_side, max_side), Pillow.Resampling.LANCZOS, _REDUCING_GAP)
-    picture.load()
-    if (turn := _turn(picture)) is not None:  # one of them is 0
-        picture = picture.transpose(turn)
-    if white is not None:
-        picture = _eight_bits(picture, white)
-    return _over(over, picture, profile)
+def _painted_under(color: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Fill what is all but transparent, (h, w, 3), with the colour of the nearest pixel that is not."""
+    from scipy.ndimage import distance_transform_edt
 
-
-def _plain(picture: Pillow.Image) -> Pillow.Image:
-    """No palette, no single bits, no key colour: nothing that a resize would blur into something else."""
-    if picture.mode.startswith("I;16"):  # Pillow resizes 16 bits with wrong overshoots, and big-endian ones to noise
-        return picture.convert("I")
-    if picture.mode in ("P", "PA"):
-        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-    if picture.mode in ("1", "L", "RGB") and "transparency" in picture.info:
-        return picture.convert("RGBA" if picture.mode == "RGB" else "LA")
-    return picture.convert("L") if picture.mode == "1" else picture
-
-
-def _white(picture: Pillow.Image) -> float | None:
-    """The white of a grey picture of more than 8 bits; None for all others.
-
-    16 bits say their range. 32 bits and floats do not, so white is the least of the usual ones that holds every pixel.
-    """
-    if picture.mode.startswith("I;16"):
-        return 65535
-    if picture.mode not in ("I", "F"):
-        return None
-    highest = np.max(picture.getextrema())
-    whites = (1, 255, 65535, 2**31 - 1) if picture.mode == "F" else (255, 65535, 2**31 - 1)
-    return next((white for white in whites if highest <= white), 1)  # NaN and infinity: take 1, clip the rest
-
-
-def _eight_bits(picture: Pillow.Image, white: float) -> Pillow.Image:
-    grey = np.asarray(picture, np.float32) / np.float32(white)
-    return Pillow.fromarray(to_uint8(np.clip(np.nan_to_num(grey), 0, 1)))
-
-
-def _turn(picture: Pillow.Image) -> Pillow.Transpose | None:
-    """What EXIF says to do; None where it cannot be read: a picture is worth more than its EXIF."""
-    try:
-        return _TURNS.get(picture.getexif().get(_ORIENTATION))
-    except UNREADABLE:
-        return None
-
-
-def _over(ground: str, picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
-    if picture.mode == "La":  # premultiplied, from TIFF
-        picture = picture.convert("LA")
-    if picture.mode not in ("LA", "RGBA"):
-        return _srgb(picture, profile)
-    alpha = picture.getchannel("A")
-    below = Pillow.new("RGB", picture.size, ground)
-    below.paste(_srgb(picture.convert(picture.mode[:-1]), profile), mask=alpha)
-    return below
-
-
-def _srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
-    """An opaque picture in sRGB. A profile that is broken, or meant for other channels, is ignored."""
-    if picture.mode not in ("L", "RGB", "CMYK", "LAB"):  # YCbCr and its like
-        picture = picture.convert("RGB")
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            target = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-            return ImageCms.ImageCmsTransform(source, target, picture.mode, "RGB").apply(picture)
-        except UNREADABLE:
-            pass
-    return picture.convert("RGB")
+    clear = alpha < _SEEN
+    if not clear.any() or clear.all():
+        return color
+    rows, columns = distance_transform_edt(clear, return_distances=False, return_indices=True)
+    return color[rows, columns]
 
 
 def _chunks(text: Mapping[str, str]) -> PngImagePlugin.PngInfo:

@@ -16,7 +16,6 @@ from nst_core.errors import BadPicture
 from nst_core.images import Image
 
 Bytes = npt.NDArray[np.uint8]  # (h, w, 3)
-ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 def load(folders: Iterable[Path], short_side: int) -> list[Bytes]:
@@ -26,7 +25,7 @@ def load(folders: Iterable[Path], short_side: int) -> list[Bytes]:
     """
     found: list[Bytes] = []
     for folder in folders:
-        files = sorted(file for file in folder.glob("*") if file.suffix.lower() in ENDINGS)
+        files = sorted(file for file in folder.glob("*") if file.suffix.lower() in images.SUFFIXES)
         pictures = [picture for file in files if (picture := _read(file, short_side)) is not None]
         if not pictures:
             raise BadPicture(f"{folder} holds no pictures; name a folder of JPEG or PNG files.")

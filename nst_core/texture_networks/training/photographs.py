@@ -12,7 +12,6 @@ from nst_core.images import Image
 
 PHOTOGRAPHS = Path(__file__).parents[3] / "assets" / "photographs"
 MAX_PHOTOGRAPHS, PHOTOGRAPH_SIDE = 1000, 640  # read from a folder, and their longer side: 0.8 GB at most
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def default_photographs() -> list[np.ndarray]:
@@ -36,7 +35,7 @@ def photographs_in(folder: Path) -> list[np.ndarray]:
     """
     found: list[np.ndarray] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.suffix.lower() in SUFFIXES and len(found) < MAX_PHOTOGRAPHS:
+        if path.suffix.lower() in images.SUFFIXES and len(found) < MAX_PHOTOGRAPHS:
             found.append(images.to_uint8(images.decode(path.read_bytes(), name=path.name, max_side=PHOTOGRAPH_SIDE)))
     if not found:
         raise BadPicture(f"There is no photograph in {folder}.")

@@ -1,0 +1,85 @@
+"""Bands: a picture as consecutive groups of rows, reduced as they come, so that the whole is never in memory at full size."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pillow
+
+Band = npt.NDArray[np.float32]  # (rows, w, channels), colours in [0, 1] and not premultiplied
+Rows = npt.NDArray[np.float32]
+GAP = 3  # a band is averaged down to this many times the size wanted; Lanczos does the rest
+FINE = 4_000_000  # averaged pixels up to which the rest is done in floats
+
+
+@dataclass(frozen=True)
+class Raster:
+    """A decoded picture, not yet upright: mode L, LA, RGB or RGBA, its longer side at most what was asked for.
+
+    orientation: as EXIF counts. profile: the ICC profile of its colours, or None.
+    """
+
+    picture: Pillow.Image
+    orientation: int = 1
+    profile: bytes | None = None
+
+
+def factor(longer: int, max_side: int | None) -> int:
+    """Return how many pixels become one by averaging, before the picture is resized to `max_side`."""
+    return max(1, longer // (GAP * max_side)) if max_side else 1
+
+
+def collected(bands: Iterable[Band], width: int, height: int, max_side: int | None) -> Pillow.Image:
+    """Return the picture that consecutive bands make up, at 8 bits, its longer side at most `max_side`.
+
+    Every band but the last has a multiple of `factor(…)` rows.
+    """
+    longer = max(width, height)
+    by = factor(longer, max_side)
+    averaged = (_averaged(band, by) for band in bands)
+    if max_side is None or longer <= max_side:
+        return _picture(np.concatenate([_whole(band) for band in averaged]))
+    size = max(1, round(width * max_side / longer)), max(1, round(height * max_side / longer))
+    box = (0, 0, width / by, height / by)
+    if width * height <= FINE * by * by:
+        return _picture(_whole(_resized(np.concatenate(list(averaged)), size, box)))
+    return _picture(np.concatenate([_whole(band) for band in averaged])).resize(size, Pillow.Resampling.LANCZOS, box)
+
+
+def _picture(pixels: npt.NDArray[np.uint8]) -> Pillow.Image:
+    return Pillow.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def _resized(band: Band, size: tuple[int, int], box: tuple[float, float, float, float]) -> Band:
+    """Return a band resized in floats, weighted by opacity."""
+    alpha = band[..., -1:] if band.shape[-1] in (2, 4) else None
+    planes = band if alpha is None else np.concatenate([band[..., :-1] * alpha, alpha], -1)
+    scaled = [
+        np.asarray(Pillow.fromarray(np.ascontiguousarray(planes[..., i])).resize(size, Pillow.Resampling.LANCZOS, box))
+        for i in range(planes.shape[-1])
+    ]
+    if alpha is not None:
+        scaled[:-1] = [plane / np.maximum(scaled[-1], 1e-6) for plane in scaled[:-1]]
+    return np.stack(scaled, -1)
+
+
+def _averaged(band: Band, by: int) -> Band:
+    """Return the means over squares of `by` pixels, weighted by opacity; those at the right and lower edge may be smaller."""
+    if by == 1:
+        return band
+    if band.shape[-1] in (1, 3):
+        return _mean(_mean(band, by, 0), by, 1)
+    alpha = band[..., -1:]
+    summed = _mean(_mean(np.concatenate([band[..., :-1] * alpha, alpha], -1), by, 0), by, 1)
+    return np.concatenate([summed[..., :-1] / np.maximum(summed[..., -1:], 1e-6), summed[..., -1:]], -1)
+
+
+def _mean(rows: Rows, by: int, axis: int) -> Rows:
+    starts = np.arange(0, rows.shape[axis], by)
+    counts = np.minimum(by, rows.shape[axis] - starts).astype(np.float32)
+    return np.add.reduceat(rows, starts, axis) / np.expand_dims(counts, tuple(range(axis)) + tuple(range(axis + 1, rows.ndim)))
+
+
+def _whole(band: Band) -> npt.NDArray[np.uint8]:
+    return (np.clip(band, 0, 1) * 255 + 0.5).astype(np.uint8)
