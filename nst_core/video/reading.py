@@ -11,24 +11,24 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import av
-import numpy as np
-import numpy.typing as npt
+from av.codec import CodecContext
 from av.container import InputContainer
 from av.stream import Disposition
-from av.video.reformatter import Interpolation
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from nst_core import images
 from nst_core.errors import BadClip
-from nst_core.video import clips
+from nst_core.video import clips, pixels
 from nst_core.video.clips import Facts
-
-Pixels = npt.NDArray[np.uint8]  # (h, w, 3)
+from nst_core.video.pixels import Pixels
 
 TICKS = 90_000  # a second: what the film's times are counted in
 # what is opened at all: no playlists, which name files of their own
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,flv,asf,ogg,mp3,wav,aac,flac"
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that read transparency, by codec
 _DEFAULT_RATE = 25.0  # frames a second, where a clip does not say
+WHOLE = 0.9  # of the time that a file promises: with less, something is missing
 _POSTER = 640  # pixels
 DAMAGED = (av.FFmpegError, ValueError, EOFError)
 
@@ -48,7 +48,7 @@ def opened(data: bytes, name: str = "The clip") -> Iterator[InputContainer]:
     if not data:
         raise BadClip(f"{name} is empty; choose another file.")
     try:
-        container = av.open(io.BytesIO(data), "r", options={"format_whitelist": _FORMATS})
+        container = av.open(io.BytesIO(data), "r", options={"format_whitelist": _FORMATS}, metadata_errors="replace")
     except DAMAGED as error:
         raise BadClip(
             f"{name} cannot be read: it is no clip, or is cut off or damaged. MP4, MOV, WebM, MKV, AVI and GIF are taken."
@@ -78,21 +78,24 @@ def probe(data: bytes, name: str = "The clip") -> Facts:
     """
     with opened(data, name) as container:
         stream = pictures_of(container, name)
-        turn, first, after = 0, None, None
+        turn, first, after = pixels.Turn(), None, None
         for frame in _decoded(container, stream):
             if first is not None:
                 after = frame  # a second one: it moves
                 break
-            first, turn = frame, _quarter_turns(frame)
+            first, turn = frame, pixels.turn_of(frame)
         if first is None:
             raise BadClip(f"None of the pictures in {name} can be read: it is cut off or damaged.")
         width, height = _square(stream, first)
-        seconds = _seconds(container, stream) if after is not None else _still(first, stream)
         rate = float(stream.average_rate or stream.guessed_rate or _DEFAULT_RATE)
-        frames = max(1, stream.frames or round(seconds * rate)) if after is not None else 1
-        if not seconds:
+        if after is None:
+            frames, seconds = 1, _still(first, stream)
+        elif stream.duration and stream.time_base:
+            seconds = float(stream.duration * stream.time_base)
+            frames = max(1, stream.frames or round(seconds * rate))
+        else:
             frames, seconds = _counted(data, rate)
-        upright = (height, width) if turn % 2 else (width, height)
+        upright = turn.size(width, height)
         facts = Facts(*upright, seconds=seconds, frames=frames, sound=bool(container.streams.audio))
         clips.check_frame(name, *upright)
         return Facts(*upright, seconds, frames, facts.sound, _poster(first, facts))
@@ -112,19 +115,31 @@ def frames(data: bytes, shape: tuple[int, int], *, start: int = 0) -> Iterator[F
             last = begins
             if number >= start:
                 lasts = round((frame.duration or 0) * (stream.time_base or 0) * TICKS)
-                yield Frame(number, _pixels(frame, shape), begins, lasts)
+                yield Frame(number, pixels.of_frame(frame, shape), begins, lasts)
 
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
     """As far as they can be: a broken packet is left out, and what is cut off ends where it ends."""
-    stream.thread_type = "AUTO"
+    decoder = _decoder(stream)
     with suppress(*DAMAGED):
         for packet in container.demux(stream):
             if packet.size:  # else the end, which a clip that is cut off has not
                 with suppress(*DAMAGED):
-                    yield from packet.decode()
+                    yield from decoder.decode(packet)
     with suppress(*DAMAGED):
-        yield from stream.decode(None)  # what the decoder still holds
+        yield from decoder.decode(None)  # what it still holds
+
+
+def _decoder(stream: VideoStream) -> VideoCodecContext:
+    """The stream's own decoder; of a WebM with transparency libvpx, since FFmpeg's own decoders leave that out."""
+    context, clear = stream.codec_context, {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode")
+    if clear == "1" and (name := _WITH_ALPHA.get(context.codec.canonical_name)):
+        own = CodecContext.create(name, "r")
+        assert isinstance(own, VideoCodecContext)
+        own.options, own.extradata = context.options, context.extradata
+        context = own
+    context.thread_type = "AUTO"
+    return context
 
 
 def zero(container: InputContainer) -> int:
@@ -141,22 +156,26 @@ def _ticks(frame: av.VideoFrame, stream: VideoStream, number: int) -> int:
     return round(number * TICKS / (stream.average_rate or _DEFAULT_RATE))
 
 
-def _seconds(container: InputContainer, stream: VideoStream) -> float:
-    """Of the pictures, as the file says; where it does not, of all."""
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return float((container.duration or 0) / av.time_base)
-
-
 def _counted(data: bytes, rate: float) -> tuple[int, float]:
-    """Frames and seconds of a clip whose header says neither, as of a live recording; nothing is decoded."""
+    """Frames and seconds of a clip whose header does not say them of its pictures; nothing is decoded.
+
+    Where the header says how long all of it is, and the file ends before, it is cut off: then the pictures' seconds are what
+    they would have been.
+    """
     with opened(data) as container:
         stream = pictures_of(container)
-        times: list[int] = []
-        with suppress(*DAMAGED):  # what came before stays in the list
-            times.extend(packet.pts or 0 for packet in container.demux(stream) if packet.size)
-        span = float((max(times) - min(times)) * (stream.time_base or 0))
-        return len(times), (span or (len(times) - 1) / rate) + 1 / rate
+        streams = (stream, *container.streams.audio[:1])
+        times: dict[int, list[float]] = {each.index: [] for each in streams}
+        with suppress(*DAMAGED):  # what came before stays in the lists
+            for packet in container.demux(*streams):
+                if packet.size and packet.time_base:
+                    times[packet.stream.index].append(float((packet.pts or 0) * packet.time_base))
+        shown = times[stream.index]
+        span = max(shown) - min(shown)
+        seconds = (span or (len(shown) - 1) / rate) + 1 / rate
+        ends = max(max(each, default=0.0) for each in times.values()) + 1 / rate
+        promised = float((container.duration or 0) / av.time_base)
+        return len(shown), promised - min(shown) if ends < WHOLE * promised else seconds
 
 
 def _still(frame: av.VideoFrame, stream: VideoStream) -> float:
@@ -170,25 +189,7 @@ def _square(stream: VideoStream, frame: av.VideoFrame) -> tuple[int, int]:
     return round(frame.width * float(stream.sample_aspect_ratio or 1)), frame.height
 
 
-def _quarter_turns(frame: av.VideoFrame) -> int:
-    """Counterclockwise, that make it upright: phones write lying frames and how to turn them."""
-    return round(frame.rotation / 90) % 4
-
-
-def _pixels(frame: av.VideoFrame, shape: tuple[int, int]) -> Pixels:
-    """Upright, scaled, over white where it is transparent."""
-    turns = _quarter_turns(frame)
-    height, width = reversed(shape) if turns % 2 else shape
-    way = Interpolation.AREA if frame.width >= width else Interpolation.BICUBIC
-    clear = frame.format.name == "pal8" or any(part.is_alpha for part in frame.format.components)
-    found = frame.reformat(width, height, "rgba" if clear else "rgb24", interpolation=way).to_ndarray()
-    if clear:
-        opacity = found[..., 3:] / np.float32(255)
-        found = (found[..., :3] * opacity + 255 * (1 - opacity) + 0.5).astype(np.uint8)
-    return np.ascontiguousarray(np.rot90(found, turns))
-
-
 def _poster(frame: av.VideoFrame, facts: Facts) -> bytes:
     return images.thumbnail(
-        images.from_uint8(_pixels(frame, facts.shape(min(_POSTER, max(facts.width, facts.height))))), _POSTER
+        images.from_uint8(pixels.of_frame(frame, facts.shape(min(_POSTER, max(facts.width, facts.height))))), _POSTER
     )

@@ -22,7 +22,6 @@ from nst_core.video.steady import Steady
 from nst_core.video.strips import Strip
 
 PICTURE_EVERY = 0.7  # seconds between Steps with a picture
-SHORT = 0.9  # of the time that a clip promised: with less, something is missing
 
 
 class Filming:
@@ -98,7 +97,7 @@ class Filming:
         ends = self._last.begins + (self._last.lasts or round(self._facts.seconds * TICKS / self._done))
         promised = self._facts.seconds * TICKS
         notice = ""
-        if not self._stopped and ends < SHORT * promised:
+        if not self._stopped and ends < reading.WHOLE * promised:
             notice = f"The clip breaks off after {ends / TICKS:.1f} s of {self._facts.seconds:.1f}: it is painted that far."
         whole = not self._stopped and not notice
         mp4 = self._reel.finish(self._clip, self._done, ends=ends, whole=whole)

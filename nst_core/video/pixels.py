@@ -1,0 +1,87 @@
+"""What is seen of a decoded frame: upright, in square pixels, sRGB, over white where it is transparent; uint8 (h, w, 3)."""
+
+from functools import cache
+from typing import NamedTuple
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.sidedata.sidedata import Type
+from av.video.reformatter import ColorRange, Interpolation
+
+from nst_core.formats import colorspaces
+
+Pixels = npt.NDArray[np.uint8]  # (h, w, 3)
+_RED, _BLUE = 0.2627, 0.0593  # of luma, in ITU-R BT.2020
+
+
+class Turn(NamedTuple):
+    """How stored pixels become upright: first their axes are exchanged, then columns and rows reversed."""
+
+    transposed: bool = False
+    mirrored: bool = False
+    flipped: bool = False
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of what is turned; it is its own inverse."""
+        return (height, width) if self.transposed else (width, height)
+
+    def applied(self, pixels: Pixels) -> Pixels:
+        """The pixels, upright."""
+        pixels = pixels.swapaxes(0, 1) if self.transposed else pixels
+        pixels = pixels[:, ::-1] if self.mirrored else pixels
+        return np.ascontiguousarray(pixels[::-1] if self.flipped else pixels)
+
+
+def turn_of(frame: av.VideoFrame) -> Turn:
+    """What the frame's display matrix says, to the nearest quarter turn, mirrored or not."""
+    found = next((bytes(data) for data in frame.side_data if data.type == Type.DISPLAYMATRIX), b"")
+    if len(found) != 36:
+        return Turn()
+    a, b, _, c, d, *_ = np.frombuffer(found, np.int32).astype(int)  # shown x = a·x + c·y, y = b·x + d·y
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return Turn(False, a < 0, d < 0)
+    return Turn(True, c < 0, b < 0)
+
+
+def of_frame(frame: av.VideoFrame, shape: tuple[int, int]) -> Pixels:
+    """The frame scaled to `shape` (h, w)."""
+    turn = turn_of(frame)
+    width, height = turn.size(shape[1], shape[0])
+    way = Interpolation.AREA if frame.width >= width else Interpolation.BICUBIC
+    if frame.color_trc in (colorspaces.PQ, colorspaces.HLG):
+        return turn.applied(_tone_mapped(frame, width, height, way))
+    clear = frame.format.name == "pal8" or any(part.is_alpha for part in frame.format.components)
+    found = frame.reformat(width, height, "rgba" if clear else "rgb24", interpolation=way).to_ndarray()
+    if clear:
+        opacity = found[..., 3:] / np.float32(255)
+        found = (found[..., :3] * opacity + 255 * (1 - opacity) + 0.5).astype(np.uint8)
+    return turn.applied(found)
+
+
+def _tone_mapped(frame: av.VideoFrame, width: int, height: int, way: Interpolation) -> Pixels:
+    """A frame with highlights brighter than white, in BT.2020 colours, as a screen without such highlights shows it."""
+    if frame.format.is_rgb:
+        stored = frame.reformat(width, height, "rgb48le", interpolation=way).to_ndarray()
+    else:
+        planes = frame.reformat(width, height, "yuv444p16le", interpolation=way).to_ndarray()
+        luma, blue, red = np.moveaxis(planes, -1, 0)
+        stored = _rgb(luma, blue, red, full=frame.color_range == ColorRange.JPEG)
+    linear = _light(frame.color_trc)[stored] @ colorspaces.to_srgb(colorspaces.BT2020).T.astype(np.float32)
+    return (colorspaces.srgb_encoded(linear) * 255 + 0.5).astype(np.uint8)
+
+
+def _rgb(luma: np.ndarray, blue: np.ndarray, red: np.ndarray, *, full: bool) -> npt.NDArray[np.uint16]:
+    """BT.2020's luma and colour differences of 16 bits, as RGB of 16 bits."""
+    black, light, color = (0, 65535, 65535) if full else (16 * 256, 219 * 256, 224 * 256)
+    y = (luma.astype(np.float32) - black) / light
+    b, r = ((part.astype(np.float32) - 32768) / color for part in (blue, red))
+    r, b = y + 2 * (1 - _RED) * r, y + 2 * (1 - _BLUE) * b
+    g = (y - _RED * r - _BLUE * b) / (1 - _RED - _BLUE)
+    return (np.clip(np.stack([r, g, b], -1), 0, 1) * 65535 + 0.5).astype(np.uint16)
+
+
+@cache
+def _light(transfer: int) -> npt.NDArray[np.float32]:
+    """Linear light, its highlights compressed, of each value of 16 bits."""
+    return colorspaces.CURVES[transfer](np.linspace(0, 1, 65536, dtype=np.float32)).astype(np.float32)
