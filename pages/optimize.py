@@ -41,13 +41,14 @@ def start(recipe: OptimizeRecipe) -> None:
     if recipe.content is None:
         raise BadRecipe("Choose a photograph, or upload your own.")
     weights.path(recipe.features)
-    content = ui.picture(recipe.content, recipe.size)
+    content = ui.picture(recipe.content, recipe.size, under="nearest")
     memory.check(recipe, *content.shape[:2])
     styles = ui.styles_of(recipe, recipe.size)
     initial = None
     if recipe.init == "image" and (data := optimizing.initial_picture()):
-        initial = images.decode(data, name="The picture to start from", max_side=recipe.size)
-    note = optimizing.note(recipe, content, styles)  # first: a full disk shall not leave a job that nobody sees
+        initial = images.decode(data, name="The picture to start from", max_side=recipe.size, over="nearest")
+    shown = ui.picture(recipe.content, recipe.size)
+    note = optimizing.note(recipe, shown, styles)  # first: a full disk shall not leave a job that nobody sees
     PANEL.begin(ui.engine().stylize(content, styles, recipe, initial=initial, visitor=ui.visitor()), note)
 
 

@@ -23,6 +23,7 @@ from nst_core.errors import BadRecipe, Gone, TooLarge
 from nst_core.limits import LIMITS
 from nst_core.machine import Kept, memory
 from nst_core.models import weights
+from nst_core.pictures import masks
 from nst_core.recipes import MIN_SIZE, InstantRecipe, OptimizeRecipe, Recipe, Source
 from nst_core.stylizer import Step
 from ui.files import keeper, taken_all, visitor
@@ -166,13 +167,16 @@ def _start(prefix: str, files: list[File], recipe: Recipe, lane: Lane, painter: 
 
     def send(number: int) -> Job:
         source, file = files[number]
-        return paint(images.fit(images.decode(file.read(), name=source.name, max_side=recipe.size), recipe.size))
+        content = images.decode(file.read(), name=source.name, max_side=recipe.size, over="nearest")
+        return paint(images.fit(content, recipe.size))
 
     def take(number: int, step: Step) -> Made:
         assert step.image is not None
         own = recipe.model_copy(update={"content": files[number].source})
-        png = images.encode(step.image, "png", text=recipes.png_text(own))
-        return Made(names[number], hold(png), images.thumbnail(step.image, THUMBNAIL))
+        height, width, _ = step.image.shape
+        alpha = masks.from_alpha(files[number].file.read(), (height, width))
+        png = images.encode(step.image, "png", text=recipes.png_text(own), alpha=alpha)
+        return Made(names[number], hold(png), images.thumbnail(images.flatten(step.image, alpha), THUMBNAIL))
 
     at_once = 1 if lane is Lane.SLOW else engine().at_once(lane) + 1
     batch = Batch([file.source.name for file in files], send, take, at_once=at_once)

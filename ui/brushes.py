@@ -116,6 +116,13 @@ def ask_more(layer: Layer) -> None:
         on_change=partial(painting.take_mask, layer),
     )
     st.checkbox("Keep its greys as soft edges", key="masks.soft")
+    if ui.is_clear(st.session_state["masks.content"]):
+        st.button(
+            "What is not transparent in the photograph",
+            icon=":material/background_replace:",
+            on_click=partial(_take_opacity, layer),
+            help="The style goes where the photograph is opaque (its alpha channel as the mask).",
+        )
     for name, label, options, start in (
         ("grow", "Grow or shrink the region, pixels", {"min_value": -30, "max_value": 30}, 0),
         ("soften", "Soften its edges, pixels", {"min_value": 0, "max_value": 60}, 6),
@@ -133,3 +140,10 @@ def ask_more(layer: Layer) -> None:
             key=f"masks.color.{layer.id}",
             persist_state="session",
         )
+
+
+def _take_opacity(layer: Layer) -> None:
+    """The photograph's own opacity becomes the layer's mask."""
+    mask = ui.opacity(st.session_state["masks.content"], painting.shape())
+    if mask is not None:
+        painting.show(layer, drawings.of_mask(mask, layer.color), mask)

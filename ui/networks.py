@@ -185,7 +185,7 @@ def made(id: str, recipe: TextureNetworkRecipe) -> ui.Result:
     photograph = partial(ui.picture, source, recipe.size) if source else None
 
     def send() -> Job:
-        content = photograph() if photograph else None
+        content = photograph(under="nearest") if photograph else None
         memory.check_pass(*strokes.of_network(recipe, None if content is None else content.shape[:2]))
         return ui.engine().paint(bytes_of(id), content, recipe, visitor=ui.visitor())
 

@@ -16,19 +16,22 @@ from nst_core.limits import LIMITS
 from nst_core.machine import Kept
 from nst_core.pictures import masks
 from nst_core.pictures.styles import of_recipe
-from nst_core.recipes import MAX_PRINT, MAX_SIZE, Recipe, Source
+from nst_core.recipes import MAX_SIZE, Recipe, Source
 from nst_core.stylizer import Style
 from ui.components import Thumbnail
 from ui.files import keep, keep_latest
 
 ASSETS = Path(__file__).parents[1] / "assets"
 THUMBNAIL = 280  # pixels: more than twice what a gallery shows, for fine screens
-FILE_TYPES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
+FILE_TYPES = [suffix.removeprefix(".") for suffix in images.SUFFIXES]
 
 
 class Upload(NamedTuple):
+    """clear: whether parts of the picture are transparent."""
+
     source: Source
     file: Kept
+    clear: bool = False
 
     @property
     def there(self) -> bool:
@@ -70,12 +73,13 @@ def uploads() -> dict[str, Upload]:
 
 
 def keep_upload(name: str, data: bytes) -> Source:
-    """Remember an uploaded picture for this session.
+    """Remember an uploaded picture for this session; say so if the file is cut off.
 
     Raises: BadPicture, Failure.
     """
-    images.decode(data, name=name, max_side=THUMBNAIL)
-    upload = Upload(Source.of_upload(name, data), keep(data))
+    images.decode(data, name=name, max_side=THUMBNAIL, warn=partial(st.toast, icon=":material/warning:"))
+    clear = images.opacity(data, name=name, max_side=THUMBNAIL) is not None
+    upload = Upload(Source.of_upload(name, data), keep(data), clear)
     kept = uploads()
     kept.pop(identity(upload.source), None)
     kept[identity(upload.source)] = upload
@@ -83,8 +87,8 @@ def keep_upload(name: str, data: bytes) -> Source:
     return upload.source
 
 
-def picture(source: Source, size: int) -> images.Image:
-    """The picture, its longer side scaled to `size`.
+def picture(source: Source, size: int, *, under: images.Ground = "white") -> images.Image:
+    """The picture, its longer side scaled to `size`. under: what is put under its transparent parts; to paint it, `nearest`.
 
     Raises: BadPicture when it is no upload of this session's, or no sample of ours; Gone.
     """
@@ -93,7 +97,8 @@ def picture(source: Source, size: int) -> images.Image:
         upload = uploads().get(source.digest)
         if upload is None:
             raise BadPicture(f"“{source.name}” is not among this session's pictures: upload it again to go on.")
-        pixels = (_kept_upload if kept else _scaled_upload)(source.digest, size, upload)
+        under = under if upload.clear else "white"
+        pixels = (_kept_upload if kept else _scaled_upload)(source.digest, size, under, upload)
     elif source.name in CONTENTS or source.name in STYLES:
         pixels = (_kept_sample if kept else _scaled_sample)(source.name, size)
     else:
@@ -106,8 +111,22 @@ def _scaled_sample(name: str, size: int) -> np.ndarray:
     return images.to_uint8(images.fit(images.from_uint8(load()), size))
 
 
-def _scaled_upload(digest: str, size: int, _upload: Upload) -> np.ndarray:
-    image = images.decode(_upload.file.read(), name=_upload.source.name, max_side=MAX_PRINT)
+def is_clear(source: Source | None) -> bool:
+    """Whether parts of the picture are transparent, as far as this session knows."""
+    upload = uploads().get(source.digest or "") if source else None
+    return upload is not None and upload.clear
+
+
+def opacity(source: Source | None, shape: masks.Shape) -> images.Mask | None:
+    """How opaque an upload is, scaled to `shape`; None where all of it is, or where it is not among this session's pictures."""
+    upload = uploads().get(source.digest or "") if source else None
+    if upload is None or not (upload.clear and upload.there):
+        return None
+    return masks.from_alpha(upload.file.read(), shape, name=upload.source.name)
+
+
+def _scaled_upload(digest: str, size: int, under: images.Ground, _upload: Upload) -> np.ndarray:
+    image = images.decode(_upload.file.read(), name=_upload.source.name, max_side=size, over=under)
     return images.to_uint8(images.fit(image, size))
 
 

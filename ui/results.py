@@ -21,7 +21,7 @@ from nst_core.stylizer import Step
 from ui.components import Thumbnail, compare, gallery
 from ui.files import keep, keeper, visitor
 from ui.messages import HOURGLASS, LOADING
-from ui.pictures import THUMBNAIL, data_uri, picture, styles_of, title
+from ui.pictures import THUMBNAIL, data_uri, opacity, picture, styles_of, title
 from ui.shared_engine import engine
 
 PREVIEW = 1280  # pixels; the page shows results no larger
@@ -46,6 +46,7 @@ class Result:
     width: int
     height: int
     seconds: float
+    clear: bool = False  # whether parts are transparent, as in its content
 
     @property
     def title(self) -> str:
@@ -56,9 +57,19 @@ class Result:
     def there(self) -> bool:
         return self.png.there and self.before.there and self.after.there
 
-    def encode(self, format: images.Format) -> bytes:
-        """Raises: Gone."""
-        return self.png.read() if format == "png" else images.encode(images.decode(self.png.read()), format)
+    def encode(self, format: images.Format, flat: bool = False) -> bytes:
+        """flat: on white, where the picture is transparent. Raises: Gone."""
+        png = self.png.read()
+        if format == "png" and not (flat and self.clear):
+            return png
+        alpha = images.opacity(png) if self.clear and not flat else None
+        image = images.decode(png, over="white" if alpha is None else "nearest")
+        return images.encode(image, format, text=recipes.png_text(self.recipe), alpha=alpha)
+
+    def print(self, flat: bool = False) -> bytes:
+        """The TIFF. Raises: Gone."""
+        assert self.tiff
+        return prints.flattened(self.tiff.read()) if flat and self.clear else self.tiff.read()
 
 
 def kept_results(prefix: str) -> dict[Recipe, Result]:
@@ -73,13 +84,15 @@ def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes) -> Resul
     """
     assert step.image is not None
     height, width, _ = step.image.shape
-    png = images.encode(step.image, "png", text=recipes.png_text(recipe))
+    alpha = opacity(recipe.content, (height, width))
+    png = images.encode(step.image, "png", text=recipes.png_text(recipe), alpha=alpha)
     tiff = None
     if isinstance(recipe, OptimizeRecipe):
-        tiff = keeper("tiff")(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe)))
-    small = data_uri(images.thumbnail(step.image, THUMBNAIL))
-    after = images.thumbnail(step.image, PREVIEW)
-    result = Result(recipe, keep(png), tiff, keep(before), keep(after), small, width, height, step.seconds)
+        tiff = keeper("tiff")(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe), alpha=alpha))
+    seen = images.flatten(step.image, alpha)
+    small, after = data_uri(images.thumbnail(seen, THUMBNAIL)), images.thumbnail(seen, PREVIEW)
+    clear = alpha is not None
+    result = Result(recipe, keep(png), tiff, keep(before), keep(after), small, width, height, step.seconds, clear)
     kept = kept_results(prefix)
     kept[recipe] = result
     while len(kept) > LIMITS.kept_results:
@@ -106,11 +119,14 @@ def show_result(prefix: str, result: Result | None, invite: Callable[[], None] |
     compare(*pictures, width=result.width, alt=result.title, key=f"{prefix}.compare")
     made_by = getattr(result.recipe, "engine", None) or getattr(result.recipe, "features", "one pass")
     st.caption(f"{result.title} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
+    flat = result.clear and st.toggle(
+        "Fill the transparent parts with white", key=f"{prefix}.flat", help="A JPEG has no transparency and is always filled."
+    )
     with st.container(horizontal=True):
         for format in get_args(images.Format):
             st.download_button(
                 format.upper(),
-                partial(result.encode, format),
+                partial(result.encode, format, flat),
                 file_name=f"{_file_stem(result)}.{'jpg' if format == 'jpeg' else format}",
                 mime=f"image/{format}",
                 on_click="ignore",
@@ -121,7 +137,7 @@ def show_result(prefix: str, result: Result | None, invite: Callable[[], None] |
         if result.tiff and result.tiff.there:
             st.download_button(
                 "TIFF",
-                result.tiff.read,
+                partial(result.print, flat),
                 file_name=f"{_file_stem(result)}.tif",
                 mime="image/tiff",
                 on_click="ignore",
@@ -163,13 +179,13 @@ def stylized(prefix: str, recipe: InstantRecipe) -> Result:
 
     def send() -> Job:
         weights.path(recipe.engine)  # raises the sentence that says how to get it
-        return engine().stylize(photograph(), styles_of(recipe, STYLE_SIDE), recipe, visitor=visitor())
+        return engine().stylize(photograph(under="nearest"), styles_of(recipe, STYLE_SIDE), recipe, visitor=visitor())
 
     return made(prefix, recipe, send, photograph)
 
 
 def made(prefix: str, recipe: Recipe, send: Callable[[], Job], photograph: Callable[[], images.Image] | None) -> Result:
-    """The recipe's result, made now unless it was made before. photograph: what is painted; None: a texture.
+    """The recipe's result, made now unless it was made before. photograph: what is painted, as it is shown; None: a texture.
 
     Waits in the script: every message is a point where Streamlit drops this run for the visitor's next click.
     Raises: NSTError.

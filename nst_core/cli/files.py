@@ -5,25 +5,40 @@ half-written one is ever found there.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
+import typer
+
 from nst_core import images, recipes
 from nst_core.errors import BadPicture, UserError
-from nst_core.images import Image
-from nst_core.pictures import prints, timelapse
+from nst_core.images import Image, Mask
+from nst_core.pictures import masks, prints, timelapse
 from nst_core.recipes import AnyRecipe, Source
 from nst_core.stylizer import Step
 
 T = TypeVar("T")
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+LOOKED_AT = 512  # pixels at which a picture is searched for transparent parts
 FORMATS: dict[str, images.Format | Literal["tiff"]] = {
     ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff",
 }  # fmt: skip
 
 
-def read(path: Path) -> Image:
-    return images.decode(read_bytes(path), name=path.name)
+def read(path: Path, side: int | None = None, *, over: images.Ground = "white") -> Image:
+    """The picture, its longer side at most `side` pixels; `over` as in `images.decode`. One that is cut off is told of."""
+    say = partial(typer.echo, err=True)
+    return images.decode(read_bytes(path), name=path.name, max_side=side, over=over, warn=say)
+
+
+def content(path: Path, size: int) -> Image:
+    """A picture to paint, its longer side `size` pixels, with colours under its transparent parts."""
+    return images.fit(read(path, size, over="nearest"), size)
+
+
+def opacity(path: Path, shape: masks.Shape) -> Mask | None:
+    """How opaque the picture is, scaled to `shape`; None where all of it is."""
+    return masks.from_alpha(read_bytes(path), shape, name=path.name)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -35,7 +50,7 @@ def read_bytes(path: Path) -> bytes:
 
 def shape(path: Path, size: int) -> tuple[int, int]:
     """(h, w) of the picture, its longer side scaled to `size`."""
-    h, w, _ = images.fit(read(path), size).shape
+    h, w, _ = content(path, size).shape
     return h, w
 
 
@@ -46,7 +61,7 @@ def source(path: Path) -> Source:
 def pictures_at(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in images.SUFFIXES)
     if not found:
         raise BadPicture(f"There is no picture in {path}.")
     return found
@@ -64,13 +79,22 @@ def targets(contents: Sequence[Path], folder: Path) -> list[Path]:
     return targets
 
 
-def made_before(target: Path, recipe: AnyRecipe, content: Path) -> bool:
-    """Whether the picture lies there already, made by this recipe of this content: a batch that was cut off goes on."""
+def made_before(target: Path, recipe: AnyRecipe, content: Path, *, flat: bool = False) -> bool:
+    """Whether the picture lies there already, made by this recipe of this content: a batch that was cut off goes on.
+
+    flat: without the content's transparency.
+    """
     try:
         found = recipes.of_png(target.read_bytes())
+        if found is None or found != recipe.model_copy(update={"content": source(content)}):
+            return False
+        return _is_clear(target) == (_is_clear(content) and not flat)
     except (OSError, UserError):
         return False
-    return found is not None and found == recipe.model_copy(update={"content": source(content)})
+
+
+def _is_clear(path: Path) -> bool:
+    return images.opacity(read_bytes(path), max_side=LOOKED_AT) is not None
 
 
 def check_places(out: Path, log: Path | None, film: Path | None) -> None:
@@ -96,13 +120,24 @@ def by_suffix(path: Path, formats: Mapping[str, T], what: str) -> T:
     return formats[path.suffix.lower()]
 
 
-def write_picture(step: Step, out: Path, recipe: AnyRecipe, dpi: float | None = None) -> None:
+def write_picture(
+    step: Step,
+    out: Path,
+    recipe: AnyRecipe,
+    dpi: float | None = None,
+    *,
+    alpha: Mask | None = None,
+    flat: bool = False,
+) -> None:
+    """alpha: how opaque the result is. flat: it is filled with white instead, as a JPEG always is."""
     assert step.image is not None
+    image = images.flatten(step.image, alpha) if flat else step.image
+    alpha = None if flat else alpha
     format, text = by_suffix(out, FORMATS, "pictures"), recipes.png_text(recipe)
     if format == "tiff":
-        write(out, prints.tiff(step.image, dpi=dpi, description=recipes.tiff_text(recipe)))
+        write(out, prints.tiff(image, dpi=dpi, description=recipes.tiff_text(recipe), alpha=alpha))
     else:
-        write(out, images.encode(step.image, format, text=text, dpi=dpi))
+        write(out, images.encode(image, format, text=text, dpi=dpi, alpha=alpha))
 
 
 def write(out: Path, data: bytes) -> None:

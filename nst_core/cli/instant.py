@@ -26,6 +26,7 @@ def instant(
     segmentation: options.Segmentation = None,
     style_segmentation: options.StyleSegmentations = None,
     also: options.Also = None,
+    flatten: options.Flatten = False,
 ) -> None:
     """Stylize a picture, or several, or every picture in a folder, in one pass each."""
     content, style_paths = options.content_and_styles(pictures)
@@ -41,6 +42,6 @@ def instant(
     given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [])
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
     if also or content.is_dir():
-        work.stylize_many([content, *(also or [])], styles, recipe, out)
+        work.stylize_many([content, *(also or [])], styles, recipe, out, flat=flatten)
     else:
-        work.stylize_one(content, styles, recipe, out)
+        work.stylize_one(content, styles, recipe, out, flat=flatten)

@@ -48,6 +48,7 @@ def optimize(
     segmentation: options.Segmentation = None,
     style_segmentation: options.StyleSegmentations = None,
     also: options.Also = None,
+    flatten: options.Flatten = False,
     dpi: Annotated[
         float | None, typer.Option(min=1, max=10_000, help="Dots per inch, for a printer; -o NAME.tif has 16 bits.")
     ] = None,
@@ -84,10 +85,10 @@ def optimize(
             raise BadRecipe(
                 "--log, --timelapse, --dpi and --init with a picture follow one content: leave them out for several."
             )
-        work.stylize_many([content, *(also or [])], styles, recipe, out)
+        work.stylize_many([content, *(also or [])], styles, recipe, out, flat=flatten)
     else:
-        first = files.read(initial) if initial else None
-        work.stylize_one(content, styles, recipe, out, initial=first, log=log, film=timelapse, dpi=dpi)
+        first = files.read(initial, recipe.size, over="nearest") if initial else None
+        work.stylize_one(content, styles, recipe, out, initial=first, log=log, film=timelapse, dpi=dpi, flat=flatten)
 
 
 def _base(preset: str, recipe_file: Path | None) -> OptimizeRecipe:

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from nst_core.cli import files
-from nst_core.errors import BadRecipe
+from nst_core.errors import BadMask, BadRecipe
 from nst_core.images import Mask
 from nst_core.pictures import masks, segmentation
 from nst_core.pictures.styles import of_recipe as styles_of
@@ -19,14 +19,21 @@ from nst_core.stylizer import Style
 
 Q = TypeVar("Q", bound=Recipe)
 
+OWN = "alpha"  # instead of a mask's file: the content's own opacity
+LEAST_STYLE = 1024  # pixels of a style picture's longer side that are kept at least
+
 # Options that commands share.
 Pictures = Annotated[list[Path], typer.Argument(metavar="CONTENT STYLE…", help=f"Content, then up to {MAX_STYLES} styles.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="A picture, or a folder where CONTENT is one.")]
 Shares = Annotated[str, typer.Option("--weights", help="Shares of the styles, such as 0.7,0.3.")]
 Also = Annotated[list[Path] | None, typer.Option(help="A further content picture; may be repeated.")]
 Masks = Annotated[
-    list[Path] | None, typer.Option("--mask", help="Where a style goes, white on black; repeated, one a style, in their order.")
+    list[Path] | None,
+    typer.Option(
+        "--mask", help=f"Where a style goes, white on black, or {OWN}: the content's own transparency; repeated, one a style."
+    ),
 ]
+Flatten = Annotated[bool, typer.Option("--flatten", help="Fill what is transparent in the content with white.")]
 SoftMasks = Annotated[bool, typer.Option("--soft-masks", help="Greys count as they are, not as black or white.")]
 Feather = Annotated[float, typer.Option(min=0, max=500, help="Soften the masks' edges by so many pixels.")]
 Stroke = Annotated[float, typer.Option(help="Of the strokes: 1 as at 512 px, whatever the size; 0.25 to 4.")]
@@ -91,6 +98,7 @@ class MaskFiles:
     protect: Path | None = None
     segmentation: Path | None = None
     of_styles: Sequence[Path] = ()
+    content: Path | None = None  # whose opacity may be a mask
 
 
 def with_styles(
@@ -104,7 +112,10 @@ def with_styles(
     by_source = {style.source: path for style, path in zip(recipe.styles, paths, strict=True)}
     of_file = lambda path: files.shape(files.pictures_at(path)[0], recipe.size)  # noqa: E731
     shape = cache(partial(of_file, content) if isinstance(content, Path) else content)
-    styles = styles_of(recipe, lambda source: files.read(by_source[source]), shape)
+    side = max(LEAST_STYLE, round(recipe.size * getattr(recipe, "style_scale", 1)))
+    styles = styles_of(recipe, lambda source: files.read(by_source[source], side), shape)
+    if isinstance(content, Path):
+        given = replace(given, content=files.pictures_at(content)[0])
     if given.segmentation or given.of_styles:
         recipe, styles = _segmented(recipe, styles, given, shape())
     if not (given.paths or given.protect or given.segmentation):
@@ -156,4 +167,15 @@ def _drawn(given: MaskFiles, carried: Sequence[Mask | None], shape: masks.Shape)
 
 
 def _mask(path: Path, shape: masks.Shape, given: MaskFiles) -> Mask:
+    if str(path) == OWN and not path.exists():
+        return masks.soften(_own_mask(given.content, shape), given.feather)
     return masks.soften(masks.from_picture(files.read_bytes(path), shape, soft=given.soft, name=path.name), given.feather)
+
+
+def _own_mask(content: Path | None, shape: masks.Shape) -> Mask:
+    if content is None:
+        raise BadMask("A clip has no transparency to take a mask from: name a picture for --mask.")
+    found = files.opacity(content, shape)
+    if found is None:
+        raise BadMask(f"{content.name} has no transparent parts to take a mask from: name a picture for --mask.")
+    return found

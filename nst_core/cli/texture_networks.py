@@ -53,7 +53,8 @@ def train_network(
     """Train in this process. A killed run leaves its state beside `out`: the same command goes on from there."""
     files.by_suffix(out, {".npz": "npz"}, "networks")
     files.check_folders(out, log)
-    style, checkpoint = files.read(path), out.with_name(f".{out.name}.checkpoint.npz")
+    checkpoint = out.with_name(f".{out.name}.checkpoint.npz")
+    style = files.read(path, max(options.LEAST_STYLE, recipe.style_size))
     from nst_core.texture_networks import training
 
     shown = images.fit(training.first_photograph(), SHOWN_SIDE)
@@ -66,17 +67,19 @@ def train_network(
     checkpoint.unlink(missing_ok=True)
 
 
-def paint_with_network(path: Path | None, data: bytes, recipe: TextureNetworkRecipe, out: Path) -> None:
-    """A picture painted, or without one a texture."""
+def paint_with_network(path: Path | None, data: bytes, recipe: TextureNetworkRecipe, out: Path, *, flat: bool = False) -> None:
+    """A picture painted, or without one a texture. flat: without the picture's transparency."""
     files.check_places(out, None, None)
-    content = images.fit(files.read(path), recipe.size) if path else None
+    content = alpha = None
     if path:
+        content = files.content(path, recipe.size)
+        alpha = files.opacity(path, content.shape[:2])
         recipe = recipe.model_copy(update={"content": files.source(path)})
     from nst_core.texture_networks import painting
 
     memory.check_pass(*strokes.of_network(recipe, None if content is None else content.shape[:2]))
     (step,) = painting.paint(data, content, recipe)
-    files.write_picture(step, out, recipe)
+    files.write_picture(step, out, recipe, alpha=alpha, flat=flat)
 
 
 def _unfinished(checkpoint: Path, recipe: TrainingRecipe) -> dict[str, np.ndarray] | None:
@@ -147,15 +150,16 @@ def apply(
     stroke_size: options.Stroke = 1.0,
     seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
     color: Annotated[Color, typer.Option(help="style, or luminance: the photograph's own.")] = Color.STYLE,
+    flatten: options.Flatten = False,
 ) -> None:
     """Paint a photograph, or every picture in a folder, with a trained network."""
     source, data = network_file(network)
     recipe = recipes.texture_network(network=source, size=size, seed=seed, color=color, stroke_size=stroke_size)
     if content.is_dir():
         memory.check_pass(*strokes.of_network(recipe, (recipe.size, recipe.size)))
-        work.many([content], recipe, out, Lane.LIGHT, lambda engine, picture: engine.paint(data, picture, recipe))
+        work.many([content], recipe, out, Lane.LIGHT, lambda engine, picture: engine.paint(data, picture, recipe), flat=flatten)
     else:
-        paint_with_network(content, data, recipe, out)
+        paint_with_network(content, data, recipe, out, flat=flatten)
 
 
 @app.command()

@@ -4,11 +4,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nst_core import images
 from nst_core.cli import files, progress
 from nst_core.engine import Batch, Engine, Entry, Job, Lane, lane_of
 from nst_core.errors import BadPicture, Diverged, Failure, NSTError, UserError
-from nst_core.images import Image
+from nst_core.images import Image, Mask
 from nst_core.pictures import timelapse
 from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe
 from nst_core.stylizer import Step, Style
@@ -26,14 +25,17 @@ def stylize_one(
     log: Path | None = None,
     film: Path | None = None,
     dpi: float | None = None,
+    flat: bool = False,
 ) -> None:
-    """In this process. log: a JSON object a step; film: the time-lapse; dpi: of the result, for a printer.
+    """In this process. log: a JSON object a step; film: the time-lapse; dpi: of the result, for a printer; flat: without the
+    content's transparency.
 
     Raises: Diverged, after writing the best picture until then.
     """
     out = files.targets([path], out)[0] if out.is_dir() else out
     files.check_places(out, log, film)
-    content = images.fit(files.read(path), recipe.size)
+    content = files.content(path, recipe.size)
+    alpha = files.opacity(path, content.shape[:2])
     recipe = recipe.model_copy(update={"content": files.source(path)})
     frames: list[bytes] = []
     steps = progress.shown(_steps(content, styles, recipe, initial))
@@ -44,18 +46,28 @@ def stylize_one(
         last.extend(steps)
     except Diverged:
         if last:
-            _finish(last[0], recipe, out, frames, film, dpi)
+            _finish(last[0], recipe, out, frames, film, dpi, alpha, flat)
         raise
-    _finish(last[0], recipe, out, frames, film, dpi)
+    _finish(last[0], recipe, out, frames, film, dpi, alpha, flat)
 
 
-def stylize_many(contents: Sequence[Path], styles: Sequence[Style], recipe: AnyRecipe, out: Path) -> None:
+def stylize_many(
+    contents: Sequence[Path], styles: Sequence[Style], recipe: AnyRecipe, out: Path, *, flat: bool = False
+) -> None:
     """By the engine, as many at once as its workers do."""
     lane = lane_of(recipe.engine) if isinstance(recipe, InstantRecipe) else Lane.SLOW
-    many(contents, recipe, out, lane, lambda engine, content: engine.stylize(content, styles, recipe))
+    many(contents, recipe, out, lane, lambda engine, content: engine.stylize(content, styles, recipe), flat=flat)
 
 
-def many(contents: Sequence[Path], recipe: AnyRecipe, out: Path, lane: Lane, send: Callable[[Engine, Image], Job]) -> None:
+def many(
+    contents: Sequence[Path],
+    recipe: AnyRecipe,
+    out: Path,
+    lane: Lane,
+    send: Callable[[Engine, Image], Job],
+    *,
+    flat: bool = False,
+) -> None:
     """Every picture to a file in the folder `out`; those that lie there already, made by the same recipe, are left out.
 
     What goes wrong with one is told at the end and holds up no other.
@@ -64,18 +76,20 @@ def many(contents: Sequence[Path], recipe: AnyRecipe, out: Path, lane: Lane, sen
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file: for several pictures, name a folder to write to.")
     named = [(path, target) for path, target in zip(paths, files.targets(paths, out), strict=True)]
-    todo = [(path, target) for path, target in named if not files.made_before(target, recipe, path)]
+    todo = [(path, target) for path, target in named if not files.made_before(target, recipe, path, flat=flat)]
     if not todo:
         return
     out.mkdir(parents=True, exist_ok=True)
     engine = Engine()
 
     def send_one(number: int) -> Job:
-        return send(engine, images.fit(files.read(todo[number][0]), recipe.size))
+        return send(engine, files.content(todo[number][0], recipe.size))
 
     def take_one(number: int, step: Step) -> None:
         path, target = todo[number]
-        files.write_picture(step, target, recipe.model_copy(update={"content": files.source(path)}))
+        assert step.image is not None
+        alpha, own = files.opacity(path, step.image.shape[:2]), recipe.model_copy(update={"content": files.source(path)})
+        files.write_picture(step, target, own, alpha=alpha, flat=flat)
 
     try:
         engine.wait_until_ready(STARTUP)
@@ -93,8 +107,17 @@ def _named(entry: Entry[None]) -> NSTError:
     return entry.error if isinstance(entry.error, BadPicture) else type(entry.error)(f"{entry.name}: {entry.error}")
 
 
-def _finish(step: Step, recipe: AnyRecipe, out: Path, frames: Sequence[bytes], film: Path | None, dpi: float | None) -> None:
-    files.write_picture(step, out, recipe, dpi)
+def _finish(
+    step: Step,
+    recipe: AnyRecipe,
+    out: Path,
+    frames: Sequence[bytes],
+    film: Path | None,
+    dpi: float | None,
+    alpha: Mask | None,
+    flat: bool,
+) -> None:
+    files.write_picture(step, out, recipe, dpi, alpha=alpha, flat=flat)
     if film:
         files.write(film, files.by_suffix(film, timelapse.FORMATS, "time-lapses")(frames))
 

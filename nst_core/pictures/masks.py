@@ -32,9 +32,13 @@ _ONE_COLOUR = 0.03  # by which the colours of a uniform drawing may differ: its 
 # --- in and out -------------------------------------------------------------------------------------------------------
 
 
-def from_alpha(rgba: npt.NDArray[np.uint8], shape: Shape) -> Mask:
-    """What was painted on a canvas, (h', w', 4) of 0…255, whatever its colour: its opacity, scaled to `shape`."""
-    return resize(images.from_uint8(rgba[..., 3]), shape)
+def from_alpha(data: bytes, shape: Shape, *, name: str = "The picture") -> Mask | None:
+    """Return how opaque a picture file is, scaled to `shape`; None where all of it is.
+
+    Raises: BadPicture.
+    """
+    alpha = images.opacity(data, name=name, max_side=max(shape), min_side=MIN_SIDE)
+    return None if alpha is None else resize(alpha, shape)
 
 
 def from_picture(data: bytes, shape: Shape, *, threshold: int = THRESHOLD, soft: bool = False, name: str = "") -> Mask:

@@ -2,22 +2,28 @@
 
 import io
 
+import numpy as np
 from PIL import ImageCms
 
 from nst_core import images
-from nst_core.images import Image
+from nst_core.images import Image, Mask
 
 
-def tiff(image: Image, *, dpi: float | None = None, description: str = "") -> bytes:
-    """(h, w, 3) in [0, 1], sRGB, at 16 bits a channel, packed without loss. description: ASCII text kept in the file."""
+def tiff(image: Image, *, dpi: float | None = None, description: str = "", alpha: Mask | None = None) -> bytes:
+    """(h, w, 3) in [0, 1], sRGB, at 16 bits a channel, packed without loss. description: ASCII text kept in the file.
+
+    alpha: (h, w) in [0, 1], how opaque the picture is; None: all of it.
+    """
     import tifffile  # few print
 
     file = io.BytesIO()
+    pixels = images.to_uint16(image if alpha is None else np.dstack([image, alpha]))
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     tifffile.imwrite(
         file,
-        images.to_uint16(image),
+        pixels,
         photometric="rgb",
+        extrasamples=None if alpha is None else ["unassalpha"],
         compression="zlib",
         predictor=True,
         resolution=(dpi, dpi) if dpi else None,
@@ -27,3 +33,16 @@ def tiff(image: Image, *, dpi: float | None = None, description: str = "") -> by
         metadata=None,
     )
     return file.getvalue()
+
+
+def flattened(data: bytes) -> bytes:
+    """Return a TIFF of ours on white, without its alpha; one that has none as it is."""
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
+        pixels, across, description = page.asarray(), page.get_resolution()[0], page.description
+    if pixels.shape[-1] == 3:
+        return data
+    alpha = images.from_uint16(pixels[..., 3])
+    return tiff(images.flatten(images.from_uint16(pixels[..., :3]), alpha), dpi=across, description=description)

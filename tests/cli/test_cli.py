@@ -512,6 +512,76 @@ def test_ctrl_c_counts_where_it_is_swallowed_and_twice_at_once(here, then, print
     assert "out.png" not in left(here)
 
 
+# --- transparency and kinds of files ----------------------------------------------------------------------------------
+
+
+def sticker(folder, name="sticker.png"):
+    """The cat, opaque on the left only; what is under the right is green."""
+    colors = images.to_uint8(blobs(0))
+    colors[:, 48:] = (0, 255, 0)
+    picture = Pillow.fromarray(np.dstack([colors, images.to_uint8(LEFT)]))
+    picture.save(folder / name)
+    return folder / name
+
+
+@pytest.mark.parametrize("out", ["out.png", "out.webp", "out.tif", "out.jpg"])
+@pytest.mark.parametrize("flat", ["", " --flatten"])
+def test_a_result_is_as_transparent_as_its_content(out, flat, nst, here):
+    sticker(here)
+    assert nst(f"instant sticker.png waves.jpg -o {out} --engine instant-lite --size {SIZE}{flat}") == (0, "", "")
+    alpha = images.opacity((here / out).read_bytes())
+    image = images.decode((here / out).read_bytes())
+    assert image[:, SIZE // 2 + 2 :].min() > 0.97  # on white
+    if flat or out == "out.jpg":
+        assert alpha is None
+    else:
+        assert alpha[:, : SIZE // 2 - 2].min() == 1
+        assert alpha[:, SIZE // 2 + 2 :].max() == 0
+
+
+def test_colours_under_transparency_do_not_bleed(nst, here):
+    """What is painted is the picture with its edge drawn out, not with the green that is hidden there, nor with white."""
+    sticker(here)
+    colors = blobs(0)
+    colors[:, 48:] = colors[:, 47:48]
+    (here / "plain.png").write_bytes(images.encode(colors))
+    for name in ("sticker", "plain"):
+        assert nst(f"instant {name}.png waves.jpg -o {name}-out.png --engine instant-lite --size {SIZE}") == (0, "", "")
+    painted, plain = (images.decode((here / f"{name}-out.png").read_bytes()) for name in ("sticker", "plain"))
+    seen = np.s_[:, : SIZE // 2 - 2]
+    assert np.abs(painted[seen] - plain[seen]).mean() < 0.01
+
+
+def test_a_batch_keeps_transparency_and_makes_again_what_was_flattened(nst, here, one_engine):
+    (here / "several").mkdir()
+    sticker(here / "several")
+    (here / "several" / "cat.JFIF").write_bytes(images.encode(blobs(0), "jpeg"))
+    line = f"instant several waves.jpg -o out --engine instant-lite --size {SIZE}"
+    for flat in (" --flatten", ""):
+        assert nst(line + flat) == (0, "", "")
+        assert sorted(path.name for path in (here / "out").iterdir()) == ["cat.png", "sticker.png"]
+        assert (images.opacity((here / "out" / "sticker.png").read_bytes()) is None) == bool(flat)
+        assert images.opacity((here / "out" / "cat.png").read_bytes()) is None
+
+
+def test_the_contents_own_transparency_as_a_mask(nst, here):
+    sticker(here)
+    line = f"instant sticker.png waves.jpg -o out.png --engine instant-lite --size {SIZE} --mask alpha"
+    assert nst(line) == (0, "", "")
+    recipe = recipes.of_png((here / "out.png").read_bytes())
+    mask = masks.of_text(recipe.styles[0].mask, LEFT.shape)
+    assert (mask[:, :46].min(), mask[:, 50:].max()) == (1, 0)
+    code, _, said = nst(line.replace("sticker.png", "cat.png"))
+    assert (code, "cat.png has no transparent parts" in said) == (2, True)
+
+
+def test_a_jpeg_that_is_cut_off_is_painted_and_it_is_told(nst, here):
+    data = images.encode(blobs(0, 200, 300), "jpeg")
+    (here / "half.jpg").write_bytes(data[: len(data) // 2])
+    code, _, said = nst(f"instant half.jpg waves.jpg -o out.png --engine instant-lite --size {SIZE}")
+    assert (code, said) == (0, "half.jpg is cut off: its lower part is missing. Send it again to have all of it.\n")
+
+
 # --- masks ------------------------------------------------------------------------------------------------------------
 
 

@@ -282,6 +282,32 @@ def test_a_mask_can_be_uploaded_and_comes_back_as_a_download(page):
     assert mask.shape == (480, 640) and mask[:, :300].min() > 250 and mask[:, 340:].max() < 5
 
 
+def sticker():
+    """A photograph whose right half is transparent."""
+    array = np.random.default_rng(0).integers(80, 180, (300, 400, 4), np.uint8)
+    array[..., 3] = 0
+    array[:, :200, 3] = 255
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_photographs_own_transparency_is_a_region_and_stays(page):
+    upload(page, "sticker.png", sticker(), "image/png")
+    expect(page.get_by_text("Nothing is painted yet")).to_be_visible()
+    press(page, "More")
+    press(page, "What is not transparent in the photograph")
+    expect_coverage(page, 0, 49, 51)
+    page.keyboard.press("Escape")
+    settled(page)
+    alpha = np.asarray(Image.open(io.BytesIO(download(page, "PNG"))))[..., 3]
+    assert alpha[:, : alpha.shape[1] // 2 - 4].min() == 255
+    assert alpha[:, alpha.shape[1] // 2 + 4 :].max() == 0
+    page.get_by_text("Fill the transparent parts with white").click()
+    settled(page)
+    assert Image.open(io.BytesIO(download(page, "PNG"))).mode == "RGB"
+
+
 def test_a_bad_mask_gets_a_sentence_and_changes_nothing(page):
     bad = [("black.png", mask_file((40, 1)), "at least"), ("words.png", b"no picture at all", "words.png")]
     press(page, "More")

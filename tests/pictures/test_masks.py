@@ -45,13 +45,14 @@ def is_mask(mask, shape=SHAPE):
 # --- in ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_canvas_counts_by_its_opacity_whatever_its_colour():
+def test_a_pictures_own_opacity_is_a_mask_whatever_its_colours():
     rgba = np.random.default_rng(0).integers(0, 255, (80, 120, 4), np.uint8)
     rgba[..., 3] = 0
     rgba[:, :60, 3] = 255
-    assert np.array_equal(masks.from_alpha(rgba, SHAPE), half())
+    assert np.array_equal(masks.from_alpha(saved(rgba), SHAPE), half())
     rgba[..., 3] = 128
-    assert masks.from_alpha(rgba, SHAPE) == pytest.approx(np.full(SHAPE, 128 / 255), abs=1e-6)
+    assert masks.from_alpha(saved(rgba), SHAPE) == pytest.approx(np.full(SHAPE, 128 / 255), abs=1e-6)
+    assert masks.from_alpha(saved(rgba[..., :3]), SHAPE) is None
 
 
 @pytest.mark.parametrize(("grey", "white"), [(0, 0), (127, 0), (128, 1), (255, 1)])

@@ -45,3 +45,17 @@ def test_dots_per_inch_of_png_and_jpeg():
 
 def test_what_was_printed_can_be_a_content_again():
     assert np.abs(images.decode(prints.tiff(RAMP)) - RAMP).max() < 2 / 255
+
+
+def test_a_print_keeps_its_alpha_and_can_be_flattened():
+    alpha = np.linspace(0, 1, 64 * 400, dtype=np.float32).reshape(64, 400)
+    data = prints.tiff(RAMP, dpi=300, description="recipe", alpha=alpha)
+    assert np.abs(images.opacity(data) - alpha).max() < 0.51 / 255
+    flat = prints.flattened(data)
+    assert images.opacity(flat) is None
+    with tifffile.TiffFile(io.BytesIO(flat)) as file:
+        found, tags = file.pages[0].asarray(), file.pages[0].tags
+    expected = RAMP * alpha[..., None] + 1 - alpha[..., None]
+    assert np.abs(found / 65535 - expected).max() < 2 / 65535
+    assert (tags["XResolution"].value, tags["ImageDescription"].value) == ((300, 1), "recipe")
+    assert prints.flattened(flat) == flat
