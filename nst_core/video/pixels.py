@@ -6,7 +6,6 @@ from typing import NamedTuple
 import av
 import numpy as np
 import numpy.typing as npt
-from av.sidedata.sidedata import Type
 from av.video.reformatter import ColorRange, Interpolation
 
 from nst_core.formats import colorspaces
@@ -35,7 +34,7 @@ class Turn(NamedTuple):
 
 def turn_of(frame: av.VideoFrame) -> Turn:
     """What the frame's display matrix says, to the nearest quarter turn, mirrored or not."""
-    found = next((bytes(data) for data in frame.side_data if data.type == Type.DISPLAYMATRIX), b"")
+    found = bytes(frame.side_data.get("DISPLAYMATRIX") or b"")
     if len(found) != 36:
         return Turn()
     a, b, _, c, d, *_ = np.frombuffer(found, np.int32).astype(int)  # shown x = a·x + c·y, y = b·x + d·y
@@ -56,7 +55,7 @@ def of_frame(frame: av.VideoFrame, shape: tuple[int, int]) -> Pixels:
     if clear:
         opacity = found[..., 3:] / np.float32(255)
         found = (found[..., :3] * opacity + 255 * (1 - opacity) + 0.5).astype(np.uint8)
-    return turn.applied(found)
+    return turn.applied(np.asarray(found, np.uint8))
 
 
 def _tone_mapped(frame: av.VideoFrame, width: int, height: int, way: Interpolation) -> Pixels:
