@@ -15,11 +15,11 @@ def chunk(kind, data):
 
 
 def png16(array, *chunks):
-    """A PNG of 16 bits a channel, (h, w, 3 or 4) in [0, 1], whose rows use all five filters in turn."""
+    """A PNG of 16 bits a channel, (h, w, 1 to 4) in [0, 1], whose rows use all five filters in turn."""
     values = np.round(array * 65535).astype(">u2")
     height, width, channels = values.shape
     rows = values.reshape(height, -1).view(np.uint8).astype(int)
-    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
     packed = zlib.compress(b"".join(_filtered(rows, y, y % 5, 2 * channels) for y in range(height)))
     body = b"".join(chunk(b"IDAT", packed[start : start + 5000]) for start in range(0, len(packed), 5000))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunks) + body + chunk(b"IEND", b"")

@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 Band = npt.NDArray[np.float32]  # (rows, w, channels), colours in [0, 1] and not premultiplied
 Rows = npt.NDArray[np.float32]
 GAP = 3  # a band is averaged down to this many times the size wanted; Lanczos does the rest
-FINE = 4_000_000  # averaged pixels up to which the rest is done in floats
+FINE = 2_000_000  # pixels, already as narrow as wanted, up to which heights are resized in floats
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,13 @@ def collected(bands: Iterable[Band], width: int, height: int, max_side: int | No
     averaged = (_averaged(band, by) for band in bands)
     if max_side is None or longer <= max_side:
         return _picture(np.concatenate([_whole(band) for band in averaged]))
-    size = max(1, round(width * max_side / longer)), max(1, round(height * max_side / longer))
-    box = (0, 0, width / by, height / by)
-    if width * height <= FINE * by * by:
-        return _picture(_whole(_resized(np.concatenate(list(averaged)), size, box)))
-    return _picture(np.concatenate([_whole(band) for band in averaged])).resize(size, Pillow.Resampling.LANCZOS, box)
+    across, down = max(1, round(width * max_side / longer)), max(1, round(height * max_side / longer))
+    narrow = (_resized(band, (across, len(band)), (0, 0, width / by, len(band))) for band in averaged)
+    box = (0, 0, across, height / by)
+    if across * height <= FINE * by:
+        return _picture(_whole(_resized(np.concatenate(list(narrow)), (across, down), box)))
+    whole = np.concatenate([_whole(band) for band in narrow])
+    return _picture(whole).resize((across, down), Pillow.Resampling.LANCZOS, box)
 
 
 def _picture(pixels: npt.NDArray[np.uint8]) -> Pillow.Image:
@@ -59,8 +61,9 @@ def _resized(band: Band, size: tuple[int, int], box: tuple[float, float, float, 
         np.asarray(Pillow.fromarray(np.ascontiguousarray(planes[..., i])).resize(size, Pillow.Resampling.LANCZOS, box))
         for i in range(planes.shape[-1])
     ]
-    if alpha is not None:
-        scaled[:-1] = [plane / np.maximum(scaled[-1], 1e-6) for plane in scaled[:-1]]
+    if alpha is not None:  # Lanczos overshoots: opacity below 0 would turn colours round
+        opacity = np.clip(scaled[-1], 0, 1)
+        scaled = [*(np.clip(plane / np.maximum(opacity, 1e-6), 0, 1) for plane in scaled[:-1]), opacity]
     return np.stack(scaled, -1)
 
 

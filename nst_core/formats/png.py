@@ -2,7 +2,8 @@
 
 Pillow decodes a PNG whole, and of 16-bit colours the upper byte only. Here the compressed rows are inflated a few at a time,
 and Pillow undoes the filters of each group in a small PNG of its own; the row above goes with it, because filters refer to it.
-The lower bytes are what Pillow takes for the upper ones when it is told that the file is little-endian.
+The lower bytes are what Pillow takes for the upper ones when it is told that the file is little-endian; of greys, they are a
+second channel of 8 bits when it is told that there is one.
 """
 
 import io
@@ -25,7 +26,8 @@ LARGE = 4_000_000  # pixels from which a picture is read band by band, if it is 
 BAND = 500_000  # pixels of a band, roughly
 _FEED = 65_536  # compressed bytes that are inflated at once
 _ORIENTATION = 0x0112
-_CHANNELS = {2: 3, 6: 4}  # by colour type
+_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
+_AS_EIGHT = {0: 4, 4: 6}  # colour types of 16 bits, and those of 8 bits with the same bytes
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def wants(head: Header, max_side: int | None) -> bool:
         return False
     if head.depth == 16:
         return True
-    large = head.width * head.height > LARGE and bands.factor(max(head.width, head.height), max_side) > 1
+    large = head.width * head.height > LARGE and max_side is not None and max_side < max(head.width, head.height)
     return head.depth == 8 and large and not head.interlaced
 
 
@@ -82,8 +84,8 @@ def _scaled(found: Iterator[npt.NDArray[np.unsignedinteger]], head: Header) -> I
     lookup = np.linspace(0, 1, levels, dtype=np.float32) if head.curve is None else colorspaces.table(head.curve, levels)
     for band in found:
         scaled = lookup[band]
-        if band.shape[-1] == 4:
-            scaled[..., 3] = band[..., 3] / np.float32(levels - 1)
+        if band.shape[-1] in (2, 4):
+            scaled[..., -1] = band[..., -1] / np.float32(levels - 1)
         yield scaled
 
 
@@ -92,7 +94,7 @@ def _interlaced(data: bytes) -> Iterator[npt.NDArray[np.uint16]]:
 
 
 def _bands(data: bytes, head: Header, by: int) -> Iterator[npt.NDArray[np.unsignedinteger]]:
-    """Yield groups of rows, (rows, w, 3 or 4), each but the last with a multiple of `by`."""
+    """Yield groups of rows, (rows, w, channels), each but the last with a multiple of `by`."""
     row = 1 + head.width * _CHANNELS[head.kind] * head.depth // 8  # bytes, the filter's number included
     rows, above, inflated = by * max(1, BAND // (head.width * by)), b"", _Inflated(data)
     for start in range(0, head.height, rows):
@@ -118,11 +120,15 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 def _eight(data: bytes) -> npt.NDArray[np.uint8]:
     with Pillow.open(io.BytesIO(data), formats=("PNG",)) as picture:
-        return np.array(picture)
+        return np.array(picture).reshape(picture.height, picture.width, -1)
 
 
 def _sixteen(data: bytes) -> npt.NDArray[np.uint16]:
-    """Return (h, w, 3 or 4) of a picture with 16 bits a channel."""
+    """Return (h, w, channels) of a picture with 16 bits a channel."""
+    if other := _AS_EIGHT.get(data[25]):
+        fields = data[16:24] + bytes([8, other]) + data[26:29]
+        pairs = _eight(SIGNATURE + _chunk(b"IHDR", fields) + data[33:])
+        return np.ascontiguousarray(pairs).view(">u2").astype(np.uint16)
     upper, lower = (_bytes_of(data, order) for order in "BL")
     return np.asarray(upper.astype(np.uint16) << 8 | lower, np.uint16)
 

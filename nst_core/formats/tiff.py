@@ -24,8 +24,9 @@ _PACKED = {1, 5, 8, 32773, 32946}  # compressions: none, LZW, deflate, PackBits,
 _TYPES = {(1, 16): "u2", (1, 32): "u4", (2, 16): "i2", (2, 32): "i4", (3, 16): "f2", (3, 32): "f4", (3, 64): "f8"}
 _WHITES = {"u2": (65535,), "i2": (32767,), "u4": (255, 65535, 2**31 - 1, 2**32 - 1), "i4": (255, 65535, 2**31 - 1)}
 _FLOAT_WHITES = (1, 255, 65535, 2**31 - 1)
+_BRIGHT = 16  # up to which floats are highlights of a picture whose white is 1
 BAND = 4_000_000  # of a band, roughly
-MAX_BYTES = 700_000_000  # of all samples
+MAX_BYTES = 400_000_000  # of all samples, those beyond the edges of tiles included
 Samples = npt.NDArray[np.generic]  # (rows, w, channels)
 
 
@@ -54,6 +55,21 @@ class Layout:
     def size(self) -> int:
         """Of a sample, in bytes."""
         return np.dtype(self.type).itemsize
+
+    @property
+    def across(self) -> int:
+        """Blocks beside each other."""
+        return -(-self.width // self.block[0])
+
+    @property
+    def down(self) -> int:
+        """Blocks below each other, of a plane."""
+        return -(-self.height // self.block[1])
+
+    @property
+    def unpacked(self) -> int:
+        """Bytes of all blocks."""
+        return self.across * self.block[0] * self.down * self.block[1] * self.samples * self.size
 
 
 def layout(data: bytes) -> Layout | None:
@@ -98,7 +114,9 @@ def read(data: bytes, found: Layout, max_side: int | None) -> Raster:
 
     Raises: OSError, and what else Pillow raises for damage; MemoryError for more than MAX_BYTES.
     """
-    if found.width * found.height * found.samples * found.size > MAX_BYTES or min(found.block) < 1:
+    if min(found.block) < 1:
+        raise OSError("strips without rows")
+    if found.unpacked > MAX_BYTES:
         raise MemoryError
     by = bands.factor(max(found.width, found.height), max_side)
     white = _white(found, _rows(data, found, 1))
@@ -112,7 +130,7 @@ def _white(found: Layout, rows: Iterator[Samples]) -> float:
     if len(usual) == 1:
         return usual[0]
     highest = max(float(np.max(band)) if np.isfinite(band).all() else np.inf for band in rows)
-    return next((white for white in usual if highest <= white), usual[0])
+    return next((white for white in usual if highest <= (_BRIGHT if white == 1 else white)), usual[0])
 
 
 def _scaled(rows: Samples, found: Layout, white: float) -> Band:
@@ -130,7 +148,7 @@ def _scaled(rows: Samples, found: Layout, white: float) -> Band:
 def _rows(data: bytes, found: Layout, by: int) -> Iterator[Samples]:
     """Yield groups of rows, each but the last with a multiple of `by`."""
     planes = found.samples if found.planar else 1
-    across, down = -(-found.width // found.block[0]), -(-found.height // found.block[1])
+    across, down = found.across, found.down
     if len(found.offsets) < across * down * planes:
         raise OSError("strips are missing")
     pixel = found.size if found.planar else found.size * found.samples
@@ -152,15 +170,11 @@ def _plane(data: bytes, found: Layout, first: int, down: int, across: int) -> Sa
     """Return the samples of blocks from number `first` on, as many below each other, (rows, w, channels)."""
     channels = 1 if found.planar else found.samples
     columns, rows = found.block
-    height = down * rows if found.tiled else min(down * rows, found.height - (first // across) % _down(found) * rows)
+    height = down * rows if found.tiled else min(down * rows, found.height - first // across % found.down * rows)
     unpacked = _unpacked(data, found, slice(first, first + down * across), across * columns * channels * found.size, height)
     blocks = unpacked.reshape(height, across, columns * channels * found.size)
     samples = _unpredicted(blocks, found, channels)
     return samples.reshape(height, across * columns, channels)[:, : found.width]
-
-
-def _down(found: Layout) -> int:
-    return -(-found.height // found.block[1])
 
 
 def _unpredicted(blocks: npt.NDArray[np.uint8], found: Layout, channels: int) -> Samples:
@@ -181,7 +195,7 @@ def _unpredicted(blocks: npt.NDArray[np.uint8], found: Layout, channels: int) ->
 def _unpacked(data: bytes, found: Layout, which: slice, row: int, height: int) -> npt.NDArray[np.uint8]:
     """Return the bytes of some blocks, (height, row), as Pillow unpacks them from a directory that says 8-bit grey."""
     offsets, counts = list(found.offsets[which]), list(found.counts[which])
-    bytes_wide = row // (-(-found.width // found.block[0]))
+    bytes_wide = row // found.across
     tags: dict[int, int | list[int]] = {
         _WIDTH: row, _HEIGHT: height, _BITS: 8, _COMPRESSION: found.compression, _PHOTOMETRIC: 1, _SAMPLES: 1, _PLANAR: 1,
     }  # fmt: skip
