@@ -17,6 +17,7 @@ from PIL import Image as Pillow
 
 from nst_core import images
 from nst_core.errors import BadPicture
+from tests import formats as made
 
 LOSSLESS = {
     "PNG": {},
@@ -611,6 +612,10 @@ def corpus():
         "tiff jpeg": saved(picture, "TIFF", compression="jpeg"),
         "tiff fax": saved(picture.convert("1"), "TIFF", compression="group4"),
         "tiff float": tiff(deep.astype(np.float32)),
+        "tiff planar": tiff(np.stack([deep] * 3), photometric="rgb", planarconfig="separate", compression="zlib"),
+        "png rgb 16": made.png16(pixels / 255, made.chunk(b"gAMA", (100_000).to_bytes(4, "big"))),
+        "bmp masks": made.bmp(48, 40, 16, deep.tobytes(), masks=(0xF00, 0xF0, 0xF)),
+        "avif": saved(picture, "AVIF", exif=exif, icc_profile=icc),
     }
 
 
