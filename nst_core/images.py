@@ -51,7 +51,7 @@ def decode(
     max_side: int | None = None,
     min_side: int = MIN_SIDE,
     over: Ground = "white",
-    warn: Callable[[str], None] | None = None,
+    warn: Callable[[str], object] | None = None,
 ) -> Image:
     """Read an untrusted file into a picture, float32 (h, w, 3) in [0, 1].
 

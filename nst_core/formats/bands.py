@@ -9,6 +9,7 @@ from PIL import Image as Pillow
 
 Band = npt.NDArray[np.float32]  # (rows, w, channels), colours in [0, 1] and not premultiplied
 Rows = npt.NDArray[np.float32]
+Box = tuple[float, float, float, float]  # left, top, right, bottom of what is resized
 GAP = 3  # a band is averaged down to this many times the size wanted; Lanczos does the rest
 FINE = 2_000_000  # pixels, already as narrow as wanted, up to which heights are resized in floats
 
@@ -45,26 +46,38 @@ def collected(bands: Iterable[Band], width: int, height: int, max_side: int | No
     box = (0, 0, across, height / by)
     if across * height <= FINE * by:
         return _picture(_whole(_resized(np.concatenate(list(narrow)), (across, down), box)))
-    whole = np.concatenate([_whole(band) for band in narrow])
-    return _picture(whole).resize((across, down), Pillow.Resampling.LANCZOS, box)
+    return shrunk(_picture(np.concatenate([_whole(band) for band in narrow])), (across, down), box)
+
+
+def shrunk(picture: Pillow.Image, size: tuple[int, int], box: Box | None = None) -> Pillow.Image:
+    """Return a picture of 8 bits made smaller; with Hamming's filter where parts are transparent, else with Lanczos'.
+
+    Lanczos rings: beside an edge, solid parts would become a little clear, and colours would be divided by next to nothing.
+    """
+    clear = picture.mode in ("LA", "RGBA") and picture.getchannel("A").getextrema() != (255, 255)
+    return picture.resize(size, _way(clear), box, GAP)
+
+
+def _way(clear: bool) -> Pillow.Resampling:
+    return Pillow.Resampling.HAMMING if clear else Pillow.Resampling.LANCZOS
 
 
 def _picture(pixels: npt.NDArray[np.uint8]) -> Pillow.Image:
     return Pillow.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
-def _resized(band: Band, size: tuple[int, int], box: tuple[float, float, float, float]) -> Band:
-    """Return a band resized in floats, weighted by opacity."""
-    alpha = band[..., -1:] if band.shape[-1] in (2, 4) else None
-    planes = band if alpha is None else np.concatenate([band[..., :-1] * alpha, alpha], -1)
-    scaled = [
-        np.asarray(Pillow.fromarray(np.ascontiguousarray(planes[..., i])).resize(size, Pillow.Resampling.LANCZOS, box))
-        for i in range(planes.shape[-1])
-    ]
-    if alpha is not None:  # Lanczos overshoots: opacity below 0 would turn colours round
-        opacity = np.clip(scaled[-1], 0, 1)
-        scaled = [*(np.clip(plane / np.maximum(opacity, 1e-6), 0, 1) for plane in scaled[:-1]), opacity]
-    return np.stack(scaled, -1)
+def _resized(band: Band, size: tuple[int, int], box: Box) -> Band:
+    """Return a band resized in floats, likewise; colours are weighted by opacity."""
+    alpha = band[..., -1] if band.shape[-1] in (2, 4) else None
+    if alpha is None or alpha.min() == 1:
+        return np.stack([_plane(plane, size, box) for plane in np.moveaxis(band, -1, 0)], -1)
+    opacity = _plane(alpha, size, box, clear=True)
+    weighted = [_plane(band[..., i] * alpha, size, box, clear=True) for i in range(band.shape[-1] - 1)]
+    return np.stack([*(plane / np.maximum(opacity, 1e-6) for plane in weighted), opacity], -1)
+
+
+def _plane(plane: Rows, size: tuple[int, int], box: Box, *, clear: bool = False) -> npt.NDArray[np.float32]:
+    return np.asarray(Pillow.fromarray(np.ascontiguousarray(plane)).resize(size, _way(clear), box))
 
 
 def _averaged(band: Band, by: int) -> Band:

@@ -18,7 +18,7 @@ from PIL import AvifImagePlugin, ImageCms, PngImagePlugin, TiffImagePlugin, WebP
 from PIL import Image as Pillow
 
 from nst_core.formats import bmp, colorspaces, png, tiff
-from nst_core.formats.bands import GAP, Raster
+from nst_core.formats.bands import GAP, Raster, shrunk
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _BOXED = ("AVIF", "HEIF")  # files of boxes, the first of which is `ftyp`
@@ -135,7 +135,7 @@ def _opened(data: bytes, max_side: int | None) -> Picture:
         white = _white(picture)
         shown = _plain(picture)
         if max_side is not None:  # also JPEG's draft mode: decoded at 1/2, 1/4 or 1/8
-            shown.thumbnail((max_side, max_side), Pillow.Resampling.LANCZOS, GAP)
+            shown = _thumbnail(shown, max_side)
         shown.load()
         orientation = _turn(picture)
         if white is not None:
@@ -143,6 +143,16 @@ def _opened(data: bytes, max_side: int | None) -> Picture:
         if curve is not None:
             shown = _curved(shown, curve)
         return _finished(Raster(shown, orientation, profile))
+
+
+def _thumbnail(picture: Pillow.Image, max_side: int) -> Pillow.Image:
+    """Return the picture, its longer side at most `max_side`; a JPEG is told before it is decoded."""
+    if picture.mode not in ("LA", "RGBA"):
+        picture.thumbnail((max_side, max_side), Pillow.Resampling.LANCZOS, GAP)
+        return picture
+    longer = max(picture.size)
+    size = (max(1, round(side * max_side / longer)) for side in picture.size)
+    return shrunk(picture, (next(size), next(size))) if longer > max_side else picture
 
 
 def _finished(raster: Raster) -> Picture:

@@ -34,7 +34,7 @@ class Turn(NamedTuple):
 
 def turn_of(frame: av.VideoFrame) -> Turn:
     """What the frame's display matrix says, to the nearest quarter turn, mirrored or not."""
-    found = bytes(frame.side_data.get("DISPLAYMATRIX") or b"")
+    found = bytes(frame.side_data["DISPLAYMATRIX"]) if "DISPLAYMATRIX" in frame.side_data else b""
     if len(found) != 36:
         return Turn()
     a, b, _, c, d, *_ = np.frombuffer(found, np.int32).astype(int)  # shown x = a·x + c·y, y = b·x + d·y
