@@ -1,7 +1,7 @@
 """What is seen of a decoded frame: upright, in square pixels, sRGB, over white where it is transparent; uint8 (h, w, 3)."""
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -34,7 +34,8 @@ class Turn(NamedTuple):
 
 def turn_of(frame: av.VideoFrame) -> Turn:
     """What the frame's display matrix says, to the nearest quarter turn, mirrored or not."""
-    found = bytes(frame.side_data["DISPLAYMATRIX"]) if "DISPLAYMATRIX" in frame.side_data else b""
+    told: Any = frame.side_data  # its type names no display matrix
+    found = bytes(told["DISPLAYMATRIX"]) if "DISPLAYMATRIX" in told else b""
     if len(found) != 36:
         return Turn()
     a, b, _, c, d, *_ = np.frombuffer(found, np.int32).astype(int)  # shown x = a·x + c·y, y = b·x + d·y
