@@ -70,9 +70,13 @@ class VectorStylizer:
         start = time.perf_counter()
         active = with_weight(styles)
         amounts, regions = [style.weight for style in active], Regions(content, active, recipe)
-        own = np.maximum(1 - regions.shares(amounts).sum(0), 0) if regions.masked else None
-        result = strokes.painted(content, recipe.stroke_size, self.painter(content, regions, amounts, recipe), own)
+        result = self.painted(content, regions, amounts, recipe)
         yield Step(1, 1, {}, regions.finish(result, amounts), time.perf_counter() - start)
+
+    def painted(self, content: Image, regions: Regions, amounts: Sequence[float], recipe: InstantRecipe) -> Image:
+        """Return the content painted in strokes of the recipe's size."""
+        own = np.maximum(1 - regions.shares(amounts).sum(0), 0) if regions.masked else None
+        return strokes.painted(content, recipe.stroke_size, self.painter(content, regions, amounts, recipe), own)
 
     def painter(self, content: Image, regions: Regions, amounts: Sequence[float], recipe: InstantRecipe) -> strokes.Paint:
         """Paints the content at any size; what is asked of the predictor is asked here."""

@@ -14,6 +14,7 @@ import onnxruntime
 Padding = Literal["reflect", "edge", "wrap"]
 Shape = Sequence[int | str]  # a name stands for a length that may vary, the same one wherever it stands; pixels end in _h, _w
 
+BILINEAR = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
 OPSET, IR_VERSION = 20, 9  # what ONNX Runtime reads since 1.17, in browsers too
 
 
@@ -68,11 +69,26 @@ class Graph:
         return self.op("Conv", x, *weights, strides=[stride] * 2)
 
     def enlarge(self, x: str) -> str:
-        """Every pixel four times."""
+        """Return a map with every pixel four times."""
         twice = self.constant([1, 1, 2, 2])
         return self.op(
             "Resize", x, "", twice, mode="nearest", nearest_mode="floor", coordinate_transformation_mode="asymmetric"
         )
+
+    def pool(self, x: str, side: int) -> str:
+        """Return the mean of every side × side; what is left over at the end of a row or column is dropped."""
+        return self.op("AveragePool", x, kernel_shape=[side] * 2, strides=[side] * 2)
+
+    def twice(self, x: str) -> str:
+        """Return a map of twice the size, by bilinear interpolation."""
+        return self.op("Resize", x, "", self.constant([1, 1, 2, 2]), **BILINEAR)
+
+    def like(self, x: str, other: str) -> str:
+        """Return a map (n, c, h, w) at the size of another, (n', c', h', w'), by bilinear interpolation."""
+        ends = self.constant([2], np.int64), self.constant([4], np.int64)
+        size = self.op("Slice", self.op("Shape", other), *ends)
+        channels = self.op("Slice", self.op("Shape", x), self.constant([0], np.int64), self.constant([2], np.int64))
+        return self.op("Resize", x, "", "", self.op("Concat", channels, size, axis=0), **BILINEAR)
 
     def model(self) -> bytes:
         """The finished model, checked."""
