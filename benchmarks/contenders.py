@@ -8,7 +8,9 @@ ready pictures, `ID.png` or `SIZE/ID.png`. `make` knows some by name:
 - `COMMIT`, `COMMIT:fast`, …: the same as of a commit, run by that commit's own code and weights in a process of its own.
 """
 
+import atexit
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -72,14 +74,13 @@ def microast() -> Painter:
 class Release:
     """A painter that runs an engine of another version of `nst_core` in a process of its own.
 
-    commit: whose code and weights are unpacked into a temporary folder; None takes the working tree as it is.
+    source: the folder that its `nst_core` lies in; None takes the working tree as it is.
     engine: one of `ENGINES`. Optimize's presets leave memory behind, so their process is started anew for every picture.
     """
 
-    def __init__(self, commit: str | None, engine: str = "instant") -> None:
-        self._engine = engine
+    def __init__(self, source: Path | None = None, engine: str = "instant") -> None:
+        self._source, self._engine = source or ROOT, engine
         self._folder = tempfile.TemporaryDirectory(prefix="nst-contender-")
-        self._source = unpacked(commit, Path(self._folder.name)) if commit else ROOT
         self._process: subprocess.Popen[str] | None = None
 
     def __call__(self, content: Image, style: Image) -> Image:
@@ -135,8 +136,8 @@ for line in sys.stdin:
 """
 
 
-def unpacked(commit: str, folder: Path) -> Path:
-    """Unpack `nst_core` as of a commit into a folder, and return where it stands.
+def unpacked(commit: str) -> Path:
+    """Unpack `nst_core` as of a commit, and return the temporary folder, which goes when this process ends.
 
     Raises: ValueError when the repository has no such commit.
     """
@@ -144,25 +145,25 @@ def unpacked(commit: str, folder: Path) -> Path:
     if found.returncode:
         reason = found.stderr.decode().strip()
         raise ValueError(f"{commit} is neither a contender's name nor a commit with nst_core: {reason}")
-    target = folder / "source"
-    target.mkdir()
+    target = Path(tempfile.mkdtemp(prefix="nst-commit-"))
+    atexit.register(shutil.rmtree, target, ignore_errors=True)
     subprocess.run(["tar", "-x", "-C", str(target)], input=found.stdout, check=True)
     return target
 
 
 def make(what: str) -> Contender:
-    """Return the contender of that description: a folder that exists, a name, or a commit.
+    """Return the contender of that description: a name, a folder that exists, or a commit.
 
     Raises: ValueError, saying what there is to choose from.
     """
-    if Path(what).is_dir():
-        return Path(what)
     if what in BY_NAME:
         return BY_NAME[what]()
+    if Path(what).is_dir():
+        return Path(what)
     source, _, engine = what.partition(":")
     if engine and engine not in ENGINES:
         raise ValueError(f"{what}: the engine is one of {', '.join(ENGINES)}, not {engine}.")
-    return Release(None if source == "here" else source, engine or "instant")
+    return Release(None if source == "here" else unpacked(source), engine or "instant")
 
 
 BY_NAME: dict[str, Callable[[], Painter]] = {"microast": microast, "magenta": magenta}

@@ -148,13 +148,38 @@ def content_distance(picture: Image, content: Image) -> float:
     return _relative(maps_x[CONTENT_LAYER].numpy(), maps_c[CONTENT_LAYER].numpy())
 
 
+class Reference:
+    """A photograph and a style, seen once by the networks, which many pictures are then compared with.
+
+    content and pictures have the same shape; the style is resized to their long side.
+    """
+
+    def __init__(self, content: Image, style: Image) -> None:
+        style = images.fit(style, max(content.shape[:2]))
+        self._photograph = content
+        self._style, self._check = (_grams(_maps(style, network)) for network in (small(), exact()))
+        self._content = _features(content, small())[CONTENT_LAYER]
+
+    def judge(self, picture: Image) -> Verdict:
+        """Return all three distances of a stylized picture."""
+        maps = _features(picture, small())
+        of_style = {name: maps[name] for name in self._style}
+        return Verdict(
+            style=_mean_distance(_grams(of_style), self._style),
+            style_check=_mean_distance(_grams(_maps(picture, exact())), self._check),
+            content=_relative(maps[CONTENT_LAYER], self._content),
+        )
+
+    def looks(self, picture: Image) -> "Looks":
+        """Return all measures of a stylized picture."""
+        found = self.judge(picture)
+        compared = found.style, found.style_check, found.content, ssim(picture, self._photograph)
+        return Looks(*compared, lattice(picture), fringe(picture), halo(picture, self._photograph))
+
+
 def judge(picture: Image, content: Image, style: Image) -> Verdict:
     """All three distances of a stylized picture."""
-    return Verdict(
-        style=style_distance(picture, style),
-        style_check=style_distance(picture, style, exact()),
-        content=content_distance(picture, content),
-    )
+    return Reference(content, style).judge(picture)
 
 
 # --- what eyes mind ---------------------------------------------------------------------------------------------------
@@ -164,16 +189,9 @@ _HALO_GREYS = 8  # brightnesses that are told apart
 Plane = npt.NDArray[np.floating]  # (h, w)
 
 
-def looks(picture: Image, content: Image, style: Image) -> Looks:
-    """Return all measures of a stylized picture."""
-    found = judge(picture, content, style)
-    compared = found.style, found.style_check, found.content, ssim(picture, content)
-    return Looks(*compared, lattice(picture), fringe(picture), halo(picture, content))
-
-
-def looks_of_painting(style: Image) -> Looks:
-    """Return what can be measured of a style picture itself: what `lattice` and `fringe` are in paintings."""
-    return Looks(None, None, None, None, lattice(style), fringe(style), None)
+def looks_of_original(picture: Image) -> Looks:
+    """Return what can be measured of a photograph or painting itself: its `lattice` and `fringe`."""
+    return Looks(None, None, None, None, lattice(picture), fringe(picture), None)
 
 
 def mean_looks(found: Sequence[Looks]) -> list[str]:
@@ -285,8 +303,14 @@ def _load(file: Path, size: int) -> Image:
 
 def _maps(image: Image, network: Network) -> Mapping[str, np.ndarray]:
     """{layer: (h, w, c)} of the style layers that the network has."""
+    maps = _features(image, network)
+    return {name: maps[name] for name in STYLE_LAYERS if name in maps}
+
+
+def _features(image: Image, network: Network) -> Mapping[str, np.ndarray]:
+    """{layer: (h, w, c)} of the layers that are compared."""
     maps = network.features(tf.constant(image[None]))
-    return {name: maps[name].numpy()[0] for name in STYLE_LAYERS if name in maps}
+    return {name: maps[name].numpy()[0] for name in (*STYLE_LAYERS, CONTENT_LAYER) if name in maps}
 
 
 def _grams(maps: Mapping[str, np.ndarray], part: Mask | None = None) -> Mapping[str, np.ndarray]:
