@@ -15,6 +15,7 @@ losses and ties of the subject, and its share of the decided verdicts with Wilso
 verdicts as independent; several judges of one sheet agree more than that, so look at the column of sheets as well: what
 most of a sheet's judges chose.
 
+`measures` prints the means of `benchmarks.judge`, and those of `benchmarks.independent`, where its wheel is installed.
 The pairs are those of `nst_core/training/held_out.json`, which no training loads. Needs NST_SHARED (see `judge`).
 """
 
@@ -22,12 +23,13 @@ import argparse
 import hashlib
 import json
 import os
+import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -38,7 +40,7 @@ from nst_core import images
 from nst_core.images import Image
 
 if TYPE_CHECKING:
-    from benchmarks import judge
+    from benchmarks.judge import Reference
 
 PICTURES = OUT / "taste"
 SIZES = (512, 1024)
@@ -61,35 +63,48 @@ def painted(specification: str, pictures: Path, sizes: Sequence[int], count: int
 
 def measures_table(names: Sequence[str], pictures: Path, size: int, count: int) -> str:
     """Return the table of means over the pairs; photographs and paintings themselves are among the rows."""
-    from benchmarks import judge
+    from benchmarks import independent, judge
 
     rows: dict[str, list[judge.Looks]] = {name: [] for name in (*names, "the photographs", "the paintings")}
+    others: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
+    other = independent.Independent() if independent.available() else None
     for pair in contenders.pairs(count):
         content, style = pair.load(size)
-        reference = cache(lambda pair=pair: judge.Reference(*pair.load(size)))
+        reference = cache(partial(judge.Reference, content, style))
         for name in names:
+            contenders.check_shape(
+                contenders.ready(pictures / name, pair, size), content, f"{name}'s pair {pair.id} at {size} px"
+            )
             file = pictures / name / str(size) / f"{pair.id}.png"
-            rows[name].append(_looks(file, content, reference))
+            found = kept(file, judge.__file__, partial(_looks, reference))
+            rows[name].append(judge.Looks(**found))
+            if other:
+                found = kept(file, independent.__file__, partial(other.distances, content=content, style=style))
+                others[name].append((found["style"], found["content"]))
         rows["the photographs"].append(judge.looks_of_original(content))
         rows["the paintings"].append(judge.looks_of_original(style))
         print(f"measured pair {pair.id} at {size} px", file=sys.stderr, flush=True)
-    cells = [[name, *judge.mean_looks(found)] for name, found in rows.items()]
-    return table([f"mean of {count} pairs, {size} px", *judge.LOOKS], cells)
+    cells = [[name, *judge.mean_looks(found), *_means(others[name], 2)] for name, found in rows.items()]
+    return table([f"mean of {count} pairs, {size} px", *judge.LOOKS, "style, other eye", "content, other eye"], cells)
 
 
-def _looks(file: Path, content: Image, reference: "Callable[[], judge.Reference]") -> "judge.Looks":
-    """The measures of a painted picture. They are kept in a file beside it, for the same picture and the same judge."""
-    from benchmarks import judge
+def _looks(reference: "Callable[[], Reference]", picture: Image) -> Mapping[str, Any]:
+    return asdict(reference().looks(picture))
 
-    sources = file.read_bytes(), Path(judge.__file__).read_bytes()
-    digest, kept = hashlib.sha256(b"".join(sources)).hexdigest(), file.with_suffix(".json")
-    earlier = json.loads(kept.read_text()) if kept.exists() else {}
+
+def _means(rows: Sequence[Sequence[float]], columns: int) -> list[str]:
+    return [f"{statistics.mean(column):.3f}" for column in zip(*rows, strict=True)] or ["–"] * columns
+
+
+def kept(file: Path, measurer: str, measure: Callable[[Image], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the measures of a PNG file. They are kept beside it, for the same picture and the same source of the measurer."""
+    digest = hashlib.sha256(file.read_bytes() + Path(measurer).read_bytes()).hexdigest()
+    place = file.with_suffix(f".{Path(measurer).stem}.json")
+    earlier = json.loads(place.read_text()) if place.exists() else {}
     if earlier.get("digest") == digest:
-        return judge.Looks(**earlier["looks"])
-    picture = images.decode(sources[0], name=file.name)
-    contenders.check_shape(picture, content, str(file))
-    found = reference().looks(picture)
-    kept.write_text(json.dumps({"digest": digest, "looks": asdict(found)}))
+        return dict(earlier["found"])
+    found = measure(images.decode(file.read_bytes(), name=file.name))
+    place.write_text(json.dumps({"digest": digest, "found": dict(found)}))
     return found
 
 

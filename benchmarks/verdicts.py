@@ -87,7 +87,8 @@ def draw_key(names: Sequence[str], pair_ids: Sequence[str], sizes: Sequence[int]
     all_sheets = [(pair, size, peer) for pair in pair_ids for size in sizes for peer in peers]
     sheets = {}
     for number, i in enumerate(rng.permutation(len(all_sheets)), 1):
-        sheets[f"{number:03d}"] = Sheet(*all_sheets[i], "A" if rng.random() < 0.5 else "B")
+        pair, size, peer = all_sheets[i]
+        sheets[f"{number:03d}"] = Sheet(pair, size, peer, "A" if rng.random() < 0.5 else "B")
     return Key(subject, seed, sheets)
 
 

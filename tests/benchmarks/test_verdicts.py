@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from benchmarks import contenders, verdicts
+from benchmarks import contenders, taste, verdicts
 from benchmarks.contenders import Pair
 from benchmarks.verdicts import Key, Sheet
 from nst_core import images
@@ -226,3 +226,39 @@ from types import SimpleNamespace
 def stylizer(name):
     return SimpleNamespace(stylize=lambda content, styles, recipe: [SimpleNamespace(image=content + styles[0].image)])
 """
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_measures_are_kept_for_the_same_picture_and_judge(tmp_path):
+    calls = []
+
+    def measure(picture):
+        calls.append(picture)
+        return {"style": 0.5}
+
+    write(tmp_path / "01.png", RED)
+    judge = tmp_path / "judge.py"
+    judge.write_text("one")
+    assert [taste.kept(tmp_path / "01.png", str(judge), measure) for _ in range(2)] == [{"style": 0.5}] * 2
+    assert len(calls) == 1
+    judge.write_text("two")
+    taste.kept(tmp_path / "01.png", str(judge), measure)
+    write(tmp_path / "01.png", BLUE)
+    taste.kept(tmp_path / "01.png", str(judge), measure)
+    assert len(calls) == 3
+
+
+def test_sheets_are_written_and_scored_by_command(folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(contenders, "pairs", lambda count: PAIRS[:count])
+    places = [f"--{name}={tmp_path / name}" for name in ("pictures", "sheets", "key")]
+    named = [f"{name}={folder}" for name, folder in folders.items()]
+    taste.main(["sheets", *named, *places, "--sizes", "96", "--pairs", "3"])
+    assert "3 sheets" in capsys.readouterr().out
+    key = verdicts.read_key(tmp_path / "key")
+    own = [f"{number} {sheet.subject_side}" for number, sheet in key.sheets.items()]
+    (tmp_path / "first.txt").write_text("\n".join(own))
+    (tmp_path / "second.txt").write_text("1 =\n")
+    taste.main(["score", str(tmp_path / "key"), str(tmp_path / "first.txt"), str(tmp_path / "second.txt")])
+    assert "| peer | 96 px | 3 | 0 | 1 | 100% | 44% … 100% | 3–0–0 |" in capsys.readouterr().out
