@@ -141,6 +141,13 @@ class Engine:
         """A job whose result is the thing that was scribbled on, as a mask of 8 bits. taken: what other things have."""
         return self.submit(worker.snap, *map(images.to_uint8, (photograph, scribble, taken)), visitor=visitor)
 
+    def segment(self, data: bytes, shape: tuple[int, int], name: str, *, visitor: str = "") -> Job:
+        """A job whose result is the `Segmentation` in a picture file, stretched to (h, w), its masks as booleans.
+
+        name: begins the sentence about what is wrong with it.
+        """
+        return self.submit(worker.segment, data, shape, name, visitor=visitor)
+
     def paint(self, network: bytes, content: Image | None, recipe: TextureNetworkRecipe, *, visitor: str = "") -> Job:
         """A job whose result is a Step: the content painted by a texture network's file, or without one a texture."""
         picture = None if content is None else images.to_uint8(content)
