@@ -142,7 +142,7 @@ class Engine:
         return self.submit(worker.snap, *map(images.to_uint8, (photograph, scribble, taken)), visitor=visitor)
 
     def segment(self, data: bytes, shape: tuple[int, int], name: str, *, visitor: str = "") -> Job:
-        """A job whose result is the `Segmentation` in a picture file, stretched to (h, w), its masks as booleans.
+        """A job whose result is the colours of the `Segmentation` in a picture file, and its masks, booleans of that shape.
 
         name: begins the sentence about what is wrong with it.
         """

@@ -24,7 +24,6 @@ from nst_core.stylizer import Step, Style
 if TYPE_CHECKING:
     from nst_core.pictures.masks import Shape
     from nst_core.pictures.quality import Quality
-    from nst_core.pictures.segmentation import Segmentation
     from nst_core.video import Facts
 
 CHECKPOINT_EVERY = 0.5  # seconds between the states that a worker leaves behind, at least; a killed one costs that
@@ -236,12 +235,12 @@ def snap(photograph: np.ndarray, scribble: np.ndarray, taken: np.ndarray) -> np.
     return images.to_uint8(snapping.snap(*map(images.from_uint8, (photograph, scribble, taken))))
 
 
-def segment(data: bytes, shape: "Shape", name: str) -> "Segmentation":
-    """The file of a colour segmentation to its regions, stretched to a shape; their masks are booleans for the journey."""
+def segment(data: bytes, shape: "Shape", name: str) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The file of a colour segmentation to its regions, stretched to a shape: their colours, and booleans where they are."""
     from nst_core.pictures import segmentation
 
     found = segmentation.from_picture(data, shape, name=name)
-    return found._replace(masks=[mask > 0 for mask in found.masks])
+    return found.colors, [mask > 0 for mask in found.masks]
 
 
 def paint(network: bytes, content: np.ndarray | None, recipe: TextureNetworkRecipe) -> Iterator[Step]:

@@ -129,7 +129,9 @@ def _calm(image: Image) -> tuple[Image, npt.NDArray[np.bool_]]:
     return calm, steps.max(-1) < FLAT
 
 
-def _nearest(image: Image, colors: Colors, allowed: Callable[[int], npt.NDArray[np.bool_]] | None = None) -> tuple[Labels, Mask]:
+def _nearest(
+    image: Image, colors: Colors, allowed: Callable[[int], npt.NDArray[np.bool_]] | None = None
+) -> tuple[Labels, Mask]:
     """Return the number of the nearest colour from 1 on, (h, w), and the distance to it, in RGB.
 
     allowed: of a number, where that colour may be chosen; a pixel where none may gets 0 and an infinite distance. One colour
@@ -176,7 +178,8 @@ def _without_specks(labels: Labels) -> Labels:
 
 
 def _beside(known: Labels, image: Image, colors: Colors) -> Labels:
-    """What is not known yet, but beside what is, goes to the neighbour of the nearest colour: a mixed pixel to its larger part."""
+    """What is not known yet, but beside what is, goes to the neighbour of the nearest colour: a mixed pixel to its larger
+    part."""
     from scipy.ndimage import maximum_filter
 
     nearest, _ = _nearest(image, colors, lambda number: maximum_filter(known == number, 2 * REACH + 1))
