@@ -24,7 +24,7 @@ from ui.components import (
 from ui.files import keep, keep_latest, taken, visitor
 from ui.frame import head, ways
 from ui.jobs import Look, Panel, describe, done
-from ui.messages import say, sentences, show_sentences, spoken
+from ui.messages import plain, say, sentences, show_error, show_hint, show_sentences, spoken
 from ui.pickers import (
     COLORS,
     adopt_pictures,
@@ -45,6 +45,7 @@ from ui.pictures import (
     identity,
     keep_upload,
     picture,
+    plain_title,
     styles_of,
     thumbnails,
     title,
@@ -101,10 +102,14 @@ __all__ = [
     "pick_stroke",
     "pick_styles",
     "picture",
+    "plain",
+    "plain_title",
     "plane",
     "say",
     "sentences",
     "share",
+    "show_error",
+    "show_hint",
     "show_history",
     "show_quality",
     "show_result",

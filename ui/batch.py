@@ -5,7 +5,6 @@ for the page that is reloaded.
 """
 
 import io
-import re
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +25,7 @@ from nst_core.models import weights
 from nst_core.recipes import MIN_SIZE, InstantRecipe, OptimizeRecipe, Recipe, Source
 from nst_core.stylizer import Step
 from ui.files import keeper, taken_all, visitor
-from ui.messages import sentences, spoken
+from ui.messages import plain, sentences, spoken
 from ui.pictures import FILE_TYPES, THUMBNAIL, styles_of
 from ui.shared_engine import claim, collected, engine
 
@@ -214,9 +213,9 @@ def _watch(prefix: str, batch: Batch[Made]) -> None:
     st.progress(batch.done / total, f"{batch.done} of {total} done{left}")
     for entry in batch.entries:
         if (job := entry.job) and job.progress and job.progress[-1].total > 1:
-            st.caption(f"{_plain(entry.name)}: {job.progress[-1].iteration} of {job.progress[-1].total}")
+            st.caption(f"{plain(entry.name)}: {job.progress[-1].iteration} of {job.progress[-1].total}")
         elif job and job.position:
-            st.caption(f"{_plain(entry.name)}: {job.position} ahead of it")
+            st.caption(f"{plain(entry.name)}: {job.position} ahead of it")
     _pictures(batch)
 
 
@@ -229,7 +228,7 @@ def _show(prefix: str, batch: Batch[Made]) -> None:
         st.markdown(f":material/inbox: {len(painted) - len(made)} of them made room for newer pictures and are gone.")
     for entry in batch.failed:
         told = str(entry.error)
-        st.markdown(":material/error: " + _plain(told if told.startswith(entry.name) else f"{entry.name}: {told}"))
+        st.markdown(":material/error: " + plain(told if told.startswith(entry.name) else f"{entry.name}: {told}"))
     _pictures(batch)
     with st.container(horizontal=True):
         if made:
@@ -247,11 +246,6 @@ def _pictures(batch: Batch[Made]) -> None:
 
 def _counted(count: int) -> str:
     return f"{count} photograph{'s' if count != 1 else ''}"
-
-
-def _plain(text: str) -> str:
-    """Nothing in it that Markdown would read: it may carry a stranger's file name."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+.!|:$~-])", r"\\\1", text)
 
 
 def _zip(made: list[Made]) -> bytes:

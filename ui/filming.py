@@ -146,10 +146,13 @@ def ask_masks(styles: Sequence[StyleSource]) -> None:
     for style in styles:
         id = ui.identity(style.source)
         st.file_uploader(
-            f"Where {ui.title(style.source)} goes", ui.FILE_TYPES, key=f"{PREFIX}.mask.{id}", on_change=partial(_take_mask, id)
+            f"Where {ui.plain_title(style.source)} goes",
+            ui.FILE_TYPES,
+            key=f"{PREFIX}.mask.{id}",
+            on_change=partial(_take_mask, id),
         )
         if id in kept:
-            again = f"{ui.title(style.source)} everywhere again"
+            again = f"{ui.plain_title(style.source)} everywhere again"
             st.button(again, key=f"{PREFIX}.unmask.{id}", on_click=partial(_unmask, id))
 
 
@@ -255,10 +258,10 @@ def show_made(clip: Source) -> bool:
         mp4 = made.mp4.read()
     except Gone as error:
         st.session_state.pop(f"{PREFIX}.made")
-        st.info(str(error), icon=":material/inbox:")
+        ui.show_hint(error, "inbox")
         return False
     st.video(mp4, "video/mp4", loop=True, autoplay=True, muted=True)
-    st.caption(made.line)
+    st.caption(ui.plain(made.line))
     with st.container(horizontal=True):
         st.download_button(
             "MP4", made.mp4.read, f"{_stem(made.recipe)}.mp4", "video/mp4", type="primary", on_click="ignore",
@@ -294,10 +297,10 @@ def promise(recipe: VideoRecipe) -> str:
     assert recipe.content
     facts = facts_of(recipe.content)
     height, width = facts.shape(recipe.size)
-    styles = " and ".join(ui.title(style.source) for style in recipe.styles)
+    styles = " and ".join(ui.plain_title(style.source) for style in recipe.styles)
     sound = " The sound stays." if facts.sound else ""
     return (
-        f"**{PANEL.start}** paints *{ui.title(recipe.content)}* in the style of *{styles}*: {facts.frames} frames of "
+        f"**{PANEL.start}** paints *{ui.plain_title(recipe.content)}* in the style of *{styles}*: {facts.frames} frames of "
         f"{width} × {height} pixels, each steadied by the one before.{sound} That takes "
         f"**{ui.spoken(facts.promise(recipe.size, fine=recipe.fine))}**; you can watch."
     )

@@ -276,10 +276,10 @@ def promise(recipe: OptimizeRecipe) -> str:
     looked_at = min(recipe.size, MAX_SIZE)
     h, w = (round(side * recipe.size / looked_at) for side in ui.picture(recipe.content, looked_at).shape[:2])
     styles, time = (
-        " and ".join(dict.fromkeys(ui.title(style.source) for style in recipe.styles)),
+        " and ".join(dict.fromkeys(ui.plain_title(style.source) for style in recipe.styles)),
         ui.spoken(ui.engine().seconds_of(recipe, h * w)),
     )
     return (
-        f"**Start** paints *{ui.title(recipe.content)}* in the style of *{styles}*, {w} × {h} pixels, in {recipe.iterations:,} "
-        f"rounds that each come a little nearer. That takes **{time}**; you can watch."
+        f"**Start** paints *{ui.plain_title(recipe.content)}* in the style of *{styles}*, {w} × {h} pixels, in "
+        f"{recipe.iterations:,} rounds that each come a little nearer. That takes **{time}**; you can watch."
     )

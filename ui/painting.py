@@ -297,7 +297,7 @@ def take_segmentation() -> None:
             show(layer, drawings.of_mask(mask, layer.color), mask)
             st.session_state[f"masks.soften.{layer.id}"] = SHARP
         st.session_state["masks.chosen"] = layers()[0].id
-        st.toast(f"{len(found.masks)} regions from {name}.", icon=":material/palette:")
+        st.toast(f"{len(found.masks)} regions from {ui.plain(name)}.", icon=":material/palette:")
 
 
 def take_style_segmentation() -> None:
@@ -331,7 +331,7 @@ def take_file(name: str, data: bytes) -> bool:
     if recipe is None or recipe.content is None:
         return False
     adopt(recipe)
-    st.toast(f"Layers restored from {name}.", icon=":material/history:")
+    st.toast(f"Layers restored from {ui.plain(name)}.", icon=":material/history:")
     return True
 
 

@@ -20,6 +20,7 @@ from nst_core.recipes import MAX_PRINT, MAX_SIZE, Recipe, Source
 from nst_core.stylizer import Style
 from ui.components import Thumbnail
 from ui.files import keep, keep_latest
+from ui.messages import plain
 
 ASSETS = Path(__file__).parents[1] / "assets"
 THUMBNAIL = 280  # pixels: more than twice what a gallery shows, for fine screens
@@ -56,8 +57,13 @@ STYLES = _rendered("styles")
 
 
 def title(source: Source) -> str:
-    """`woodcut-waves` reads as "Woodcut waves"; an upload keeps its file's name."""
+    """`woodcut-waves` reads as "Woodcut waves"; an upload keeps its file's name, whatever that holds."""
     return source.name.replace("-", " ").capitalize() if source.is_sample else source.name
+
+
+def plain_title(source: Source) -> str:
+    """Return `title` for where Markdown is read."""
+    return plain(title(source))
 
 
 def identity(source: Source) -> str:

@@ -20,7 +20,7 @@ from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
 from nst_core.stylizer import Step
 from ui.components import Thumbnail, compare, gallery
 from ui.files import keep, keeper, visitor
-from ui.messages import HOURGLASS, LOADING
+from ui.messages import HOURGLASS, LOADING, plain
 from ui.pictures import THUMBNAIL, data_uri, picture, styles_of, title
 from ui.shared_engine import engine
 
@@ -105,7 +105,7 @@ def show_result(prefix: str, result: Result | None, invite: Callable[[], None] |
     st.session_state[f"{prefix}.shown"] = result
     compare(*pictures, width=result.width, alt=result.title, key=f"{prefix}.compare")
     made_by = getattr(result.recipe, "engine", None) or getattr(result.recipe, "features", "one pass")
-    st.caption(f"{result.title} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
+    st.caption(f"{plain(result.title)} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
     with st.container(horizontal=True):
         for format in get_args(images.Format):
             st.download_button(
