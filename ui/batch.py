@@ -31,6 +31,7 @@ from ui.shared_engine import claim, collected, engine
 
 LOOK = 1.0  # seconds between looks at a batch
 SHOWN = 12  # finished pictures of it that the page shows
+ROOM = LIMITS.visitor_mb * 2 / 3 * 1e6  # bytes of a batch: the rest is for what else the session keeps
 PNG_BYTES = 2.3  # of a painted picture, for each pixel of a square of its longer side
 Painter = Callable[[images.Image], Job]  # called from threads
 
@@ -139,13 +140,13 @@ def _uploader(prefix: str) -> str:
 def _take(prefix: str) -> None:
     """Callback of the uploader: what came goes into files, as far as there is room."""
     kept: list[File] = st.session_state.setdefault(f"{prefix}.batch_files", [])
-    hold, room = keeper(f"{prefix}.batch-uploads"), LIMITS.visitor_mb * 1_000_000 - sum(file.file.size for file in kept)
+    hold, room = keeper(f"{prefix}.batch-uploads"), ROOM - sum(file.file.size for file in kept)
     with sentences():
         for name, data in taken_all(_uploader(prefix)):
             room -= len(data)
             if len(kept) == LIMITS.max_batch or room < 0:
                 raise TooLarge(
-                    f"A batch takes at most {LIMITS.max_batch} photographs, {LIMITS.visitor_mb} MB altogether: the first "
+                    f"A batch takes at most {LIMITS.max_batch} photographs, {ROOM / 1e6:.0f} MB altogether: the first "
                     f"{len(kept)} were taken. Paint these, then the rest."
                 )
             kept.append(File(Source.of_upload(name, data), hold(data)))
@@ -162,19 +163,21 @@ def _start(prefix: str, files: list[File], recipe: Recipe, lane: Lane, painter: 
     """Raises: NSTError."""
     _check(len(files), recipe)
     paint, hold, names = painter(), keeper(f"{prefix}.batch"), _names(files)
+    sources, uploads = [file.source for file in files], dict(enumerate(files))
 
     def send(number: int) -> Job:
-        source, file = files[number]
+        source, file = uploads[number]
         return paint(images.fit(images.decode(file.read(), name=source.name, max_side=recipe.size), recipe.size))
 
     def take(number: int, step: Step) -> Made:
         assert step.image is not None
-        own = recipe.model_copy(update={"content": files[number].source})
+        uploads.pop(number)  # its file makes room for what came of it
+        own = recipe.model_copy(update={"content": sources[number]})
         png = images.encode(step.image, "png", text=recipes.png_text(own))
         return Made(names[number], hold(png), images.thumbnail(step.image, THUMBNAIL))
 
     at_once = 1 if lane is Lane.SLOW else engine().at_once(lane) + 1
-    batch = Batch([file.source.name for file in files], send, take, at_once=at_once)
+    batch = Batch([source.name for source in sources], send, take, at_once=at_once)
     claim(batch)
     _batches()[_name(batch.id)] = batch
     st.session_state[f"{prefix}.batch"] = batch
@@ -186,7 +189,7 @@ def _check(count: int, recipe: Recipe) -> None:
     """Raises: TooLarge, BadRecipe."""
     if any(style.mask for style in recipe.styles):
         raise BadRecipe("These settings have painted regions, which belong to one photograph: choose styles without them.")
-    room = LIMITS.visitor_mb * 1e6 / count / PNG_BYTES
+    room = ROOM / count / PNG_BYTES
     if recipe.size**2 > room:
         fits = int(room**0.5) // 64 * 64
         way_out = f"choose {fits} px at most, or fewer photographs" if fits >= MIN_SIZE else "choose fewer photographs"

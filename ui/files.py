@@ -34,10 +34,13 @@ def keep(data: bytes) -> Kept:
     return _shelf().keep(data, visitor())
 
 
-def keeper(what: str) -> Callable[[bytes], Kept]:
-    """Like `keep`, to be called from other threads, and with a budget of its own for what it is."""
-    shelf, owner = _shelf(), f"{visitor()}.{what}"
-    return lambda data: shelf.keep(data, owner)
+def keeper(what: str, *, spare: bool = False) -> Callable[[bytes], Kept]:
+    """Like `keep`, to be called from other threads. what: the kind of the files; the one that takes most makes room first.
+
+    spare: these make room before all others of the session.
+    """
+    shelf, owner = _shelf(), visitor()
+    return lambda data: shelf.keep(data, owner, what, spare=spare)
 
 
 def keep_latest(kept: dict[Any, Any], limit: int) -> None:

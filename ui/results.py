@@ -76,7 +76,7 @@ def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes) -> Resul
     png = images.encode(step.image, "png", text=recipes.png_text(recipe))
     tiff = None
     if isinstance(recipe, OptimizeRecipe):
-        tiff = keeper("tiff")(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe)))
+        tiff = keeper("tiff", spare=True)(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe)))
     small = data_uri(images.thumbnail(step.image, THUMBNAIL))
     after = images.thumbnail(step.image, PREVIEW)
     result = Result(recipe, keep(png), tiff, keep(before), keep(after), small, width, height, step.seconds)
