@@ -37,6 +37,9 @@ class Limits:
     max_clip_mb: int = _limit(25, 1, 500, "MB of an uploaded clip; for more, `STREAMLIT_SERVER_MAX_UPLOAD_SIZE` too")
     max_clip_seconds: int = _limit(60, 1, 3600, "seconds of an uploaded clip")
     max_clip_size: int = _limit(1024, 256, 2048, "pixels of a painted clip's longer side")
+    grace_minutes: float = _limit(
+        10.0, 0.1, 1440, "minutes that a slow job goes on without its page while nobody waits behind it"
+    )
     kept_uploads: int = _limit(12, 2, 100, "uploads that a session keeps; the oldest are let go")
     kept_results: int = _limit(16, 2, 100, "results that a session keeps on each page; the oldest are let go")
     visitor_mb: int = _limit(150, 10, 100_000, "MB of files that a session keeps; the oldest are let go")

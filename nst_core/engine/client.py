@@ -32,6 +32,7 @@ from nst_core.video import Facts
 T = TypeVar("T")
 
 KEPT = 8  # finished slow jobs that nobody has collected yet and that can be found again by their id
+KEPT_BYTES = 100_000_000  # of their pictures; a print of 4096 px has 75 million
 PREVIEWS = {"each": 50_000_000, "total": 250_000_000}  # bytes of a job's previews, and of all jobs'
 CONNECT_TIMEOUT = 30  # seconds
 REST = 40.0  # seconds without a job after which a process with TensorFlow ends
@@ -231,6 +232,9 @@ class Engine:
     def ahead_of(self, job: Job) -> Sequence[Job]:
         return self._queue.ahead_of(job)
 
+    def delays(self, job: Job) -> bool:
+        return bool(self._queue.behind(job))
+
     def wait_of(self, job: Job) -> float:
         return self._queue.wait_of(job)
 
@@ -249,6 +253,7 @@ class Engine:
         """It has come to its end: what of it lies in the cluster is let go."""
         self._queue.leave(job)
         journal.write(job)
+        self._let_go()
         if following := self._following.pop(job.id, None):
             following.cancel()
 
@@ -269,12 +274,18 @@ class Engine:
         self._queue.enter(job)
         if job.lane.lasting:
             self._findable[job.id] = job
-            finished = [id for id, other in list(self._findable.items()) if other.finished]
-            for id in finished[: max(0, len(finished) - KEPT)]:
-                self._findable.pop(id, None)
+            self._let_go()
             self._tidy()
         self.send(job)
         return job
+
+    def _let_go(self) -> None:
+        """The oldest of the finished jobs that nobody has collected, where they are too many or too large."""
+        size = 0
+        for number, job in enumerate([job for job in reversed(list(self._findable.values())) if job.finished]):
+            size += job.size
+            if number and (number >= KEPT or size > KEPT_BYTES):
+                self._findable.pop(job.id, None)
 
     def _tidy(self) -> None:
         """Now and then, in a server: files of jobs that nobody came back for."""
