@@ -21,7 +21,7 @@ from ui.components import (
     morph,
     plane,
 )
-from ui.files import keep, keep_latest, taken, visitor
+from ui.files import decoding, keep, keep_latest, taken, visitor
 from ui.frame import head, ways
 from ui.jobs import Look, Panel, describe, done
 from ui.messages import plain, say, sentences, show_error, show_hint, show_sentences, spoken
@@ -73,6 +73,7 @@ __all__ = [
     "adopt_pictures",
     "compare",
     "data_uri",
+    "decoding",
     "describe",
     "done",
     "drawing",

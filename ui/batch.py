@@ -24,7 +24,7 @@ from nst_core.machine import Kept, memory
 from nst_core.models import weights
 from nst_core.recipes import MIN_SIZE, InstantRecipe, OptimizeRecipe, Recipe, Source
 from nst_core.stylizer import Step
-from ui.files import keeper, taken_all, visitor
+from ui.files import decoding, keeper, taken_all, visitor
 from ui.messages import plain, sentences, spoken
 from ui.pictures import FILE_TYPES, THUMBNAIL, styles_of
 from ui.shared_engine import claim, collected, engine
@@ -167,7 +167,9 @@ def _start(prefix: str, files: list[File], recipe: Recipe, lane: Lane, painter: 
 
     def send(number: int) -> Job:
         source, file = uploads[number]
-        return paint(images.fit(images.decode(file.read(), name=source.name, max_side=recipe.size), recipe.size))
+        with decoding:
+            content = images.fit(images.decode(file.read(), name=source.name, max_side=recipe.size), recipe.size)
+        return paint(content)
 
     def take(number: int, step: Step) -> Made:
         assert step.image is not None

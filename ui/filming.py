@@ -158,7 +158,7 @@ def ask_masks(styles: Sequence[StyleSource]) -> None:
 
 def _take_mask(id: str) -> None:
     if file := ui.taken(f"{PREFIX}.mask.{id}"):
-        with ui.sentences():
+        with ui.sentences(), ui.decoding:
             masks.from_picture(file[1], (64, 64), name=file[0])  # whether it can be read
             st.session_state[f"{PREFIX}.masks"][id] = ui.keep(file[1])
 
@@ -171,7 +171,11 @@ def _unmask(id: str) -> None:
 def _with_masks(recipe: VideoRecipe, shape: masks.Shape) -> VideoRecipe:
     """Raises: BadRecipe, Gone."""
     kept: dict[str, Kept] = st.session_state.get(f"{PREFIX}.masks", {})
-    text = lambda file: masks.to_text(masks.from_picture(file.read(), shape))  # noqa: E731
+
+    def text(file: Kept) -> str:
+        with ui.decoding:
+            return masks.to_text(masks.from_picture(file.read(), shape))
+
     styles = [
         style.model_dump() | {"mask": text(file)} if (file := kept.get(ui.identity(style.source))) else style
         for style in recipe.styles

@@ -242,12 +242,14 @@ def ask_initial() -> None:
     """The picture to start from: what Instant sent, or an upload."""
     st.file_uploader("Picture to start from", ui.FILE_TYPES, key="optimize.initial_file", on_change=take_initial)
     if data := initial_picture():
-        st.image(images.thumbnail(images.decode(data, max_side=ui.THUMBNAIL), ui.THUMBNAIL), width=160)
+        with ui.decoding:
+            small = images.thumbnail(images.decode(data, max_side=ui.THUMBNAIL), ui.THUMBNAIL)
+        st.image(small, width=160)
 
 
 def take_initial() -> None:
     if file := ui.taken("optimize.initial_file"):
-        with ui.sentences():
+        with ui.sentences(), ui.decoding:
             images.decode(file[1], name=file[0], max_side=ui.THUMBNAIL)
             st.session_state["optimize.initial"] = ui.keep(file[1])
 

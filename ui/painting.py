@@ -278,7 +278,9 @@ def take_mask(layer: Layer) -> None:
         return
     name, data = file
     with ui.sentences():
-        mask = masks.from_picture(data, shape(), soft=st.session_state.get("masks.soft", False), name=name)
+        size = shape()  # before the door: the photograph may have to come through it
+        with ui.decoding:
+            mask = masks.from_picture(data, size, soft=st.session_state.get("masks.soft", False), name=name)
         if masks.is_empty(mask):
             raise BadMask(f"{name} is black all over: white is where the style goes, so choose a picture with white in it.")
         show(layer, drawings.of_mask(mask, layer.color), mask)

@@ -19,7 +19,7 @@ from nst_core.pictures import prints
 from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
 from nst_core.stylizer import Step
 from ui.components import Thumbnail, compare, gallery
-from ui.files import keep, keeper, visitor
+from ui.files import decoding, keep, keeper, visitor
 from ui.messages import HOURGLASS, LOADING, plain
 from ui.pictures import THUMBNAIL, data_uri, picture, styles_of, title
 from ui.shared_engine import engine
@@ -58,7 +58,10 @@ class Result:
 
     def encode(self, format: images.Format) -> bytes:
         """Raises: Gone."""
-        return self.png.read() if format == "png" else images.encode(images.decode(self.png.read()), format)
+        if format == "png":
+            return self.png.read()
+        with decoding:
+            return images.encode(images.decode(self.png.read()), format)
 
 
 def kept_results(prefix: str) -> dict[Recipe, Result]:
