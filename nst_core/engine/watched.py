@@ -37,7 +37,7 @@ class Watched:
     def release(self) -> None:
         """It does no longer; without another this is abandoned after a while."""
         self._claims -= 1
-        if not self.watched:
+        if self._claims <= 0:
             self.left = time.monotonic()
             threading.Thread(target=self._wait_for_watchers, args=[self.left], name="nst-grace", daemon=True).start()
 
