@@ -16,14 +16,14 @@ import numpy as np
 
 from nst_core import images
 from nst_core.engine import checkpoints, journal, orders, worker
-from nst_core.engine.connection import LEAVING, Connection
-from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, pack_all
+from nst_core.engine.connection import LEAVING, THREAD, Connection
+from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, State, pack_all
 from nst_core.engine.orders import Order
 from nst_core.engine.queue import Queue
 from nst_core.errors import Failure, NSTError
 from nst_core.images import Image, Mask
 from nst_core.limits import LIMITS
-from nst_core.machine import Kept, Shelf
+from nst_core.machine import Kept, Shelf, memory
 from nst_core.models import weights
 from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe, TextureNetworkRecipe, TrainingRecipe, VideoRecipe
 from nst_core.stylizer import Style
@@ -78,7 +78,7 @@ class Engine:
             heard=self._heard,
         )
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="nst-engine", daemon=True).start()
+        threading.Thread(target=self._loop.run_forever, name=THREAD, daemon=True).start()
         self._soon(self._connection.keep())
         atexit.register(self.close)
 
@@ -105,6 +105,15 @@ class Engine:
         """
         self._soon(self._connection.resources(lane)).result()
         return int(self._soon(self._connection.units(lane)).result())
+
+    @property
+    def slow_memory(self) -> int:
+        """Bytes that the optimisation under way may take beside the light lane; 0 where its worker may be another machine."""
+        if self._connection.process is None:
+            return 0
+        running = [job for job in self._queue if job.lane is Lane.SLOW and job.state is State.RUNNING]
+        sizes = [memory.estimate(job.recipe, *job.shape[::-1]) for job in running if isinstance(job.recipe, OptimizeRecipe)]
+        return max(sizes, default=0)
 
     def seconds_of(self, recipe: OptimizeRecipe, pixels: int) -> float:
         """That an optimisation will take, roughly, once it runs."""
