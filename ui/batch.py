@@ -27,6 +27,7 @@ from nst_core.stylizer import Step
 from ui.files import decoding, keeper, taken_all, visitor
 from ui.messages import plain, sentences, spoken
 from ui.pictures import FILE_TYPES, THUMBNAIL, styles_of
+from ui.results import check_memory
 from ui.shared_engine import claim, collected, engine
 
 LOOK = 1.0  # seconds between looks at a batch
@@ -101,6 +102,8 @@ def painter(recipe: InstantRecipe | OptimizeRecipe, side: int) -> Painter:
     def paint(content: images.Image) -> Job:
         if isinstance(recipe, OptimizeRecipe):
             memory.check(recipe, *content.shape[:2])
+        else:
+            check_memory(recipe, content)
         return made.stylize(content, styles, recipe, visitor=mine)
 
     return paint

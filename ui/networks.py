@@ -186,7 +186,8 @@ def made(id: str, recipe: TextureNetworkRecipe) -> ui.Result:
 
     def send() -> Job:
         content = photograph() if photograph else None
-        memory.check_pass(*strokes.of_network(recipe, None if content is None else content.shape[:2]))
+        size = strokes.of_network(recipe, None if content is None else content.shape[:2])
+        memory.check_pass(*size, beside=ui.engine().slow_memory)
         return ui.engine().paint(bytes_of(id), content, recipe, visitor=ui.visitor())
 
     return ui.made(f"{PREFIX}.{'paint' if source else 'texture'}", recipe, send, photograph)

@@ -13,9 +13,9 @@ from nst_core import images, recipes
 from nst_core.engine import Job
 from nst_core.errors import BadRecipe, Gone
 from nst_core.limits import LIMITS
-from nst_core.machine import Kept
+from nst_core.machine import Kept, memory
 from nst_core.models import weights
-from nst_core.pictures import prints
+from nst_core.pictures import prints, strokes
 from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
 from nst_core.stylizer import Step
 from ui.components import Thumbnail, compare, gallery
@@ -166,9 +166,18 @@ def stylized(prefix: str, recipe: InstantRecipe) -> Result:
 
     def send() -> Job:
         weights.path(recipe.engine)  # raises the sentence that says how to get it
-        return engine().stylize(photograph(), styles_of(recipe, STYLE_SIDE), recipe, visitor=visitor())
+        content = photograph()
+        check_memory(recipe, content)
+        return engine().stylize(content, styles_of(recipe, STYLE_SIDE), recipe, visitor=visitor())
 
     return made(prefix, recipe, send, photograph)
+
+
+def check_memory(recipe: InstantRecipe, content: images.Image) -> None:
+    """Raises: TooLarge, Busy."""
+    by = weights.best_instant() if recipe.engine == "auto" else recipe.engine
+    height, width, _ = content.shape
+    memory.check_instant(by, *strokes.largest(height, width, recipe.stroke_size), beside=engine().slow_memory)
 
 
 def made(prefix: str, recipe: Recipe, send: Callable[[], Job], photograph: Callable[[], images.Image] | None) -> Result:
