@@ -1,6 +1,7 @@
 """What pages share. Pages say `ui.name`; what each file is for, its first line says.
 
-`painting` and `brushes`, `optimizing`, `networks` and `training`, `lessons` belong to one page each and stand on the others.
+`painting`, `paintings` and `brushes`, `optimizing`, `networks` and `training`, `lessons` belong to one page each and stand on
+the others.
 """
 
 from ui.batch import held, many, painter
