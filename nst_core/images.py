@@ -102,6 +102,18 @@ def decode(
         return from_uint8(np.asarray(_upright_rgb(picture, max_side, over)))
 
 
+def rgba(data: bytes, shape: tuple[int, int], *, name: str = "The picture") -> npt.NDArray[np.uint8]:
+    """Return the pixels of an untrusted PNG that must have a shape (h, w), opacity included: (h, w, 4) of 0…255.
+
+    The shape is checked on the header, before a pixel is decoded. Raises: BadPicture.
+    """
+    with _sentences(name), Pillow.open(io.BytesIO(data), formats=("PNG",)) as picture:
+        if picture.size != shape[::-1]:
+            width, height = picture.size
+            raise BadPicture(f"{name} is {width}×{height} pixels; {shape[1]}×{shape[0]} were expected.")
+        return np.asarray(picture.convert("RGBA"))
+
+
 def encode(
     image: Image,
     format: Format = "png",

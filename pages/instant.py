@@ -36,7 +36,7 @@ def adopt_png(name: str, data: bytes) -> bool:
     if not isinstance(recipe, InstantRecipe):
         return False
     adopt(recipe)
-    st.toast(f"Settings restored from {name}.", icon=":material/history:")
+    st.toast(f"Settings restored from {ui.plain(name)}.", icon=":material/history:")
     return True
 
 
@@ -119,7 +119,7 @@ with shown:
             ui.share(recipes.to_query(recipe))
             result = ui.stylized("instant", recipe)
         except NSTError as error:
-            st.error(str(error), icon=":material/error:")
+            ui.show_error(error)
             st.button("Try again", icon=":material/refresh:")
         ui.show_result("instant", result)
         if result:

@@ -46,7 +46,8 @@ def start(recipe: OptimizeRecipe) -> None:
     styles = ui.styles_of(recipe, recipe.size)
     initial = None
     if recipe.init == "image" and (data := optimizing.initial_picture()):
-        initial = images.decode(data, name="The picture to start from", max_side=recipe.size)
+        with ui.decoding:
+            initial = images.decode(data, name="The picture to start from", max_side=recipe.size)
     note = optimizing.note(recipe, content, styles)  # first: a full disk shall not leave a job that nobody sees
     PANEL.begin(ui.engine().stylize(content, styles, recipe, initial=initial, visitor=ui.visitor()), note)
 

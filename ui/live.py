@@ -153,7 +153,8 @@ def take_snapshot() -> None:
 
 def keep_snapshot(sent: Snapshot) -> None:
     """Raises: BadPicture, BadRecipe, Failure."""
-    content, painted = images.decode(sent.content), images.decode(sent.painted)
+    with ui.decoding:
+        content, painted = images.decode(sent.content), images.decode(sent.painted)
     if content.shape != painted.shape:
         raise BadPicture("The snapshot's two pictures do not fit: take another.")
     number = st.session_state[f"{PREFIX}.taken"] = st.session_state.get(f"{PREFIX}.taken", 0) + 1

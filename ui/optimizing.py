@@ -242,12 +242,14 @@ def ask_initial() -> None:
     """The picture to start from: what Instant sent, or an upload."""
     st.file_uploader("Picture to start from", ui.FILE_TYPES, key="optimize.initial_file", on_change=take_initial)
     if data := initial_picture():
-        st.image(images.thumbnail(images.decode(data, max_side=ui.THUMBNAIL), ui.THUMBNAIL), width=160)
+        with ui.decoding:
+            small = images.thumbnail(images.decode(data, max_side=ui.THUMBNAIL), ui.THUMBNAIL)
+        st.image(small, width=160)
 
 
 def take_initial() -> None:
     if file := ui.taken("optimize.initial_file"):
-        with ui.sentences():
+        with ui.sentences(), ui.decoding:
             images.decode(file[1], name=file[0], max_side=ui.THUMBNAIL)
             st.session_state["optimize.initial"] = ui.keep(file[1])
 
@@ -276,10 +278,10 @@ def promise(recipe: OptimizeRecipe) -> str:
     looked_at = min(recipe.size, MAX_SIZE)
     h, w = (round(side * recipe.size / looked_at) for side in ui.picture(recipe.content, looked_at).shape[:2])
     styles, time = (
-        " and ".join(dict.fromkeys(ui.title(style.source) for style in recipe.styles)),
+        " and ".join(dict.fromkeys(ui.plain_title(style.source) for style in recipe.styles)),
         ui.spoken(ui.engine().seconds_of(recipe, h * w)),
     )
     return (
-        f"**Start** paints *{ui.title(recipe.content)}* in the style of *{styles}*, {w} × {h} pixels, in {recipe.iterations:,} "
-        f"rounds that each come a little nearer. That takes **{time}**; you can watch."
+        f"**Start** paints *{ui.plain_title(recipe.content)}* in the style of *{styles}*, {w} × {h} pixels, in "
+        f"{recipe.iterations:,} rounds that each come a little nearer. That takes **{time}**; you can watch."
     )

@@ -19,7 +19,8 @@ from nst_core.pictures.styles import of_recipe
 from nst_core.recipes import MAX_PRINT, MAX_SIZE, Recipe, Source
 from nst_core.stylizer import Style
 from ui.components import Thumbnail
-from ui.files import keep, keep_latest
+from ui.files import decoding, keep, keep_latest
+from ui.messages import plain
 
 ASSETS = Path(__file__).parents[1] / "assets"
 THUMBNAIL = 280  # pixels: more than twice what a gallery shows, for fine screens
@@ -56,8 +57,13 @@ STYLES = _rendered("styles")
 
 
 def title(source: Source) -> str:
-    """`woodcut-waves` reads as "Woodcut waves"; an upload keeps its file's name."""
+    """`woodcut-waves` reads as "Woodcut waves"; an upload keeps its file's name, whatever that holds."""
     return source.name.replace("-", " ").capitalize() if source.is_sample else source.name
+
+
+def plain_title(source: Source) -> str:
+    """Return `title` for where Markdown is read."""
+    return plain(title(source))
 
 
 def identity(source: Source) -> str:
@@ -74,7 +80,8 @@ def keep_upload(name: str, data: bytes) -> Source:
 
     Raises: BadPicture, Failure.
     """
-    images.decode(data, name=name, max_side=THUMBNAIL)
+    with decoding:
+        images.decode(data, name=name, max_side=THUMBNAIL)
     upload = Upload(Source.of_upload(name, data), keep(data))
     kept = uploads()
     kept.pop(identity(upload.source), None)
@@ -107,8 +114,9 @@ def _scaled_sample(name: str, size: int) -> np.ndarray:
 
 
 def _scaled_upload(digest: str, size: int, _upload: Upload) -> np.ndarray:
-    image = images.decode(_upload.file.read(), name=_upload.source.name, max_side=MAX_PRINT)
-    return images.to_uint8(images.fit(image, size))
+    with decoding:
+        image = images.decode(_upload.file.read(), name=_upload.source.name, max_side=MAX_PRINT)
+        return images.to_uint8(images.fit(image, size))
 
 
 # 8 bits, few entries: at 2048 px each is 12 MB, and the page process is to stay small

@@ -13,14 +13,14 @@ from nst_core import images, recipes
 from nst_core.engine import Job
 from nst_core.errors import BadRecipe, Gone
 from nst_core.limits import LIMITS
-from nst_core.machine import Kept
+from nst_core.machine import Kept, memory
 from nst_core.models import weights
-from nst_core.pictures import prints
+from nst_core.pictures import prints, strokes
 from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
 from nst_core.stylizer import Step
 from ui.components import Thumbnail, compare, gallery
-from ui.files import keep, keeper, visitor
-from ui.messages import HOURGLASS, LOADING
+from ui.files import decoding, keep, keeper, visitor
+from ui.messages import HOURGLASS, LOADING, plain
 from ui.pictures import THUMBNAIL, data_uri, picture, styles_of, title
 from ui.shared_engine import engine
 
@@ -58,7 +58,10 @@ class Result:
 
     def encode(self, format: images.Format) -> bytes:
         """Raises: Gone."""
-        return self.png.read() if format == "png" else images.encode(images.decode(self.png.read()), format)
+        if format == "png":
+            return self.png.read()
+        with decoding:
+            return images.encode(images.decode(self.png.read()), format)
 
 
 def kept_results(prefix: str) -> dict[Recipe, Result]:
@@ -76,7 +79,7 @@ def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes) -> Resul
     png = images.encode(step.image, "png", text=recipes.png_text(recipe))
     tiff = None
     if isinstance(recipe, OptimizeRecipe):
-        tiff = keeper("tiff")(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe)))
+        tiff = keeper("tiff", spare=True)(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe)))
     small = data_uri(images.thumbnail(step.image, THUMBNAIL))
     after = images.thumbnail(step.image, PREVIEW)
     result = Result(recipe, keep(png), tiff, keep(before), keep(after), small, width, height, step.seconds)
@@ -105,7 +108,7 @@ def show_result(prefix: str, result: Result | None, invite: Callable[[], None] |
     st.session_state[f"{prefix}.shown"] = result
     compare(*pictures, width=result.width, alt=result.title, key=f"{prefix}.compare")
     made_by = getattr(result.recipe, "engine", None) or getattr(result.recipe, "features", "one pass")
-    st.caption(f"{result.title} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
+    st.caption(f"{plain(result.title)} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
     with st.container(horizontal=True):
         for format in get_args(images.Format):
             st.download_button(
@@ -163,9 +166,18 @@ def stylized(prefix: str, recipe: InstantRecipe) -> Result:
 
     def send() -> Job:
         weights.path(recipe.engine)  # raises the sentence that says how to get it
-        return engine().stylize(photograph(), styles_of(recipe, STYLE_SIDE), recipe, visitor=visitor())
+        content = photograph()
+        check_memory(recipe, content)
+        return engine().stylize(content, styles_of(recipe, STYLE_SIDE), recipe, visitor=visitor())
 
     return made(prefix, recipe, send, photograph)
+
+
+def check_memory(recipe: InstantRecipe, content: images.Image) -> None:
+    """Raises: TooLarge, Busy."""
+    by = weights.best_instant() if recipe.engine == "auto" else recipe.engine
+    height, width, _ = content.shape
+    memory.check_instant(by, *strokes.largest(height, width, recipe.stroke_size), beside=engine().slow_memory)
 
 
 def made(prefix: str, recipe: Recipe, send: Callable[[], Job], photograph: Callable[[], images.Image] | None) -> Result:

@@ -6,7 +6,6 @@ which must be a shared one where workers are other machines; by default it lies 
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ import numpy as np
 import platformdirs
 
 from nst_core.limits import LIMITS
+from nst_core.machine import Scratch
 
 
 def folder() -> Path:
@@ -31,12 +31,12 @@ def folder() -> Path:
             return place
     except OSError:
         pass  # a home that is read-only, or none at all: pauses and deaths are served all the same, restarts are not
-    return _temporary()
+    return Path(_temporary().name)
 
 
 @cache
-def _temporary() -> Path:
-    return Path(tempfile.mkdtemp(prefix="nst-checkpoints-"))
+def _temporary() -> Scratch:
+    return Scratch()
 
 
 def path(job: str) -> Path:

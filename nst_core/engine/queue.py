@@ -79,6 +79,14 @@ class Queue:
         mine = self._rank(job)
         return [other for other in self._of(job.lane) if other is not job and self._rank(other) < mine]
 
+    def behind(self, job: Job) -> list[Job]:
+        """What waits for a job to end and has somebody who watches it, or did not have anybody yet."""
+        if job.state is State.PAUSED:
+            return []
+        mine = self._rank(job)
+        waiting = [other for other in self._of(job.lane) if other is not job and other.state is State.QUEUED]
+        return [other for other in waiting if other.watched and mine < self._rank(other)]
+
     def wait_of(self, job: Job) -> float:
         """Seconds until a slow job that waits may begin, one at a time."""
         return sum(self.left_of(other) for other in self.ahead_of(job))

@@ -282,6 +282,17 @@ def test_a_killed_worker_costs_a_resumable_job_seconds(engine):
     engine.wait_until_ready(PATIENCE)
 
 
+def test_the_light_lane_finds_the_regions_of_a_segmentation(engine):
+    halves = np.zeros((64, 96, 3), np.float32)
+    halves[:, :60, 0], halves[:, 60:, 2] = 1, 1
+    colors, regions = engine.segment(images.encode(halves), (32, 48), "plan.png").result(PATIENCE)
+    assert colors == pytest.approx(np.float32([[1, 0, 0], [0, 0, 1]]), abs=0.01)
+    assert [region.dtype for region in regions] == [bool, bool]
+    assert regions[0][:, :29].all() and regions[1][:, 31:].all() and np.array_equal(regions[0], ~regions[1])
+    with pytest.raises(BadMask, match=r"^plan\.png has no two colours"):
+        engine.segment(images.encode(0 * halves), (32, 48), "plan.png").result(PATIENCE)
+
+
 def test_a_job_that_diverges_keeps_its_best_picture(engine):
     job = engine.submit(jobs.diverge, lane=Lane.SLOW)
     with pytest.raises(Diverged, match="no number") as caught:
