@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nst_core import features, images
+from nst_core import features
 from nst_core.features import Network
 from nst_core.images import Image
 from nst_core.optimize.objective import MovingObjective
 from nst_core.optimize.optimizers import Adam
 from nst_core.optimize.run import STYLE_SIDE, Optimization
 from nst_core.pictures.regions import Regions
+from nst_core.pictures.styles import fitted
 from nst_core.recipes import OptimizeRecipe
 from nst_core.stylizer import Style
 
@@ -31,7 +32,7 @@ class Frames:
         self._styles, self._recipe, self._network = styles, recipe, network or features.network(recipe.features)
         regions = Regions(content, styles, recipe)
         longer = round(min(max(content.shape), STYLE_SIDE) * recipe.style_scale)
-        pictures = [images.fit(style, longer) for style in regions.recolored()]
+        pictures = [fitted(style, longer) for style in regions.recolored()]
         self._held = regions.held(content.shape[:2])
         parts = regions.at(content.shape[:2], recipe.halvings)
         self._objective = MovingObjective(recipe, self._network, content, pictures, parts)

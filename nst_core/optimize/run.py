@@ -15,6 +15,7 @@ from nst_core.optimize.objective import Objective, Scene
 from nst_core.optimize.optimizers import OPTIMIZERS, Adam, Evaluation, Lbfgs, State
 from nst_core.optimize.tiles import Tiles
 from nst_core.pictures.regions import Regions
+from nst_core.pictures.styles import fitted
 from nst_core.recipes import OptimizeRecipe
 from nst_core.stylizer import Step, Style
 
@@ -162,10 +163,10 @@ class Optimization:
         yield self._step(terms, self._result(self._picture))
 
     def _scene(self, stage: Stage) -> Scene:
-        longer = max(32, round(min(max(stage.height, stage.width), STYLE_SIDE) * self._recipe.style_scale))
+        longer = round(min(max(stage.height, stage.width), STYLE_SIDE) * self._recipe.style_scale)
         return Scene(
             images.resize(self._content, stage.height, stage.width),
-            [images.fit(style, longer) for style in self._styles],
+            [fitted(style, longer) for style in self._styles],
             self._regions.at((stage.height, stage.width), self._recipe.halvings),
         )
 
