@@ -44,10 +44,10 @@ def start(recipe: OptimizeRecipe) -> None:
     content = ui.picture(recipe.content, recipe.size)
     memory.check(recipe, *content.shape[:2])
     styles = ui.styles_of(recipe, recipe.size)
-    initial = None
-    if recipe.init == "image" and (data := optimizing.initial_picture()):
-        initial = images.decode(data, name="The picture to start from", max_side=recipe.size)
-    note = optimizing.note(recipe, content, styles)  # first: a full disk shall not leave a job that nobody sees
+    initial, file = None, optimizing.initial_file()
+    if recipe.init == "image" and file:
+        initial = images.decode(file.read(), name="The picture to start from", max_side=recipe.size)
+    note = optimizing.note(recipe, content, styles, file)  # first: a full disk shall not leave a job that nobody sees
     PANEL.begin(ui.engine().stylize(content, styles, recipe, initial=initial, visitor=ui.visitor()), note)
 
 
@@ -77,6 +77,7 @@ def collect(job: Job) -> None:
     if step is None:
         return
     with ui.sentences():
+        optimizing.remember_start(note)
         ui.keep_result("optimize", note.recipe, step, note.before.read())
         measure = ui.engine().assess(images.fit(step.image, optimizing.MEASURED), note.content, note.styles)
         st.session_state["optimize.run"] = Run(job.progress, measure)
