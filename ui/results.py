@@ -58,7 +58,7 @@ class Result:
 
     def encode(self, format: images.Format) -> bytes:
         """Raises: Gone."""
-        return self.png.read() if format == "png" else images.encode(images.decode(self.png.read()), format)
+        return self.png.read() if format == "png" else images.convert(self.png.read(), format)
 
 
 def kept_results(prefix: str) -> dict[Recipe, Result]:
