@@ -188,17 +188,11 @@ class Optimization:
         return objective, OPTIMIZERS[self._recipe.optimizer](objective, picture, state)
 
     def _weights_of(self, objective: Objective, end: int, iterations: int) -> Callable[[], tuple[np.ndarray, float]]:
-        """What the next step is made with: the terms' weights and a rate that rises, and falls along half a cosine."""
+        """What the next step is made with: the terms' weights and a rate."""
 
         def now() -> tuple[np.ndarray, float]:
-            recipe = self._recipe
-            rising, done = recipe.warmup * iterations, iterations - (end - self._iteration)
-            if done < rising:
-                share = min(1.0, (done + 1) / rising)
-            else:
-                left = 0.5 + 0.5 * np.cos(np.pi * (done - rising) / max(1.0, iterations - 1 - rising))  # 1 … 0
-                share = recipe.final_rate + (1 - recipe.final_rate) * left
-            return objective.weights(recipe, self._shares), recipe.learning_rate * share
+            done = iterations - (end - self._iteration)
+            return objective.weights(self._recipe, self._shares), rate(self._recipe, done, iterations)
 
         return now
 
@@ -234,6 +228,17 @@ class Optimization:
 
     def _finished(self, picture: Image) -> Image:
         return self._regions.finish(picture, self._shares)
+
+
+def rate(recipe: OptimizeRecipe, done: int, iterations: int) -> float:
+    """Return the learning rate of a step at one size: it rises, then falls along half a cosine. done: steps before it."""
+    rising = recipe.warmup * iterations
+    if done < rising:
+        share = min(1.0, (done + 1) / rising)
+    else:
+        left = 0.5 + 0.5 * np.cos(np.pi * (done - rising) / max(1.0, iterations - 1 - rising))  # 1 … 0
+        share = recipe.final_rate + (1 - recipe.final_rate) * left
+    return recipe.learning_rate * share
 
 
 class Watch:
