@@ -17,8 +17,6 @@ from nst_core.recipes import OptimizeRecipe
 from ui import optimizing
 from ui.optimizing import PANEL
 
-LIVE = ("content_weight", "style_weight", "tv_weight", "learning_rate")  # what a paused run can change
-
 
 class Run(NamedTuple):
     """What is left of a finished job beside its picture. measure: the job that assesses it."""
@@ -53,16 +51,13 @@ def start(recipe: OptimizeRecipe) -> None:
 
 def resume(job: Job) -> None:
     """Go on with the weights that stand on the page; the rest of the run is what it was."""
-    live: dict[str, object] = {name: st.session_state[f"optimize.{name}"] for name in LIVE}
-    recipe = job.note.recipe
-    if len(recipe.styles) > 1:
-        styles = tuple(s.model_copy(update={"weight": ui.weight_of("optimize.styles", s)}) for s in recipe.styles)
-        if not any(style.weight for style in styles):
-            ui.say(BadRecipe("At least one style needs a weight above 0 to go on."))
-            return
-        live["styles"] = styles
-    job.note = job.note._replace(recipe=recipe.model_copy(update=live))
-    job.resume(job.note.recipe)
+    try:
+        recipe = optimizing.changed(job.note.recipe)
+    except BadRecipe as error:  # the job stays paused, with what it has
+        ui.say(error)
+        return
+    job.note = job.note._replace(recipe=recipe)
+    job.resume(recipe)
 
 
 def collect(job: Job) -> None:

@@ -72,6 +72,7 @@ STARTS = {
 }
 WEIGHT: dict[str, object] = {"min_value": 0.0, "format": "%g"}
 FREE = ("content", "styles")  # fields that have pickers of their own
+LIVE = ("content_weight", "style_weight", "tv_weight", "learning_rate")  # what a paused run can change
 CONTROLS = tuple(name for name in OptimizeRecipe.model_fields if name not in (*FREE, "kind"))
 
 
@@ -161,6 +162,19 @@ def adopt(recipe: OptimizeRecipe) -> None:
 def set_controls(recipe: OptimizeRecipe) -> None:
     for name in CONTROLS:
         st.session_state[f"optimize.{name}"] = getattr(recipe, name)
+
+
+def changed(recipe: OptimizeRecipe) -> OptimizeRecipe:
+    """A paused run's recipe with the weights that stand on the page now.
+
+    Raises: BadRecipe where it could not go on with them.
+    """
+    live: dict[str, object] = {name: st.session_state[f"optimize.{name}"] for name in LIVE}
+    if len(recipe.styles) > 1:
+        live["styles"] = tuple(
+            style.model_copy(update={"weight": ui.weight_of("optimize.styles", style)}) for style in recipe.styles
+        )
+    return recipes.optimize(**dict(recipe) | live)
 
 
 def take_preset() -> None:

@@ -71,3 +71,45 @@ def test_a_recipe_that_began_with_a_picture_finds_its_own_again_or_none():
     assert app.text[0].value == "image: a result of Instant"
     app.button[2].click().run()
     assert app.text[0].value == "image: nothing"
+
+
+def paused_page():
+    """A paused run of two styles, with what stands on the page."""
+    import streamlit as st
+
+    from nst_core.errors import BadRecipe
+    from nst_core.recipes import PRESETS, Source, StyleSource
+    from ui import optimizing
+
+    styles = tuple(StyleSource(source=Source(name=name), weight=0.5) for name in ("starlit-oils", "birch-wood"))
+    recipe = PRESETS["fast"].model_copy(update={"styles": styles})
+    if "optimize.styles" not in st.session_state:
+        optimizing.adopt(recipe)
+    for label, settings in {
+        "style": {"style_weight": 3.0},
+        "nothing": {"style_weight": 0.0, "content_weight": 0.0},
+        "no style": {"styles.weight.starlit-oils": 0.0, "styles.weight.birch-wood": 0.0},
+        "one style": {"styles.weight.starlit-oils": 0.0, "styles.weight.birch-wood": 0.4},
+    }.items():
+        if st.button(label):
+            st.session_state.update({f"optimize.{name}": value for name, value in settings.items()})
+    try:
+        made = optimizing.changed(recipe)
+        st.text(f"{made.style_weight} {[style.weight for style in made.styles]}")
+    except BadRecipe as error:
+        st.text(f"no: {error}")
+
+
+@pytest.mark.parametrize(
+    ("button", "says"),
+    [
+        (0, "3.0 [0.5, 0.5]"),
+        (1, "no: These settings do not work: content_weight or style_weight must be above 0."),
+        (2, "no: These settings do not work: at least one style needs a weight above 0."),
+        (3, "14.0 [0.0, 0.4]"),
+    ],
+)
+def test_a_paused_run_goes_on_with_weights_that_work_only(button, says):
+    app = AppTest.from_function(paused_page, default_timeout=60).run()
+    app.button[button].click().run()
+    assert app.text[0].value == says
