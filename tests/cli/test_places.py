@@ -18,6 +18,7 @@ from PIL import Image as Pillow
 
 from nst_core import images, limits, recipes
 from nst_core.cli import files, work
+from nst_core.cli.unfinished import Unfinished
 from nst_core.errors import BadPicture, Diverged
 from nst_core.recipes import Source
 from nst_core.stylizer import Step
@@ -311,6 +312,28 @@ def test_a_state_that_cannot_be_kept_costs_a_sentence_not_the_picture(nst, here,
         "Stopped at 2 of 4: out.png has what was made until then.",
     ]
     assert grey(here / "out.png") == 3
+
+
+def test_a_full_disk_costs_a_training_its_state_and_not_the_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(np, "savez", lambda *_, **__: raising(OSError(errno.ENOSPC, "No space left on device"))())
+    kept = Unfinished(tmp_path / "net.npz", "what was asked for")
+    steps = (Step(number, 5) for number in range(1, 6))
+    assert [step.iteration for step in kept.kept(steps, lambda: {"a": np.zeros(1)}, every=-1.0)] == [1, 2, 3, 4, 5]
+    told = "The run goes on, but its state cannot be kept (No space left on device): it cannot be resumed.\n"
+    assert capsys.readouterr().err == told  # once
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_state_of_something_else_is_passed_over(tmp_path):
+    kept = Unfinished(tmp_path / "out.png", "one")
+    assert kept.load() is None
+    assert kept.save({"a": np.arange(3)})
+    assert kept.load()["a"].tolist() == [0, 1, 2]
+    assert Unfinished(tmp_path / "out.png", "another").load() is None
+    (tmp_path / ".out.png.checkpoint.npz").write_bytes(b"PK\3\4 half")
+    assert kept.load() is None
+    kept.discard()
+    assert not list(tmp_path.iterdir())
 
 
 # --- what nobody thought of -------------------------------------------------------------------------------------------
