@@ -34,6 +34,8 @@ MAX_PIXELS = LIMITS.max_megapixels * 1_000_000  # width × height, as the header
 MIN_SIDE = 32  # pixels; five poolings leave one
 MAX_ASPECT = 8  # longer side / shorter side
 _ROWS = 256  # that are made whole numbers at once
+DESCRIPTION = "ImageDescription"  # what `text_chunks` calls a TIFF's
+_DESCRIPTION_TAG = 270
 MAX_SCANS = 100  # of a JPEG; progressive ones have a dozen. Each costs a pass over all pixels, 75 bytes order one
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -128,25 +130,38 @@ def encode(
     for JPEG and WebP; `dpi`, dots per inch for a printer, for PNG and JPEG. What `decode` reads back from a PNG differs by
     rounding alone.
     """
-    picture, file = Pillow.fromarray(to_uint8(image)), io.BytesIO()
-    dots = {"dpi": (dpi, dpi)} if dpi else {}
-    match format:
-        case "png":  # level 1: level 6 takes four times as long for a tenth less
-            picture.save(file, "PNG", compress_level=1, pnginfo=_chunks(text or {}), **dots)
-        case "jpeg":  # 4:4:4, because style pictures have saturated edges
-            picture.save(file, "JPEG", quality=quality, subsampling=0, **dots)
-        case "webp":
-            picture.save(file, "WEBP", quality=quality)
-    return file.getvalue()
+    return _written(Pillow.fromarray(to_uint8(image)), format, text or {}, quality, dpi)
+
+
+def convert(png: bytes, format: Format, *, quality: int = 92) -> bytes:
+    """Write a PNG that `encode` made in another format; no limit of uploads holds for it. A JPEG is opaque, over white."""
+    with Pillow.open(io.BytesIO(png), formats=("PNG",)) as picture:
+        if format == "jpeg" and picture.mode == "RGBA":
+            below = Pillow.new("RGB", picture.size, "white")
+            below.paste(picture, mask=picture.getchannel("A"))
+            return _written(below, format, {}, quality, None)
+        return _written(picture, format, {}, quality, None)
+
+
+def reopen(png: bytes, *, max_side: int | None = None) -> Image:
+    """Read a PNG that `encode` made, like `decode`; no limit of uploads holds for it."""
+    with Pillow.open(io.BytesIO(png), formats=("PNG",)) as picture:
+        if max_side is not None:
+            picture.thumbnail((max_side, max_side), Pillow.Resampling.LANCZOS, _REDUCING_GAP)
+        return from_uint8(np.asarray(picture.convert("RGB")))
 
 
 def text_chunks(data: bytes) -> dict[str, str]:
-    """The texts, keyword -> text, that stand before a PNG's pixels, as ours do; {} for whatever is no sound PNG."""
-    if len(data) > MAX_BYTES:
-        return {}
+    """The texts, keyword -> text, that stand before a PNG's pixels, as ours do; of a TIFF, its description.
+
+    {} for whatever is no sound PNG or TIFF. The limit of uploads does not hold: no pixel is read.
+    """
     try:
-        with Pillow.open(io.BytesIO(data), formats=("PNG",)) as picture:
-            return {str(key): str(value) for key, value in picture.info.items() if isinstance(value, str)}
+        with Pillow.open(io.BytesIO(data), formats=("PNG", "TIFF")) as picture:
+            said = picture.info
+            if isinstance(picture, TiffImagePlugin.TiffImageFile):
+                said = {DESCRIPTION: picture.tag_v2.get(_DESCRIPTION_TAG)}
+            return {str(key): str(value) for key, value in said.items() if isinstance(value, str)}
     except UNREADABLE:
         return {}
 
@@ -335,6 +350,18 @@ def _srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
         except UNREADABLE:
             pass
     return picture.convert("RGB")
+
+
+def _written(picture: Pillow.Image, format: Format, text: Mapping[str, str], quality: int, dpi: float | None) -> bytes:
+    file, dots = io.BytesIO(), {"dpi": (dpi, dpi)} if dpi else {}
+    match format:
+        case "png":  # level 1: level 6 takes four times as long for a tenth less
+            picture.save(file, "PNG", compress_level=1, pnginfo=_chunks(text), **dots)
+        case "jpeg":  # 4:4:4, because style pictures have saturated edges
+            picture.save(file, "JPEG", quality=quality, subsampling=0, **dots)
+        case "webp":
+            picture.save(file, "WEBP", quality=quality)
+    return file.getvalue()
 
 
 def _chunks(text: Mapping[str, str]) -> PngImagePlugin.PngInfo:

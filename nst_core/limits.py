@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 PREFIX = "NST_"
+COMMAND_LINE = "NST_COMMAND_LINE"  # set by `python -m nst_core`
 T = TypeVar("T", int, float)
 
 
@@ -80,4 +81,10 @@ def number(name: str, text: str, default: T, least: float, most: float) -> T:
         return default
 
 
-LIMITS = read(os.environ)
+def of_command_line(environment: Mapping[str, str]) -> Limits:
+    """What may be asked for is bound by the machine alone there: each such limit is the most that it may be set to."""
+    most = {limit.name: limit.metadata["most"] for limit in dataclasses.fields(Limits) if limit.name.startswith("max_")}
+    return dataclasses.replace(read(environment), **most)
+
+
+LIMITS = of_command_line(os.environ) if os.environ.get(COMMAND_LINE) else read(os.environ)

@@ -32,7 +32,7 @@ def adopt(recipe: InstantRecipe) -> None:
 
 def adopt_png(name: str, data: bytes) -> bool:
     """Restore the recipe inside a PNG made here; False for any other file."""
-    recipe = recipes.of_png(data)
+    recipe = recipes.of_picture(data)
     if not isinstance(recipe, InstantRecipe):
         return False
     adopt(recipe)

@@ -17,8 +17,6 @@ from nst_core.recipes import OptimizeRecipe
 from ui import optimizing
 from ui.optimizing import PANEL
 
-LIVE = ("content_weight", "style_weight", "tv_weight", "learning_rate")  # what a paused run can change
-
 
 class Run(NamedTuple):
     """What is left of a finished job beside its picture. measure: the job that assesses it."""
@@ -44,26 +42,23 @@ def start(recipe: OptimizeRecipe) -> None:
     content = ui.picture(recipe.content, recipe.size)
     memory.check(recipe, *content.shape[:2])
     styles = ui.styles_of(recipe, recipe.size)
-    initial = None
-    if recipe.init == "image" and (data := optimizing.initial_picture()):
+    initial, file = None, optimizing.initial_file()
+    if recipe.init == "image" and file:
         with ui.decoding:
-            initial = images.decode(data, name="The picture to start from", max_side=recipe.size)
-    note = optimizing.note(recipe, content, styles)  # first: a full disk shall not leave a job that nobody sees
+            initial = images.decode(file.read(), name="The picture to start from", max_side=recipe.size)
+    note = optimizing.note(recipe, content, styles, file)  # first: a full disk shall not leave a job that nobody sees
     PANEL.begin(ui.engine().stylize(content, styles, recipe, initial=initial, visitor=ui.visitor()), note)
 
 
 def resume(job: Job) -> None:
     """Go on with the weights that stand on the page; the rest of the run is what it was."""
-    live: dict[str, object] = {name: st.session_state[f"optimize.{name}"] for name in LIVE}
-    recipe = job.note.recipe
-    if len(recipe.styles) > 1:
-        styles = tuple(s.model_copy(update={"weight": ui.weight_of("optimize.styles", s)}) for s in recipe.styles)
-        if not any(style.weight for style in styles):
-            ui.say(BadRecipe("At least one style needs a weight above 0 to go on."))
-            return
-        live["styles"] = styles
-    job.note = job.note._replace(recipe=recipe.model_copy(update=live))
-    job.resume(job.note.recipe)
+    try:
+        recipe = optimizing.changed(job.note.recipe)
+    except BadRecipe as error:  # the job stays paused, with what it has
+        ui.say(error)
+        return
+    job.note = job.note._replace(recipe=recipe)
+    job.resume(recipe)
 
 
 def collect(job: Job) -> None:
@@ -78,6 +73,7 @@ def collect(job: Job) -> None:
     if step is None:
         return
     with ui.sentences():
+        optimizing.remember_start(note)
         ui.keep_result("optimize", note.recipe, step, note.before.read())
         measure = ui.engine().assess(images.fit(step.image, optimizing.MEASURED), note.content, note.styles)
         st.session_state["optimize.run"] = Run(job.progress, measure)

@@ -67,7 +67,7 @@ def adopt(recipe: TextureNetworkRecipe) -> None:
 
 def take_file(name: str, data: bytes) -> bool:
     """Restore the recipe of a picture that was painted here; False for any other file."""
-    recipe = recipes.of_png(data)
+    recipe = recipes.of_picture(data)
     if not isinstance(recipe, TextureNetworkRecipe) or recipe.content is None:
         return False
     adopt(recipe)

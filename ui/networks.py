@@ -205,7 +205,7 @@ def _paint(engine: Engine, network: bytes, recipe: TextureNetworkRecipe, visitor
 
 def show_tiles(result: ui.Result, tiles: int) -> None:
     """The texture n times beside itself: no seam is to be seen."""
-    texture = images.decode(result.png.read(), max_side=ui.PREVIEW * 2 // (tiles + 1))
+    texture = images.reopen(result.png.read(), max_side=ui.PREVIEW * 2 // (tiles + 1))
     st.image(images.encode(np.tile(texture, (tiles, tiles, 1)), "jpeg"), width="stretch")
     st.caption(
         f"{ui.plain(result.title)} · {result.width} × {result.height} px · {result.seconds:.2f} s · tiles without a seam"

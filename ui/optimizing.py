@@ -72,6 +72,7 @@ STARTS = {
 }
 WEIGHT: dict[str, object] = {"min_value": 0.0, "format": "%g"}
 FREE = ("content", "styles")  # fields that have pickers of their own
+LIVE = ("content_weight", "style_weight", "tv_weight", "learning_rate")  # what a paused run can change
 CONTROLS = tuple(name for name in OptimizeRecipe.model_fields if name not in (*FREE, "kind"))
 
 
@@ -86,27 +87,33 @@ class Note(NamedTuple):
     before: Kept
     content: images.Image
     styles: list[Style]
+    initial: Kept | None  # the picture that it started from, if its recipe says so
 
 
-def note(recipe: OptimizeRecipe, content: images.Image, styles: Sequence[Style]) -> Note:
+def note(recipe: OptimizeRecipe, content: images.Image, styles: Sequence[Style], initial: Kept | None) -> Note:
     small = [Style(images.fit(style.image, MEASURED), style.weight) for style in styles]
-    return Note(recipe, ui.keep(images.thumbnail(content, ui.PREVIEW)), images.fit(content, MEASURED), small)
+    before = ui.keep(images.thumbnail(content, ui.PREVIEW))
+    return Note(recipe, before, images.fit(content, MEASURED), small, initial if recipe.init == "image" else None)
 
 
 def _note_of(order: Order) -> Note:
     assert isinstance(order.recipe, OptimizeRecipe)
-    return note(order.recipe, order.picture("content"), order.unpacked())
+    initial = ui.keep(images.encode(order.picture("initial"))) if "initial" in order.pictures else None
+    return note(order.recipe, order.picture("content"), order.unpacked(), initial)
 
 
 def open_page() -> None:
     """The first run of a session: the job in the address if it is still there, else what Instant sent, else our opening."""
     state = st.session_state
     if found := PANEL.find(OptimizeRecipe, _note_of):
+        remember_start(found.note)
         adopt(found.note.recipe)
     elif refined := state.pop("optimize.refine", None):
         pictures = {name: getattr(refined.recipe, name) for name in (*FREE, "size", "color", "restore_content")}
-        adopt(PRESETS["fast"].model_copy(update={**pictures, "init": "image"}))
-        state["optimize.initial"], state["optimize.preset"] = refined.png, "fast"
+        recipe = PRESETS["fast"].model_copy(update={**pictures, "init": "image"})
+        state.setdefault("optimize.starts", {})[recipe] = refined.png
+        state["optimize.preset"] = "fast"
+        adopt(recipe)
         if PANEL.job:
             st.toast(
                 "Another run is under way. When it ends, or you cancel it, start this one.", icon=":material/hourglass_top:"
@@ -114,11 +121,36 @@ def open_page() -> None:
     elif "optimize.content" not in state:
         adopt(PRESETS["fast"].model_copy(update=OPENING))
     state.setdefault("optimize.preset", "fast")
+    reset_start()
+
+
+def reset_start() -> None:
+    """Start from the preset's own start again once another photograph is chosen: the picture to start from, a result of
+    Instant or a file, belongs to the photograph that it was chosen for."""
+    state = st.session_state
+    content = state["optimize.content"]
+    if content != state.get("optimize.started_with", content) and state["optimize.init"] == "image":
+        state["optimize.init"] = PRESETS[state["optimize.preset"]].init
+        start = STARTS[state["optimize.init"]]
+        st.toast(f"You chose another photograph, so “Start from” is “{start}” again.", icon=":material/restart_alt:")
+    state["optimize.started_with"] = content
+
+
+def remember_start(note: Note) -> None:
+    """Keep the picture that a run started from, for when its recipe is chosen again."""
+    if note.initial:
+        starts: dict[OptimizeRecipe, Kept] = st.session_state.setdefault("optimize.starts", {})
+        starts[note.recipe] = note.initial
+        for old in list(starts)[: -LIMITS.kept_results]:
+            del starts[old]
 
 
 def adopt(recipe: OptimizeRecipe) -> None:
     """Set every control to what the recipe says."""
     ui.adopt_pictures("optimize", recipe)
+    st.session_state["optimize.started_with"] = recipe.content
+    if recipe.init == "image":
+        st.session_state["optimize.initial"] = st.session_state.get("optimize.starts", {}).get(recipe)
     regions: dict[str, list[StyleSource]] = {}
     for style in recipe.styles:
         if style.mask or style.guide or style.color:
@@ -132,6 +164,19 @@ def set_controls(recipe: OptimizeRecipe) -> None:
         st.session_state[f"optimize.{name}"] = getattr(recipe, name)
 
 
+def changed(recipe: OptimizeRecipe) -> OptimizeRecipe:
+    """A paused run's recipe with the weights that stand on the page now.
+
+    Raises: BadRecipe where it could not go on with them.
+    """
+    live: dict[str, object] = {name: st.session_state[f"optimize.{name}"] for name in LIVE}
+    if len(recipe.styles) > 1:
+        live["styles"] = tuple(
+            style.model_copy(update={"weight": ui.weight_of("optimize.styles", style)}) for style in recipe.styles
+        )
+    return recipes.optimize(**dict(recipe) | live)
+
+
 def take_preset() -> None:
     """The preset's settings, with the size and colours at hand."""
     kept = {name: st.session_state[f"optimize.{name}"] for name in ("size", "color")}
@@ -140,7 +185,7 @@ def take_preset() -> None:
 
 def take_file(name: str, data: bytes) -> bool:
     """Restore the recipe of a PNG made here: ours as it is; for one from Instant, its pictures."""
-    recipe = recipes.of_png(data)
+    recipe = recipes.of_picture(data)
     if isinstance(recipe, OptimizeRecipe):
         adopt(recipe)
     elif isinstance(recipe, InstantRecipe):
@@ -241,9 +286,9 @@ def ask_regions(styles: list[StyleSource]) -> list[StyleSource]:
 def ask_initial() -> None:
     """The picture to start from: what Instant sent, or an upload."""
     st.file_uploader("Picture to start from", ui.FILE_TYPES, key="optimize.initial_file", on_change=take_initial)
-    if data := initial_picture():
+    if kept := initial_file():
         with ui.decoding:
-            small = images.thumbnail(images.decode(data, max_side=ui.THUMBNAIL), ui.THUMBNAIL)
+            small = images.thumbnail(images.decode(kept.read(), max_side=ui.THUMBNAIL), ui.THUMBNAIL)
         st.image(small, width=160)
 
 
@@ -254,9 +299,10 @@ def take_initial() -> None:
             st.session_state["optimize.initial"] = ui.keep(file[1])
 
 
-def initial_picture() -> bytes | None:
+def initial_file() -> Kept | None:
+    """The picture to start from, while it is kept."""
     kept: Kept | None = st.session_state.get("optimize.initial")
-    return kept.read() if kept and kept.there else None
+    return kept if kept and kept.there else None
 
 
 # --- before the first run ---------------------------------------------------------------------------------------------

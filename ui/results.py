@@ -61,7 +61,7 @@ class Result:
         if format == "png":
             return self.png.read()
         with decoding:
-            return images.encode(images.decode(self.png.read()), format)
+            return images.convert(self.png.read(), format)
 
 
 def kept_results(prefix: str) -> dict[Recipe, Result]:

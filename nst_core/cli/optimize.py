@@ -79,15 +79,16 @@ def optimize(
     weights.path(recipe.features)
     given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [])
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
-    if also or content.is_dir():
+    inputs = [*style_paths, *given_masks.all, initial, recipe_file]
+    if also or files.is_folder(content):
         if log or timelapse or initial or dpi:
             raise BadRecipe(
                 "--log, --timelapse, --dpi and --init with a picture follow one content: leave them out for several."
             )
-        work.stylize_many([content, *(also or [])], styles, recipe, out)
+        work.stylize_many([content, *(also or [])], styles, recipe, out, inputs)
     else:
         first = files.read(initial) if initial else None
-        work.stylize_one(content, styles, recipe, out, initial=first, log=log, film=timelapse, dpi=dpi)
+        work.stylize_one(content, styles, recipe, out, initial=first, log=log, film=timelapse, dpi=dpi, inputs=inputs)
 
 
 def _base(preset: str, recipe_file: Path | None) -> OptimizeRecipe:

@@ -20,8 +20,10 @@ from nst_core.stylizer import Style
 Q = TypeVar("Q", bound=Recipe)
 
 # Options that commands share.
-Pictures = Annotated[list[Path], typer.Argument(metavar="CONTENT STYLE…", help=f"Content, then up to {MAX_STYLES} styles.")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="A picture, or a folder where CONTENT is one.")]
+Pictures = Annotated[
+    list[Path], typer.Argument(metavar="CONTENT STYLE…", help=f"Content, then up to {MAX_STYLES} styles; - is standard input.")
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="A picture, - for standard output, or a folder where CONTENT is one.")]
 Shares = Annotated[str, typer.Option("--weights", help="Shares of the styles, such as 0.7,0.3.")]
 Also = Annotated[list[Path] | None, typer.Option(help="A further content picture; may be repeated.")]
 Masks = Annotated[
@@ -92,6 +94,11 @@ class MaskFiles:
     segmentation: Path | None = None
     of_styles: Sequence[Path] = ()
 
+    @property
+    def all(self) -> list[Path]:
+        given = [*self.paths, self.protect, self.segmentation, *self.of_styles]
+        return [path for path in given if path]
+
 
 def with_styles(
     recipe: Q, paths: Sequence[Path], content: Path | Callable[[], masks.Shape], given: MaskFiles
@@ -143,7 +150,7 @@ def _segmented(recipe: Q, styles: Sequence[Style], given: MaskFiles, shape: mask
 
 
 def _segmentation(path: Path, shape: masks.Shape) -> segmentation.Segmentation:
-    return segmentation.from_picture(files.read_bytes(path), shape, name=path.name)
+    return segmentation.from_picture(files.read_bytes(path), shape, name=files.name_of(path))
 
 
 def _drawn(given: MaskFiles, carried: Sequence[Mask | None], shape: masks.Shape) -> list[Mask | None]:
@@ -156,4 +163,6 @@ def _drawn(given: MaskFiles, carried: Sequence[Mask | None], shape: masks.Shape)
 
 
 def _mask(path: Path, shape: masks.Shape, given: MaskFiles) -> Mask:
-    return masks.soften(masks.from_picture(files.read_bytes(path), shape, soft=given.soft, name=path.name), given.feather)
+    return masks.soften(
+        masks.from_picture(files.read_bytes(path), shape, soft=given.soft, name=files.name_of(path)), given.feather
+    )

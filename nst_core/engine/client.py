@@ -80,6 +80,7 @@ class Engine:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name=THREAD, daemon=True).start()
         self._soon(self._connection.keep())
+        self._soon(self._renew())
         atexit.register(self.close)
 
     # What pages ask.
@@ -302,6 +303,12 @@ class Engine:
             self._tidied = time.monotonic()
             checkpoints.tidy({job.id for job in self._queue})
 
+    async def _renew(self) -> None:
+        """Now and then: other servers that share the folder of states shall see that ours are wanted."""
+        while not self.closed:
+            await asyncio.sleep(checkpoints.LEASE / 3)
+            checkpoints.renew({job.id for job in self._queue})
+
     def _soon(self, work: Coroutine[Any, Any, T]) -> ThreadFuture[T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
@@ -320,6 +327,7 @@ class Engine:
         """Send a job and wait for what becomes of it; called again after a pause or a worker's death."""
         try:
             client, resources = await self._connection.client(), await self._connection.resources(job.lane)
+            self._queue.at_once[job.lane] = await self._connection.units(job.lane)
         except NSTError as error:
             job.fail(error, recallable=True)
             return

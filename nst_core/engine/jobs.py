@@ -115,7 +115,7 @@ class Job(Watched):
         self._engine, self._function, self._args = engine, function, args
         self._state, self._value = State.QUEUED, None
         self._finished, self._lock = threading.Event(), threading.RLock()
-        self._deaths, self._cancelled = 0, False
+        self._deaths, self._died_at, self._cancelled = 0, 0, False
         self._abandoned: Abandoned | None = None  # why it was cancelled, if nobody asked for that
         self._asked, self._began, self._ended = time.monotonic(), 0.0, 0.0
 
@@ -146,6 +146,11 @@ class Job(Watched):
     def interrupted(self) -> bool:
         """Whether its worker died, and it is to go on."""
         return self._deaths > 0 and self.lane.lasting
+
+    @property
+    def shared(self) -> bool:
+        """Whether its worker does other people's jobs at the same time, which may be what it dies of."""
+        return self.lane is Lane.FILM
 
     @property
     def pixels(self) -> int:
@@ -285,7 +290,8 @@ class Job(Watched):
     def bereaved(self) -> None:
         """Its worker has died, or the scheduler.
 
-        A job that had not begun was another's victim; one with a state goes on from there; one pass is soon made again.
+        A job that had not begun was another's victim, and so was one that has come further than where it died before: what
+        kills a worker kills it at the same place. One with a state goes on from there; one pass is soon made again.
         """
         with self._lock:
             if self.finished:
@@ -294,7 +300,10 @@ class Job(Watched):
                 self._finish(State.CANCELLED, error=Cancelled("Cancelled."))
                 return
             begun = self._state is State.RUNNING
-            self._deaths += begun
+            if begun:
+                reached = self.progress[-1].iteration if self.progress else 0
+                self._deaths = self._deaths + 1 if reached <= self._died_at or not self.shared else 1
+                self._died_at = max(reached, self._died_at)
             self._state = State.QUEUED
         short = self.lane is Lane.LIGHT
         if not begun or (self._deaths <= DEATHS and (short or checkpoints.path(self.id).exists())):

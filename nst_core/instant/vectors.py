@@ -5,6 +5,7 @@ transformer turns content and vector into the result. Hence strength s is (1 −
 blend of N styles Σ wᵢ·vectorᵢ, and neither needs the predictor again.
 """
 
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -33,6 +34,7 @@ class VectorStylizer:
 
     def __init__(self) -> None:
         self._vectors: dict[str, Vector] = {}
+        self._lock = threading.RLock()  # the light lane paints in several threads
         self.predictions = 0  # how often the predictor ran
 
     def predict(self, style: Image) -> Vector:
@@ -46,12 +48,14 @@ class VectorStylizer:
     def vector(self, style: Image) -> Vector:
         """`predict`, once a picture."""
         key = digest(style)
-        if key not in self._vectors:
-            if len(self._vectors) >= self.remembered:
-                self._vectors.pop(next(iter(self._vectors)))
-            self._vectors[key] = self.predict(style)
-            self.predictions += 1
-        return self._vectors[key]
+        with self._lock:
+            if key not in self._vectors:
+                vector = self.predict(style)
+                while len(self._vectors) >= self.remembered:
+                    self._vectors.pop(next(iter(self._vectors)))
+                self._vectors[key] = vector
+                self.predictions += 1
+            return self._vectors[key]
 
     def blend(self, content: Image, styles: Sequence[Style], strength: float) -> Vector:
         """(1 − strength)·vector(content) + strength·Σ wᵢ·vectorᵢ, the wᵢ normalised to sum 1."""

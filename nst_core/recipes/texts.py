@@ -94,9 +94,27 @@ def of_png(data: bytes) -> AnyRecipe | None:
     return parse(text) if text is not None else None
 
 
+def of_picture(data: bytes) -> AnyRecipe | None:
+    """The recipe inside a PNG or a TIFF made here; None for any other file.
+
+    Raises: BadRecipe if there is one that cannot be read.
+    """
+    description = images.text_chunks(data).get(images.DESCRIPTION, "")
+    return parse(description) if _names_a_kind(description) else of_png(data)
+
+
 def png_text(recipe: Recipe) -> dict[str, str]:
     """What `images.encode(…, text=…)` writes so that `of_png` finds the recipe again."""
     return {PNG_KEY: recipe.model_dump_json()}
+
+
+def _names_a_kind(text: str) -> bool:
+    """Whether a TIFF's description is a recipe: that of a stranger may say anything."""
+    try:
+        said = json.loads(text) if len(text) <= MAX_TEXT else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and "kind" in said
 
 
 def tiff_text(recipe: Recipe) -> str:

@@ -163,6 +163,9 @@ def test_refine_from_instant(page, address):
     result(page)
     assert caption(page).startswith("Chelsea in Woodcut waves")
 
+    page.get_by_title("Coffee", exact=True).click()
+    expect(page.get_by_role("combobox", name="Start from")).to_have_value("The photograph")  # not the old picture
+
 
 def test_a_preset_whose_network_is_missing_says_so_and_offers_it(page):
     page.get_by_role("combobox", name="How to paint (preset)").click()
