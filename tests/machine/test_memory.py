@@ -1,5 +1,6 @@
 """How much memory a run takes: the estimate covers what was measured, and a request too large meets the largest that fits."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from nst_core.errors import TooLarge
 from nst_core.machine import memory
-from nst_core.recipes import MAX_PRINT, PRESETS, OptimizeRecipe
+from nst_core.recipes import MAX_PRINT, MIN_SIZE, PRESETS, OptimizeRecipe
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,6 +65,23 @@ def test_too_large_a_request_is_told_what_fits(monkeypatch):
     with pytest.raises(TooLarge, match=f"choose {memory.largest_size(recipe, 1, 2_000_000_000)} px at most"):
         memory.check(recipe, 2048, 2048)
     memory.check(recipe, 256, 256)
+
+
+@pytest.mark.parametrize("bfloat16", [True, False])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_way_out_leads_out(preset, bfloat16, monkeypatch):
+    """On machines of any memory, with and without bfloat16: what the message recommends fits."""
+    monkeypatch.setattr(memory, "has_bfloat16", lambda: bfloat16)
+    for there in range(500_000_000, 1_200_000_000, 20_000_000):
+        monkeypatch.setattr(memory, "available", lambda there=there: there)
+        with pytest.raises(TooLarge) as raised:
+            memory.check(PRESETS[preset], 4096, 3072)
+        words = str(raised.value)
+        if "instant-lite" in words:
+            assert memory.estimate(OptimizeRecipe(), MIN_SIZE, round(MIN_SIZE * 3 / 4)) > there
+            continue
+        size = int(re.search(r"(\d+) px at most", words).group(1))
+        memory.check(OptimizeRecipe() if "preset fast" in words else PRESETS[preset], size, round(size * 3 / 4))
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells")
