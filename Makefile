@@ -8,10 +8,12 @@ PORT ?= 8501
 .PHONY: run dev test quick lint format bench styles runtime cards clips lessons screenshot chromium clean
 
 run: $(VENV)/.app
+	@echo "The app: http://localhost:$(PORT)"
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 # polling looks at the files that were imported and at nothing else: the usual watcher would follow .venv too
 dev: $(VENV)/.app
+	@echo "The app: http://localhost:$(PORT)"
 	$(BIN)/streamlit run app.py --server.port $(PORT) --server.fileWatcherType poll
 
 test: $(VENV)/.dev chromium
