@@ -6,6 +6,7 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 COPY . .
+RUN python -P ui/runtime.py --set-up
 
 # PYTHONPATH: Dask's own commands must find nst_core. HEALTH: what is asked whether the container is well.
 ENV PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \

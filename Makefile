@@ -1,4 +1,4 @@
-# make run: set up and serve.  make dev: the same, and pages follow the files that you save.
+# make run: set up and serve; Live's ONNX Runtime is fetched too, where that is possible.
 # make test: set up, with a browser, and run every test.  make quick: those that need neither a browser nor minutes.
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,11 +8,13 @@ PORT ?= 8501
 .PHONY: run dev test quick lint format bench styles runtime cards clips lessons screenshot chromium clean
 
 run: $(VENV)/.app
+	@$(BIN)/python -P ui/runtime.py --set-up
 	@echo "The app: http://localhost:$(PORT)"
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 # polling looks at the files that were imported and at nothing else: the usual watcher would follow .venv too
 dev: $(VENV)/.app
+	@$(BIN)/python -P ui/runtime.py --set-up
 	@echo "The app: http://localhost:$(PORT)"
 	$(BIN)/streamlit run app.py --server.port $(PORT) --server.fileWatcherType poll
 
@@ -38,9 +40,9 @@ bench: $(VENV)/.dev
 styles: $(VENV)/.app
 	$(BIN)/python assets/make_styles.py
 
-# ONNX Runtime for the Live page's visitors, into static/: for those who cannot reach jsDelivr
+# ONNX Runtime for the Live page's visitors, into static/: that for graphics processors too, which make run leaves to jsDelivr
 runtime: $(VENV)/.app
-	$(BIN)/python -m ui.runtime
+	$(BIN)/python -P ui/runtime.py
 
 # the pictures of the home page's cards, by our models
 cards: $(VENV)/.app
