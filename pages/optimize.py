@@ -99,7 +99,7 @@ def show_run() -> None:
     with losses:
         ui.loss_chart(ui.pick_curve("optimize.every_layer")(run.progress))
     with film, st.container(horizontal=True):
-        for name, make in {"gif": timelapse.gif, "mp4": timelapse.mp4}.items():
+        for name, make in {"gif": timelapse.gif, "mp4": in_a_worker}.items():
             st.download_button(
                 name.upper(), partial(film_of, run, make), f"time-lapse.{name}", on_click="ignore", icon=":material/movie:"
             )
@@ -110,6 +110,10 @@ def watch_measure(measure: Job) -> None:
     st.caption("How near it came to the style is being measured …")
     if measure.finished:
         st.rerun()
+
+
+def in_a_worker(frames: list[bytes]) -> bytes:
+    return ui.engine().timelapse(frames).result()  # PyAV stays out of this process
 
 
 def film_of(run: Run, make: Callable[[list[bytes]], bytes]) -> bytes:
