@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nst_core.errors import TooLarge
-from nst_core.machine import memory
+from nst_core.machine import allocator, memory
 from nst_core.recipes import MAX_PRINT, MIN_SIZE, PRESETS, OptimizeRecipe
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +82,26 @@ def test_every_way_out_leads_out(preset, bfloat16, monkeypatch):
             continue
         size = int(re.search(r"(\d+) px at most", words).group(1))
         memory.check(OptimizeRecipe() if "preset fast" in words else PRESETS[preset], size, round(size * 3 / 4))
+
+
+def test_without_a_c_library_the_allocator_does_nothing(monkeypatch):
+    """As on Windows, where ctypes raises a TypeError."""
+    asked = []
+
+    def no_handle(name):
+        asked.append(name)
+        raise TypeError("LoadLibrary() argument 1 must be str, not None")
+
+    monkeypatch.setattr(allocator.ctypes, "CDLL", no_handle)
+    allocator._library.cache_clear()
+    try:
+        allocator.reuse()
+        allocator.few_arenas()
+        allocator.huge_pages(allowed=True)
+        allocator.give_back()
+    finally:
+        allocator._library.cache_clear()
+    assert asked == [None]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells")
