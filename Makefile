@@ -5,7 +5,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run dev test quick lint format bench styles runtime cards clips lessons screenshot chromium clean
+# LOCKED=1: every package at the version and checksum that `make lock` wrote down, as in the container and CI
+ifdef LOCKED
+APP_PACKAGES := --require-hashes -r requirements.lock
+DEV_PACKAGES := --require-hashes -r requirements-dev.lock
+else
+APP_PACKAGES := -r requirements.txt
+DEV_PACKAGES := -r requirements-dev.txt
+endif
+
+.PHONY: run dev test quick lint format bench styles runtime cards clips lessons screenshot chromium lock clean
 
 run: $(VENV)/.app
 	@$(BIN)/python -P ui/runtime.py --set-up
@@ -69,13 +78,19 @@ chromium: $(VENV)/.dev
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.app: requirements.txt $(VENV)/bin/python
-	$(BIN)/pip install -q -r requirements.txt
+$(VENV)/.app: requirements.txt requirements.lock $(VENV)/bin/python
+	$(BIN)/pip install -q $(APP_PACKAGES)
 	touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.app
-	$(BIN)/pip install -q -r requirements-dev.txt
+$(VENV)/.dev: requirements-dev.txt requirements-dev.lock $(VENV)/.app
+	$(BIN)/pip install -q $(DEV_PACKAGES)
 	touch $@
+
+# after a change of requirements*.txt: what they bring with them on every supported Python and system, with checksums
+lock: $(VENV)/bin/python
+	$(BIN)/pip install -q uv
+	for name in requirements requirements-dev; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock" $$name.txt -o $$name.lock || exit 1; done
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
