@@ -60,7 +60,6 @@ HELP = {
     "tv_weight": "Higher: smoother areas and less grain (total variation).",
     "style_scale": "Above 1: larger strokes; below 1: finer ones.",
     "content_weight": "Higher: the photograph stays easier to recognise.",
-    "init": "Noise gives the freest picture and the photograph the most faithful one; a result of Instant saves time.",
     "form": "What of the network's maps is matched, and how differences are scaled. Each form needs weights of its own.",
     "optimizer": "Adam is fast and needs little memory; the papers used L-BFGS, which needs more.",
     "scales": "The picture is optimised at this many sizes, the smallest first. More: larger strokes and shapes.",
@@ -244,7 +243,7 @@ def _ask(widget: str, name: str, label: str, **options: object) -> None:
 
 def _choose(name: str, label: str, options: dict[str, str]) -> None:
     key = f"optimize.{name}"
-    st.selectbox(label, list(options), format_func=lambda o: options[o], key=key, help=HELP[name], persist_state="session")
+    st.selectbox(label, list(options), format_func=lambda o: options[o], key=key, help=HELP.get(name), persist_state="session")
 
 
 def ask_regions(styles: list[StyleSource]) -> list[StyleSource]:
