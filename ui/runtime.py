@@ -91,8 +91,8 @@ def fetch(files: Sequence[File] = FILES, folder: Path | None = None, address: st
                 way(missing)
             except (OSError, ValueError) as error:  # ValueError: a file is another than its checksum says
                 reasons.append(str(error))
-    if missing := [file.name for file in files if not sound(folder / file.name, file)]:
-        raise OSError(f"{', '.join(missing)}: {'; '.join(reasons)}")
+    if lacking := [file.name for file in files if not sound(folder / file.name, file)]:
+        raise OSError(f"{', '.join(lacking)}: {'; '.join(reasons)}")
 
 
 def _download(files: Sequence[File], folder: Path, address: str) -> None:
