@@ -8,7 +8,7 @@ import streamlit as st
 
 import ui
 from nst_core import images, recipes
-from nst_core.engine import Job, Lane, Progress
+from nst_core.engine import Engine, Job, Lane, Progress
 from nst_core.errors import BadRecipe, Diverged
 from nst_core.machine import memory
 from nst_core.models import weights
@@ -96,7 +96,7 @@ def show_run() -> None:
     with losses:
         ui.loss_chart(ui.pick_curve("optimize.every_layer")(run.progress))
     with film, st.container(horizontal=True):
-        for name, make in {"gif": timelapse.gif, "mp4": timelapse.mp4}.items():
+        for name, make in {"gif": timelapse.gif, "mp4": partial(in_a_worker, ui.engine())}.items():
             st.download_button(
                 name.upper(), partial(film_of, run, make), f"time-lapse.{name}", on_click="ignore", icon=":material/movie:"
             )
@@ -107,6 +107,11 @@ def watch_measure(measure: Job) -> None:
     st.caption("How near it came to the style is being measured …")
     if measure.finished:
         st.rerun()
+
+
+def in_a_worker(engine: Engine, frames: list[bytes]) -> bytes:
+    """Return an MP4. PyAV stays out of this process."""
+    return engine.timelapse(frames).result()
 
 
 def film_of(run: Run, make: Callable[[list[bytes]], bytes]) -> bytes:

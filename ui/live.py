@@ -74,7 +74,7 @@ def side() -> int | None:
 
 
 def _file(file: runtime.File) -> dict[str, object]:
-    return {"url": runtime.source() + file.name, "bytes": file.bytes, "sha256": file.sha256}
+    return {"url": runtime.source(file), "bytes": file.bytes, "sha256": file.sha256}
 
 
 def _model() -> dict[str, object]:

@@ -148,6 +148,10 @@ class Engine:
         """A job whose result is the `Quality` of the result."""
         return self.submit(worker.assess, *map(images.to_uint8, (result, content)), pack_all(styles))
 
+    def timelapse(self, frames: Sequence[bytes]) -> Job:
+        """Return a job whose result is a run's previews as an MP4."""
+        return self.submit(worker.timelapse, list(frames))
+
     def snap(self, photograph: Image, scribble: Mask, taken: Mask, *, visitor: str = "") -> Job:
         """A job whose result is the thing that was scribbled on, as a mask of 8 bits. taken: what other things have."""
         return self.submit(worker.snap, *map(images.to_uint8, (photograph, scribble, taken)), visitor=visitor)

@@ -228,6 +228,13 @@ def assess(result: np.ndarray, content: np.ndarray, styles: Sequence[Style]) -> 
     return quality.assess(instant.eyes(), images.from_uint8(result), images.from_uint8(content), unpacked)
 
 
+def timelapse(frames: Sequence[bytes]) -> bytes:
+    """Return a run's previews, JPEGs, as an MP4."""
+    from nst_core.pictures import timelapse
+
+    return timelapse.mp4(frames)
+
+
 def snap(photograph: np.ndarray, scribble: np.ndarray, taken: np.ndarray) -> np.ndarray:
     """8-bit photograph, scribble and what is taken to the mask of the thing that was scribbled on, 8 bits too."""
     from nst_core.pictures import snapping

@@ -97,12 +97,21 @@ def check(recipe: OptimizeRecipe, height: int, width: int) -> None:
     needed, there = estimate(recipe, height, width), available()
     if needed <= there:
         return
-    fits = largest_size(recipe, max(height, width) / min(height, width), there)
-    way_out = f"choose {fits} px at most" if fits else "choose the preset fast"
+    way_out = _way_out(recipe, max(height, width) / min(height, width), there)
     raise TooLarge(
         f"{max(height, width)} px with {recipe.features} needs about {needed / 1e9:.1f} GB, and {there / 1e9:.1f} GB are "
         f"there: {way_out}."
     )
+
+
+def _way_out(recipe: OptimizeRecipe, aspect: float, there: int) -> str:
+    """Return what to do about a run that does not fit: a smaller size, else the preset fast, else what needs less memory."""
+    if fits := largest_size(recipe, aspect, there):
+        return f"choose {fits} px at most"
+    if fits := largest_size(OptimizeRecipe(), aspect, there):
+        return f"choose the preset fast, {fits} px at most"
+    least = estimate(OptimizeRecipe(), MIN_SIZE, round(MIN_SIZE / aspect))
+    return f"any optimisation needs {least / 1e9:.2f} GB at least; the model instant-lite (Instant) needs less"
 
 
 # --- what one pass takes ----------------------------------------------------------------------------------------------

@@ -4,7 +4,10 @@ A `Graph` is written down op by op, tensors by their names; maps are (n, c, h, w
 has them, (h, w, in, out).
 """
 
+import logging
+import os
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -116,6 +119,7 @@ def _value(name: str, shape: Shape) -> tuple[str, list[int | str]]:
     return name, list(shape)
 
 
+PROVIDER = "ExecutionProvider"  # how their names end
 IDLE = 32  # pixels of what is fed where nothing is asked: every layer still has something to work on
 
 
@@ -131,12 +135,31 @@ class Session:
         options.enable_cpu_mem_arena = False
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         source = str(model) if isinstance(model, Path) else model
-        self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        chosen = providers(os.environ.get("NST_ONNX_PROVIDERS", ""))
+        self._session = onnxruntime.InferenceSession(source, options, providers=list(chosen))
         self._idle = {entry.name: np.zeros(_least(entry.shape), np.float32) for entry in self._session.get_inputs()}
 
     def run(self, *outputs: str, **inputs: np.ndarray) -> list[np.ndarray]:
         """The outputs, of the inputs that they depend on; the others are fed next to nothing."""
         return self._session.run(list(outputs), self._idle | inputs)
+
+
+@lru_cache
+def providers(wanted: str) -> tuple[str, ...]:
+    """Return ONNX Runtime's execution providers in the order in which they are tried, the processor's always among them.
+
+    wanted: names as ONNX Runtime has them, commas between, with or without their ending, such as "CUDA". One that the
+    installed ONNX Runtime does not have is left out, with a line in the log.
+    """
+    available = {name.removesuffix(PROVIDER).lower(): name for name in onnxruntime.get_available_providers()}
+    names = [name.strip().removesuffix(PROVIDER).lower() for name in wanted.split(",") if name.strip()]
+    if missing := [name for name in names if name not in available]:
+        logging.getLogger("nst").warning(
+            "NST_ONNX_PROVIDERS: this ONNX Runtime has no %s. It has %s; for a GPU install onnxruntime-gpu in its place.",
+            ", ".join(missing),
+            ", ".join(name.removesuffix(PROVIDER) for name in available.values()),
+        )
+    return tuple(dict.fromkeys([*(available[name] for name in names if name in available), "CPU" + PROVIDER]))
 
 
 def _least(shape: Shape) -> list[int]:

@@ -50,6 +50,11 @@ def pictures(rng=None):
     return rng.random((48, 64, 3), dtype=np.float32), rng.random((64, 64, 3), dtype=np.float32)
 
 
+def test_previews_become_an_mp4_in_the_light_lane(engine):
+    frames = [images.encode(np.full((32, 48, 3), shade, np.float32), "jpeg") for shade in (0.2, 0.8)]
+    assert engine.timelapse(frames).result(PATIENCE)[4:8] == b"ftyp"
+
+
 def test_a_picture_comes_back_in_the_contents_shape(engine):
     content, style = pictures()
     step = engine.stylize(content, [Style(style)], RECIPE).result(PATIENCE)

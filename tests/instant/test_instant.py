@@ -44,13 +44,24 @@ def lite():
 
 
 @pytest.fixture(scope="module")
-def magenta(hub_module):
-    return Magenta(hub_module)
+def magenta(small_module):
+    return Magenta(small_module)
 
 
-@pytest.fixture(params=["lite", pytest.param("magenta", marks=pytest.mark.shared)])
+@pytest.fixture(scope="module")
+def published(published_module):
+    return Magenta(published_module)
+
+
+@pytest.fixture(params=["lite", "magenta"])
 def either(request):
-    """Both models: what follows holds for each."""
+    """Return each of the two models: what follows holds for both."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["lite", "magenta", pytest.param("published", marks=pytest.mark.shared)])
+def every(request):
+    """Return each of the two models, and Magenta's with the published graph."""
     return request.getfixturevalue(request.param)
 
 
@@ -58,8 +69,8 @@ def either(request):
 
 
 @pytest.mark.parametrize(("height", "width"), ODD_SIZES)
-def test_the_result_has_exactly_the_contents_shape(either, height, width):
-    result = stylized(either, picture(3, height, width), A)
+def test_the_result_has_exactly_the_contents_shape(every, height, width):
+    result = stylized(every, picture(3, height, width), A)
     assert is_picture(result, (height, width, 3))
     assert result.std() > 0.01
 
@@ -89,11 +100,11 @@ def test_styles_of_any_shape_are_taken(either):
 # --- vectors ----------------------------------------------------------------------------------------------------------
 
 
-def test_strength_moves_the_vector_from_the_contents_to_the_styles(either):
-    own, other = either.vector(CONTENT), either.vector(A)
+def test_strength_moves_the_vector_from_the_contents_to_the_styles(every):
+    own, other = every.vector(CONTENT), every.vector(A)
     for strength in (0, 0.25, 1, 1.5):
         expected = (1 - strength) * own + strength * other
-        assert either.blend(CONTENT, [Style(A)], strength) == pytest.approx(expected, abs=1e-6)
+        assert every.blend(CONTENT, [Style(A)], strength) == pytest.approx(expected, abs=1e-6)
 
 
 def test_strength_shows(either):
@@ -393,17 +404,23 @@ def test_a_wide_style_is_the_mean_of_its_squares(lite):
 # --- the hub's graph --------------------------------------------------------------------------------------------------
 
 
-def test_split_equals_the_whole_call(magenta, hub_module):
+@pytest.fixture(params=["magenta", pytest.param("published", marks=pytest.mark.shared)])
+def module(request):
+    """Return Magenta with our small module, and with the published graph."""
+    return request.getfixturevalue(request.param)
+
+
+def test_split_equals_the_whole_call(module):
     content, style = picture(12, 64, 96), picture(13, 256, 256)
-    whole = tf.saved_model.load(str(hub_module)).signatures["serving_default"]
+    whole = module._whole
     (expected,) = whole(placeholder=tf.constant(content[None]), placeholder_1=tf.constant(style[None])).values()
     assert expected.numpy().std() > 0.01
-    assert magenta.has_vector
-    assert np.abs(stylized(magenta, content, style) - expected[0].numpy()).max() < 1e-5
+    assert module.has_vector
+    assert np.abs(stylized(module, content, style) - expected[0].numpy()).max() < 1e-5
 
 
-def test_the_vector_has_768_numbers(magenta):
-    assert magenta.vector(A).size == 768
+def test_the_vector_has_768_numbers(module):
+    assert module.vector(A).size == 768
 
 
 def test_a_module_without_vector_is_called_whole(plain_module):
@@ -500,13 +517,13 @@ def test_the_content_fades_only_inside_the_painted_region(lite):
     assert np.abs(kept[:, 41:] - CONTENT[:, 41:]).mean() > 1e-3  # what the network makes of the content in its own style
 
 
-def test_each_half_has_its_own_style(either):
+def test_each_half_has_its_own_style(every):
     """Far from the seam a half is nearer to the whole picture in its style than to that in the other."""
     content = picture(3, 96, 128)
     left = half((96, 128))
     warm, cool = A * np.float32([1, 0.4, 0.1]), B * np.float32([0.1, 0.5, 1])
-    both = masked(either, content, Style(warm, mask=left), Style(cool, mask=1 - left))
-    in_warm, in_cool = (stylized(either, content, style) for style in (warm, cool))
+    both = masked(every, content, Style(warm, mask=left), Style(cool, mask=1 - left))
+    in_warm, in_cool = (stylized(every, content, style) for style in (warm, cool))
     for side, own, other in ((np.s_[:, :40], in_warm, in_cool), (np.s_[:, -40:], in_cool, in_warm)):
         assert np.abs(both - own)[side].mean() < 0.5 * np.abs(both - other)[side].mean()
 

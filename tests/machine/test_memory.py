@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nst_core.errors import Busy, TooLarge
-from nst_core.machine import memory
-from nst_core.recipes import MAX_PRINT, PRESETS, OptimizeRecipe
+from nst_core.machine import allocator, memory
+from nst_core.recipes import MAX_PRINT, MIN_SIZE, PRESETS, OptimizeRecipe
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,6 +105,43 @@ def test_passes_and_a_print_share_what_a_small_machine_has(monkeypatch):
         with pytest.raises(Busy, match="try again when it has ended"):
             check(1024, 1024, beside=beside)
     memory.check_instant("magenta", 512, 512, beside=beside)  # it waits until the print is done
+
+
+@pytest.mark.parametrize("bfloat16", [True, False])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_way_out_leads_out(preset, bfloat16, monkeypatch):
+    """On machines of any memory, with and without bfloat16: what the message recommends fits."""
+    monkeypatch.setattr(memory, "has_bfloat16", lambda: bfloat16)
+    for there in range(500_000_000, 1_200_000_000, 20_000_000):
+        monkeypatch.setattr(memory, "available", lambda there=there: there)
+        with pytest.raises(TooLarge) as raised:
+            memory.check(PRESETS[preset], 4096, 3072)
+        words = str(raised.value)
+        if "instant-lite" in words:
+            assert memory.estimate(OptimizeRecipe(), MIN_SIZE, round(MIN_SIZE * 3 / 4)) > there
+            continue
+        size = int(re.search(r"(\d+) px at most", words).group(1))
+        memory.check(OptimizeRecipe() if "preset fast" in words else PRESETS[preset], size, round(size * 3 / 4))
+
+
+def test_without_a_c_library_the_allocator_does_nothing(monkeypatch):
+    """As on Windows, where ctypes raises a TypeError."""
+    asked = []
+
+    def no_handle(name):
+        asked.append(name)
+        raise TypeError("LoadLibrary() argument 1 must be str, not None")
+
+    monkeypatch.setattr(allocator.ctypes, "CDLL", no_handle)
+    allocator._library.cache_clear()
+    try:
+        allocator.reuse()
+        allocator.few_arenas()
+        allocator.huge_pages(allowed=True)
+        allocator.give_back()
+    finally:
+        allocator._library.cache_clear()
+    assert asked == [None]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells")
