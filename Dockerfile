@@ -3,9 +3,10 @@ FROM python:3.13-slim
 
 RUN useradd --create-home nst && install --directory --owner nst --group nst /data/models /data/checkpoints
 WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
+COPY requirements.lock .
+RUN pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY . .
+RUN python -P ui/runtime.py --set-up
 
 # PYTHONPATH: Dask's own commands must find nst_core. HEALTH: what is asked whether the container is well.
 ENV PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \

@@ -1,17 +1,30 @@
-# make run: set up and serve.  make dev: the same, and pages follow the files that you save.
+# make run: set up and serve; Live's ONNX Runtime is fetched too, where that is possible.
 # make test: set up, with a browser, and run every test.  make quick: those that need neither a browser nor minutes.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run dev test quick lint format bench styles runtime cards clips lessons screenshot chromium clean
+# LOCKED=1: every package at the version and checksum that `make lock` wrote down, as in the container and CI
+ifdef LOCKED
+APP_PACKAGES := --require-hashes -r requirements.lock
+DEV_PACKAGES := --require-hashes -r requirements-dev.lock
+else
+APP_PACKAGES := -r requirements.txt
+DEV_PACKAGES := -r requirements-dev.txt
+endif
+
+.PHONY: run dev test quick lint format bench styles runtime cards clips lessons screenshot chromium lock clean
 
 run: $(VENV)/.app
+	@$(BIN)/python -P ui/runtime.py --set-up
+	@echo "The app: http://localhost:$(PORT)"
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 # polling looks at the files that were imported and at nothing else: the usual watcher would follow .venv too
 dev: $(VENV)/.app
+	@$(BIN)/python -P ui/runtime.py --set-up
+	@echo "The app: http://localhost:$(PORT)"
 	$(BIN)/streamlit run app.py --server.port $(PORT) --server.fileWatcherType poll
 
 test: $(VENV)/.dev chromium
@@ -36,9 +49,9 @@ bench: $(VENV)/.dev
 styles: $(VENV)/.app
 	$(BIN)/python assets/make_styles.py
 
-# ONNX Runtime for the Live page's visitors, into static/: for those who cannot reach jsDelivr
+# ONNX Runtime for the Live page's visitors, into static/: that for graphics processors too, which make run leaves to jsDelivr
 runtime: $(VENV)/.app
-	$(BIN)/python -m ui.runtime
+	$(BIN)/python -P ui/runtime.py
 
 # the pictures of the home page's cards, by our models
 cards: $(VENV)/.app
@@ -65,13 +78,19 @@ chromium: $(VENV)/.dev
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.app: requirements.txt $(VENV)/bin/python
-	$(BIN)/pip install -q -r requirements.txt
+$(VENV)/.app: requirements.txt requirements.lock $(VENV)/bin/python
+	$(BIN)/pip install -q $(APP_PACKAGES)
 	touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.app
-	$(BIN)/pip install -q -r requirements-dev.txt
+$(VENV)/.dev: requirements-dev.txt requirements-dev.lock $(VENV)/.app
+	$(BIN)/pip install -q $(DEV_PACKAGES)
 	touch $@
+
+# after a change of requirements*.txt: what they bring with them on every supported Python and system, with checksums
+lock: $(VENV)/bin/python
+	$(BIN)/pip install -q uv
+	for name in requirements requirements-dev; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock" $$name.txt -o $$name.lock || exit 1; done
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -113,7 +113,7 @@ def set_controls(page: Page, recipe: OptimizeRecipe) -> None:
     chooser.set_input_files(
         FilePayload(name="recipe.json", mimeType="application/json", buffer=recipe.model_dump_json().encode())
     )
-    expect(page.get_by_label("Rounds (iterations)", exact=True)).to_have_value(str(recipe.iterations))
+    expect(page.get_by_label("Iterations", exact=True)).to_have_value(str(recipe.iterations))
     expect(page.get_by_role("slider", name="Longer side, pixels")).to_have_value(str(recipe.size))
     browser.settled(page)
 

@@ -33,7 +33,6 @@ from benchmarks.instant import OUT, Contender, MobileMagenta, central_square, ma
 from nst_core import images
 from nst_core.images import Image
 from nst_core.machine import allocator
-from nst_core.pictures import colors
 
 ASSETS = Path(__file__).parents[1] / "assets"
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "rocket", "stereo_motorcycle")  # of scikit-image
@@ -88,12 +87,6 @@ def pairs(count: int, size: int) -> Iterator[tuple[str, Image, Image]]:
         yield f"{content_name} / {style_name}", images.fit(content, size), images.fit(style, size)
 
 
-def ssim(x: Image, content: Image) -> float:
-    from skimage.metrics import structural_similarity
-
-    return float(structural_similarity(colors.luminance(x), colors.luminance(content), data_range=1.0))
-
-
 # --- instant-lite beside the mobile Magenta ---------------------------------------------------------------------------
 
 MEASURES = ("style", "style, check", "content", "SSIM")
@@ -109,7 +102,7 @@ def judged_pairs(contenders: Mapping[str, Contender], count: int, size: int) -> 
         measured = {}
         for model, x in painted.items():
             verdict = judge.judge(x, content, style)
-            measured[model] = (verdict.style, verdict.style_check, verdict.content, ssim(x, content))
+            measured[model] = (verdict.style, verdict.style_check, verdict.content, judge.ssim(x, content))
         yield {"name": name, "pictures": {"content": content, "style": style, **painted}, "measured": measured}
 
 

@@ -1,3 +1,8 @@
 """Neural style transfer: pictures, recipes, models and the engine that runs them. See README.md for the map."""
 
+import os
+
+# ONNX Runtime sends telemetry and writes an identifier into the user's cache folder, unless this is set before its import
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 __version__ = "0.1.0"

@@ -15,6 +15,7 @@
         ├── DownloadFailed   the network, or what came over it
         ├── Diverged         losses that are no numbers any more
         ├── WorkerLost       the process that did the work has died
+        ├── Abandoned        nobody came back to what was asked for
         └── Cancelled        the person stopped it; no fault, but no result either
 
 The message is the sentence: pages and the command line show it as it stands. Every error survives pickling, because it
@@ -84,6 +85,10 @@ class Diverged(Failure):
 
 class WorkerLost(Failure):
     """The process that did the work has died."""
+
+
+class Abandoned(Failure):
+    """Nobody came back to the job in time."""
 
 
 class Cancelled(Failure):

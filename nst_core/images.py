@@ -8,12 +8,12 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pillow
-from PIL import PngImagePlugin, UnidentifiedImageError
+from PIL import PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from nst_core import formats
 from nst_core.errors import BadPicture
@@ -38,6 +38,8 @@ MAX_PIXELS = LIMITS.max_megapixels * 1_000_000  # width × height, as the header
 MIN_SIDE = 32  # pixels; five poolings leave one
 MAX_ASPECT = 8  # longer side / shorter side
 _ROWS = 256  # that are made whole numbers at once
+DESCRIPTION = "ImageDescription"  # what `text_chunks` calls a TIFF's
+_DESCRIPTION_TAG = 270
 MAX_SCANS = 100  # of a JPEG; progressive ones have a dozen. Each costs a pass over all pixels, 75 bytes order one
 
 _SEEN = 32  # of 255: what is less opaque has no colour of its own, and after a resize a coarse one
@@ -89,6 +91,18 @@ def flatten(image: Image, alpha: Mask | None) -> Image:
     return image if alpha is None else image * alpha[..., None] + (1 - alpha[..., None])
 
 
+def rgba(data: bytes, shape: tuple[int, int], *, name: str = "The picture") -> npt.NDArray[np.uint8]:
+    """Return the pixels of an untrusted PNG that must have a shape (h, w), opacity included: (h, w, 4) of 0…255.
+
+    The shape is checked on the header, before a pixel is decoded. Raises: BadPicture.
+    """
+    with _sentences(name), Pillow.open(io.BytesIO(data), formats=("PNG",)) as picture:
+        if picture.size != shape[::-1]:
+            width, height = picture.size
+            raise BadPicture(f"{name} is {width}×{height} pixels; {shape[1]}×{shape[0]} were expected.")
+        return np.asarray(picture.convert("RGBA"))
+
+
 def encode(
     image: Image,
     format: Format = "png",
@@ -106,27 +120,47 @@ def encode(
     for JPEG and WebP; `dpi`, dots per inch for a printer, for PNG and JPEG. What `decode` reads back from a PNG differs by
     rounding alone.
     """
-    picture, file = Pillow.fromarray(to_uint8(flatten(image, alpha) if format == "jpeg" else image)), io.BytesIO()
+    picture = Pillow.fromarray(to_uint8(flatten(image, alpha) if format == "jpeg" else image))
     if alpha is not None and format != "jpeg":
         picture.putalpha(Pillow.fromarray(to_uint8(alpha)))
-    dots = {"dpi": (dpi, dpi)} if dpi else {}
-    match format:
-        case "png":  # level 1: level 6 takes four times as long for a tenth less
-            picture.save(file, "PNG", compress_level=1, pnginfo=_chunks(text or {}), **dots)
-        case "jpeg":  # 4:4:4, because style pictures have saturated edges
-            picture.save(file, "JPEG", quality=quality, subsampling=0, **dots)
-        case "webp":
-            picture.save(file, "WEBP", quality=quality)
-    return file.getvalue()
+    return _written(picture, format, text or {}, quality, dpi)
+
+
+def convert(png: bytes, format: Format, *, quality: int = 92, flat: bool = False) -> bytes:
+    """Write a PNG that `encode` made in another format; no limit of uploads holds for it.
+
+    flat: opaque, over white, as a JPEG always is. A PNG keeps its texts.
+    """
+    with Pillow.open(io.BytesIO(png), formats=("PNG",)) as picture:
+        shown = _over_white(picture) if flat or format == "jpeg" else picture
+        return _written(shown, format, _texts(picture.info), quality, None)
+
+
+def reopen(png: bytes, *, max_side: int | None = None) -> Image:
+    """Read a PNG that `encode` made, like `decode`; no limit of uploads holds for it."""
+    with Pillow.open(io.BytesIO(png), formats=("PNG",)) as picture:
+        shown = _over_white(picture)
+        if max_side is not None:
+            shown.thumbnail((max_side, max_side), Pillow.Resampling.LANCZOS, _REDUCING_GAP)
+        return from_uint8(np.asarray(shown.convert("RGB")))
+
+
+def has_alpha(png: bytes) -> bool:
+    """Return whether a PNG that `encode` made has transparent parts, from its header; no limit of uploads holds for it."""
+    with Pillow.open(io.BytesIO(png), formats=("PNG",)) as picture:
+        return picture.mode == "RGBA"
 
 
 def text_chunks(data: bytes) -> dict[str, str]:
-    """The texts, keyword -> text, that stand before a PNG's pixels, as ours do; {} for whatever is no sound PNG."""
-    if len(data) > MAX_BYTES:
-        return {}
+    """The texts, keyword -> text, that stand before a PNG's pixels, as ours do; of a TIFF, its description.
+
+    {} for whatever is no sound PNG or TIFF. The limit of uploads does not hold: no pixel is read.
+    """
     try:
-        with Pillow.open(io.BytesIO(data), formats=("PNG",)) as picture:
-            return {str(key): str(value) for key, value in picture.info.items() if isinstance(value, str)}
+        with Pillow.open(io.BytesIO(data), formats=("PNG", "TIFF")) as picture:
+            if isinstance(picture, TiffImagePlugin.TiffImageFile):
+                return _texts({DESCRIPTION: picture.tag_v2.get(_DESCRIPTION_TAG)})
+            return _texts(picture.info)
     except formats.UNREADABLE:
         return {}
 
@@ -265,6 +299,30 @@ def _painted_under(color: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -
         return color
     rows, columns = distance_transform_edt(clear, return_distances=False, return_indices=True)
     return color[rows, columns]
+
+
+def _over_white(picture: Pillow.Image) -> Pillow.Image:
+    if picture.mode != "RGBA":
+        return picture
+    below = Pillow.new("RGB", picture.size, "white")
+    below.paste(picture, mask=picture.getchannel("A"))
+    return below
+
+
+def _texts(found: Mapping[Any, object]) -> dict[str, str]:
+    return {str(key): str(value) for key, value in found.items() if isinstance(value, str)}
+
+
+def _written(picture: Pillow.Image, format: Format, text: Mapping[str, str], quality: int, dpi: float | None) -> bytes:
+    file, dots = io.BytesIO(), {"dpi": (dpi, dpi)} if dpi else {}
+    match format:
+        case "png":  # level 1: level 6 takes four times as long for a tenth less
+            picture.save(file, "PNG", compress_level=1, pnginfo=_chunks(text), **dots)
+        case "jpeg":  # 4:4:4, because style pictures have saturated edges
+            picture.save(file, "JPEG", quality=quality, subsampling=0, **dots)
+        case "webp":
+            picture.save(file, "WEBP", quality=quality)
+    return file.getvalue()
 
 
 def _chunks(text: Mapping[str, str]) -> PngImagePlugin.PngInfo:

@@ -9,9 +9,11 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 PREFIX = "NST_"
+COMMAND_LINE = "NST_COMMAND_LINE"  # set by `python -m nst_core`
+T = TypeVar("T", int, float)
 
 
 def _limit(default: float, least: float, most: float, about: str) -> Any:
@@ -37,6 +39,9 @@ class Limits:
     max_clip_mb: int = _limit(25, 1, 500, "MB of an uploaded clip; for more, `STREAMLIT_SERVER_MAX_UPLOAD_SIZE` too")
     max_clip_seconds: int = _limit(60, 1, 3600, "seconds of an uploaded clip")
     max_clip_size: int = _limit(1024, 256, 2048, "pixels of a painted clip's longer side")
+    grace_minutes: float = _limit(
+        10.0, 0.1, 1440, "minutes that a slow job goes on without its page while nobody waits behind it"
+    )
     kept_uploads: int = _limit(12, 2, 100, "uploads that a session keeps; the oldest are let go")
     kept_results: int = _limit(16, 2, 100, "results that a session keeps on each page; the oldest are let go")
     visitor_mb: int = _limit(150, 10, 100_000, "MB of files that a session keeps; the oldest are let go")
@@ -54,18 +59,32 @@ def read(environment: Mapping[str, str]) -> Limits:
     """What is not set, or cannot be, keeps its default; the latter with a line in the log."""
     found: dict[str, Any] = {}
     for limit in dataclasses.fields(Limits):
-        if (text := environment.get(variable(limit.name))) is None:
-            continue
-        try:
-            value = int(text) if isinstance(limit.default, int) else float(text)
-            if not limit.metadata["least"] <= value <= limit.metadata["most"]:  # nor is NaN
-                raise ValueError
-            found[limit.name] = value
-        except ValueError:
-            least, most = limit.metadata["least"], limit.metadata["most"]
-            what = f"{variable(limit.name)}={text} is no number from {least:,} to {most:,}"
-            logging.getLogger("nst").warning("%s. It stays %s.", what, limit.default)
+        if (text := environment.get(variable(limit.name))) is not None:
+            default: Any = limit.default
+            found[limit.name] = number(variable(limit.name), text, default, limit.metadata["least"], limit.metadata["most"])
     return Limits(**found)
 
 
-LIMITS = read(os.environ)
+def number(name: str, text: str, default: T, least: float, most: float) -> T:
+    """Return the number that a variable is set to, of the default's type; 1e3 and 1000.0 are whole numbers, too.
+
+    What is no such number from `least` to `most` is the default, with a line in the log.
+    """
+    try:
+        value = float(text)
+        if not least <= value <= most or (isinstance(default, int) and value != int(value)):  # nor is NaN
+            raise ValueError
+        return type(default)(value)
+    except ValueError:
+        what = f"{name}={text} is no number from {least:,} to {most:,}"
+        logging.getLogger("nst").warning("%s. It stays %s.", what, default)
+        return default
+
+
+def of_command_line(environment: Mapping[str, str]) -> Limits:
+    """What may be asked for is bound by the machine alone there: each such limit is the most that it may be set to."""
+    most = {limit.name: limit.metadata["most"] for limit in dataclasses.fields(Limits) if limit.name.startswith("max_")}
+    return dataclasses.replace(read(environment), **most)
+
+
+LIMITS = of_command_line(os.environ) if os.environ.get(COMMAND_LINE) else read(os.environ)

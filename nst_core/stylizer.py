@@ -1,11 +1,10 @@
 """What every engine takes and gives: styles in, steps out. Knows no TensorFlow, so that pages and workers share it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from nst_core.images import Image, Mask
-from nst_core.recipes import Color, Recipe
+from nst_core.recipes import Color
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,13 +36,3 @@ class Step:
     losses: Mapping[str, float] = field(default_factory=dict)
     image: Image | None = None
     seconds: float = 0.0
-
-
-class Stylizer(Protocol):
-    """Anything that turns a content picture and styles into a picture, step by step."""
-
-    name: str
-
-    def stylize(self, content: Image, styles: Sequence[Style], recipe: Recipe) -> Iterator[Step]:
-        """Yield Steps; the last one carries the result, of exactly the content's shape. One-pass stylizers yield one."""
-        ...

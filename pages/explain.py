@@ -25,5 +25,5 @@ ui.show_sentences()
 try:
     CHAPTERS[chosen].show()
 except NSTError as error:
-    st.error(str(error), icon=":material/error:")
+    ui.show_error(error)
     st.button("Try again", icon=":material/refresh:")

@@ -25,17 +25,18 @@ def adopt(recipe: InstantRecipe) -> None:
         "size": recipe.size,
         "color": recipe.color,
         "engine": engine,
+        "seed": recipe.seed,
     }.items():
         st.session_state[f"instant.{name}"] = value
 
 
 def adopt_png(name: str, data: bytes) -> bool:
     """Restore the recipe inside a PNG made here; False for any other file."""
-    recipe = recipes.of_png(data)
+    recipe = recipes.of_picture(data)
     if not isinstance(recipe, InstantRecipe):
         return False
     adopt(recipe)
-    st.toast(f"Settings restored from {name}.", icon=":material/history:")
+    st.toast(f"Settings restored from {ui.plain(name)}.", icon=":material/history:")
     return True
 
 
@@ -43,6 +44,11 @@ def surprise() -> None:
     """Another photograph in another style; everything else stays."""
     st.session_state["instant.content"] = Source(name=random.choice(list(ui.CONTENTS)))
     st.session_state["instant.styles"] = [Source(name=random.choice(list(ui.STYLES)))]
+
+
+def another_take() -> None:
+    """Paint the same again with other noise, so that the strokes fall differently."""
+    st.session_state["instant.seed"] = st.session_state.get("instant.seed", 0) + 1
 
 
 def open_link() -> None:
@@ -76,7 +82,19 @@ def ask_settings() -> dict[str, object]:
         size = st.slider("Longer side, pixels", MIN_SIZE, MAX_SIZE, step=64, key="instant.size", persist_state="session")
         color = ui.pick_color("instant.color")
         engine = ui.pick_model("instant.engine", ("instant-lite", "magenta"))
-    return {"strength": strength, "stroke_size": stroke, "size": size, "color": color, "engine": engine}
+    seed = st.session_state.get("instant.seed", 0)
+    return {"strength": strength, "stroke_size": stroke, "size": size, "color": color, "engine": engine, "seed": seed}
+
+
+def show_ways_on(result: ui.Result) -> None:
+    """What can be done with a result besides keeping it."""
+    with st.container(horizontal=True):
+        if isinstance(result.recipe, InstantRecipe) and result.recipe.engine != "magenta":
+            help_text = "The same photograph and style; the strokes fall differently."
+            st.button("Another take", icon=":material/casino:", on_click=another_take, help=help_text)
+        if st.button("Refine this, slowly", icon=":material/auto_awesome:"):
+            st.session_state["optimize.refine"] = result
+            st.switch_page("pages/optimize.py")
 
 
 ui.head(
@@ -101,12 +119,11 @@ with shown:
             ui.share(recipes.to_query(recipe))
             result = ui.stylized("instant", recipe)
         except NSTError as error:
-            st.error(str(error), icon=":material/error:")
+            ui.show_error(error)
             st.button("Try again", icon=":material/refresh:")
         ui.show_result("instant", result)
-        if result and st.button("Refine this, slowly", icon=":material/auto_awesome:"):
-            st.session_state["optimize.refine"] = result
-            st.switch_page("pages/optimize.py")
+        if result:
+            show_ways_on(result)
     ui.show_history("instant", adopt)
     if recipe:
         ui.many("instant", recipe, lane_of(recipe.engine), partial(ui.painter, recipe, ui.STYLE_SIDE))

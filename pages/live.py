@@ -41,7 +41,7 @@ with shown:
                 st.switch_page("pages/instant.py")
             live.predict(styles)
         except NSTError as error:
-            st.error(str(error), icon=":material/error:")
+            ui.show_error(error)
             st.button("Try again", icon=":material/refresh:")
     result = st.session_state.get(f"{PREFIX}.shown")
     ui.show_result(PREFIX, result, invite)

@@ -57,7 +57,7 @@ def ask_segmentations() -> None:
     now = painting.chosen()
     if now and now.style:
         st.file_uploader(
-            f"The same of the style picture, {ui.title(now.style)}: each region learns from the part in its colour",
+            f"The same of the style picture, {ui.plain_title(now.style)}: each region learns from the part in its colour",
             ui.FILE_TYPES,
             key="masks.style_segmentation_file",
             on_change=painting.take_style_segmentation,
@@ -69,7 +69,7 @@ def ask_style(layer: Layer) -> None:
         st.caption("What is painted here stays as it is.")
         return
     part = ", the part in its colour" if layer.guide else ""
-    st.markdown(f"**Style of this region:** {ui.title(layer.style)}{part}")
+    st.markdown(f"**Style of this region:** {ui.plain_title(layer.style)}{part}")
     ui.gallery(
         ui.thumbnails(painting.shown_styles()),
         [ui.identity(layer.style)],
@@ -110,7 +110,7 @@ def show_downloads(covers: Covers) -> None:
         for number, layer in enumerate(painting.layers(), 1):
             name = layer.style.name if layer.style else "protected"
             st.download_button(
-                f"Region {number}: {ui.title(layer.style) if layer.style else 'stays as it is'}",
+                f"Region {number}: {ui.plain_title(layer.style) if layer.style else 'stays as it is'}",
                 masks.to_png(covers[layer.id]),
                 file_name=f"mask-{number}-{name.rsplit('.')[0]}.png",
                 mime="image/png",
@@ -157,6 +157,6 @@ with shown:
             if st.button("Make it fine", icon=":material/auto_awesome:", type="primary", on_click=partial(make_fine, result)):
                 st.switch_page("pages/optimize.py")
     except BadRecipe as hint:
-        st.info(str(hint), icon=":material/brush:")
+        ui.show_hint(hint, "brush")
     except NSTError as error:
-        st.error(str(error), icon=":material/error:")
+        ui.show_error(error)

@@ -8,7 +8,7 @@ import streamlit as st
 
 import ui
 from nst_core import images, recipes
-from nst_core.engine import Job, Lane, Progress
+from nst_core.engine import Engine, Job, Lane, Progress
 from nst_core.errors import BadRecipe, Diverged
 from nst_core.machine import memory
 from nst_core.models import weights
@@ -16,8 +16,6 @@ from nst_core.pictures import timelapse
 from nst_core.recipes import OptimizeRecipe
 from ui import optimizing
 from ui.optimizing import PANEL
-
-LIVE = ("content_weight", "style_weight", "tv_weight", "learning_rate")  # what a paused run can change
 
 
 class Run(NamedTuple):
@@ -44,26 +42,24 @@ def start(recipe: OptimizeRecipe) -> None:
     content = ui.picture(recipe.content, recipe.size, under="nearest")
     memory.check(recipe, *content.shape[:2])
     styles = ui.styles_of(recipe, recipe.size)
-    initial = None
-    if recipe.init == "image" and (data := optimizing.initial_picture()):
-        initial = images.decode(data, name="The picture to start from", max_side=recipe.size, over="nearest")
+    initial, file = None, optimizing.initial_file()
+    if recipe.init == "image" and file:
+        with ui.decoding:
+            initial = images.decode(file.read(), name="The picture to start from", max_side=recipe.size, over="nearest")
     shown = ui.picture(recipe.content, recipe.size)
-    note = optimizing.note(recipe, shown, styles)  # first: a full disk shall not leave a job that nobody sees
+    note = optimizing.note(recipe, shown, styles, file)  # first: a full disk shall not leave a job that nobody sees
     PANEL.begin(ui.engine().stylize(content, styles, recipe, initial=initial, visitor=ui.visitor()), note)
 
 
 def resume(job: Job) -> None:
     """Go on with the weights that stand on the page; the rest of the run is what it was."""
-    live: dict[str, object] = {name: st.session_state[f"optimize.{name}"] for name in LIVE}
-    recipe = job.note.recipe
-    if len(recipe.styles) > 1:
-        styles = tuple(s.model_copy(update={"weight": ui.weight_of("optimize.styles", s)}) for s in recipe.styles)
-        if not any(style.weight for style in styles):
-            ui.say(BadRecipe("At least one style needs a weight above 0 to go on."))
-            return
-        live["styles"] = styles
-    job.note = job.note._replace(recipe=recipe.model_copy(update=live))
-    job.resume(job.note.recipe)
+    try:
+        recipe = optimizing.changed(job.note.recipe)
+    except BadRecipe as error:  # the job stays paused, with what it has
+        ui.say(error)
+        return
+    job.note = job.note._replace(recipe=recipe)
+    job.resume(recipe)
 
 
 def collect(job: Job) -> None:
@@ -78,6 +74,7 @@ def collect(job: Job) -> None:
     if step is None:
         return
     with ui.sentences():
+        optimizing.remember_start(note)
         ui.keep_result("optimize", note.recipe, step, note.before.read())
         measure = ui.engine().assess(images.fit(step.image, optimizing.MEASURED), note.content, note.styles)
         st.session_state["optimize.run"] = Run(job.progress, measure)
@@ -100,7 +97,8 @@ def show_run() -> None:
     with losses:
         ui.loss_chart(ui.pick_curve("optimize.every_layer")(run.progress))
     with film, st.container(horizontal=True):
-        for name, make in {"gif": timelapse.gif, "mp4": timelapse.mp4}.items():
+        films: dict[str, Callable[[list[bytes]], bytes]] = {"gif": timelapse.gif, "mp4": partial(in_a_worker, ui.engine())}
+        for name, make in films.items():
             st.download_button(
                 name.upper(), partial(film_of, run, make), f"time-lapse.{name}", on_click="ignore", icon=":material/movie:"
             )
@@ -111,6 +109,11 @@ def watch_measure(measure: Job) -> None:
     st.caption("How near it came to the style is being measured …")
     if measure.finished:
         st.rerun()
+
+
+def in_a_worker(engine: Engine, frames: list[bytes]) -> bytes:
+    """Return an MP4. PyAV stays out of this process."""
+    return engine.timelapse(frames).result()
 
 
 def film_of(run: Run, make: Callable[[list[bytes]], bytes]) -> bytes:

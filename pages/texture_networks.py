@@ -46,7 +46,7 @@ def show_paint(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerat
             )  # fmt: skip
             result = networks.made(id, recipe)
         except NSTError as error:
-            st.error(str(error), icon=":material/error:")
+            ui.show_error(error)
         ui.show_result(f"{PREFIX}.paint", result)
     with below:
         ui.show_history(f"{PREFIX}.paint", adopt)
@@ -67,11 +67,11 @@ def adopt(recipe: TextureNetworkRecipe) -> None:
 
 def take_file(name: str, data: bytes) -> bool:
     """Restore the recipe of a picture that was painted here; False for any other file."""
-    recipe = recipes.of_png(data)
+    recipe = recipes.of_picture(data)
     if not isinstance(recipe, TextureNetworkRecipe) or recipe.content is None:
         return False
     adopt(recipe)
-    st.toast(f"Settings restored from {name}.", icon=":material/history:")
+    st.toast(f"Settings restored from {ui.plain(name)}.", icon=":material/history:")
     return True
 
 
@@ -103,7 +103,7 @@ def show_texture(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGener
             )
             result = networks.made(id, recipe)
         except NSTError as error:
-            st.error(str(error), icon=":material/error:")
+            ui.show_error(error)
             return
         networks.show_tiles(result, tiles or 1)
     with below:

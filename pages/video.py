@@ -62,7 +62,7 @@ def ask_settings() -> dict[str, object]:
     with st.expander("Size, steadiness", icon=":material/tune:"):
         size = st.slider(
             "Longer side, pixels", MIN_SIZE, LIMITS.max_clip_size, step=64, key=f"{PREFIX}.size", persist_state="session",
-            help="Twice the side takes four times as long.",
+            help="Twice the side has four times the pixels, and takes up to four times as long.",
         )  # fmt: skip
         steadiness = st.slider(
             "Steadiness", 0.0, MAX_STEADINESS, step=0.05, key=f"{PREFIX}.steadiness", persist_state="session",

@@ -72,8 +72,31 @@ def test_what_is_kept_lies_in_volumes():
     assert all(SERVICES[name]["volumes"] == SERVICES["app"]["volumes"] for name in cluster.WORKERS)
 
 
+def pins(text):
+    """Return the versions of packages, by name, in a file of requirements or a lock."""
+    return dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", text, re.M))
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_the_lock_has_every_requirement_at_its_version_with_checksums(name):
+    asked = pins((ROOT / "requirements.txt").read_text()) | pins((ROOT / f"{name}.txt").read_text())
+    lock = (ROOT / f"{name}.lock").read_text()
+    locked = pins(lock)
+    assert {package: locked.get(package) for package in asked} == asked, "run make lock"
+    entries = re.split(r"\n(?=\S)", re.sub(r"^#.*\n", "", lock, flags=re.M))
+    assert all("--hash=sha256:" in entry for entry in entries if entry.strip())
+    assert len(entries) > len(asked)
+
+
+def test_the_container_and_ci_install_what_is_locked():
+    assert "--require-hashes -r requirements.lock" in DOCKERFILE
+    assert "requirements.txt" not in DOCKERFILE
+    assert WORKFLOW["env"]["LOCKED"] == "1"
+
+
 def test_pythons_are_the_same_everywhere():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11,<3.14"
-    assert WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["python"] == VERSIONS
-    assert re.search(r"^FROM python:(3\.\d+)-slim$", DOCKERFILE, re.M).group(1) in VERSIONS
+    targets = {run["python"]: run["target"] for run in WORKFLOW["jobs"]["test"]["strategy"]["matrix"]["include"]}
+    container = re.search(r"^FROM python:(3\.\d+)-slim$", DOCKERFILE, re.M).group(1)
+    assert targets == dict.fromkeys(VERSIONS, "quick") | {container: "test"}  # every test on one, quick ones on the others

@@ -181,14 +181,14 @@ def test_no_file_is_longer_than_a_sitting(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MAX_LINES
 
 
-def test_trainings_alone_know_jax() -> None:
-    """A requirement of development: where the app is installed it is not."""
+def test_trainings_alone_know_jax_and_pytorch() -> None:
+    """Requirements of development and training: where the app is installed they are not."""
     for path in EVERYTHING:
         tree = ast.walk(ast.parse(path.read_text()))
         names = [node.module for node in tree if isinstance(node, ast.ImportFrom) and node.module]
         tree = ast.walk(ast.parse(path.read_text()))
         names += [alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names]
-        assert room(path) == "training" or not {name.split(".")[0] for name in names} & {"jax", "jaxlib"}, path
+        assert room(path) == "training" or not {name.split(".")[0] for name in names} & {"jax", "jaxlib", "torch"}, path
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "nst_core").rglob("*.py")), ids=name_of)
@@ -198,7 +198,7 @@ def test_the_package_knows_no_streamlit(path: Path) -> None:
 
 LIGHT = "engine, engine.worker, explain, machine, models, pictures, recipes, texture_networks, video"
 LIGHT_LANE = "engine.upkeep, instant, texture_networks.painting, video.run"
-LENT = "training.instant_finish, training.vgg19_lite.__main__, training.vgg19_lite.judge"
+LENT = "training.instant_lite, training.vgg19_lite.__main__, training.vgg19_lite.judge"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,14 @@ def test_the_environment_sets_them():
     assert (read.max_size, read.max_minutes, read.max_jobs) == (1024, 0.5, Limits().max_jobs)
 
 
-@pytest.mark.parametrize("value", ["many", "", "-1", "1e9", "nan"])
+@pytest.mark.parametrize("value", ["1024", "1024.0", "1.024e3", " 1024 "])
+def test_whole_numbers_may_be_written_as_any_number(value):
+    """TOML's floats, for example."""
+    read = limits.read({"NST_MAX_SIZE": value}).max_size
+    assert read == 1024 and isinstance(read, int)
+
+
+@pytest.mark.parametrize("value", ["many", "", "-1", "1e9", "1e999", "1024.5", "nan"])
 def test_what_cannot_be_keeps_its_default_and_is_told(value, caplog):
     with caplog.at_level(logging.WARNING):
         assert limits.read({"NST_MAX_SIZE": value, "NST_MAX_JOBS": "5"}) == Limits(max_jobs=5)

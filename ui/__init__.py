@@ -1,6 +1,7 @@
 """What pages share. Pages say `ui.name`; what each file is for, its first line says.
 
-`painting` and `brushes`, `optimizing`, `networks` and `training`, `lessons` belong to one page each and stand on the others.
+`painting`, `paintings` and `brushes`, `optimizing`, `networks` and `training`, `lessons` belong to one page each and stand on
+the others.
 """
 
 from ui.batch import held, many, painter
@@ -21,10 +22,10 @@ from ui.components import (
     morph,
     plane,
 )
-from ui.files import keep, keep_latest, taken, visitor
+from ui.files import decoding, keep, keep_latest, taken, visitor
 from ui.frame import head, ways
 from ui.jobs import Look, Panel, describe, done
-from ui.messages import say, sentences, show_sentences, spoken
+from ui.messages import plain, say, sentences, show_error, show_hint, show_sentences, spoken
 from ui.pickers import (
     COLORS,
     adopt_pictures,
@@ -47,6 +48,7 @@ from ui.pictures import (
     keep_upload,
     opacity,
     picture,
+    plain_title,
     styles_of,
     thumbnails,
     title,
@@ -74,6 +76,7 @@ __all__ = [
     "adopt_pictures",
     "compare",
     "data_uri",
+    "decoding",
     "describe",
     "done",
     "drawing",
@@ -105,10 +108,14 @@ __all__ = [
     "pick_stroke",
     "pick_styles",
     "picture",
+    "plain",
+    "plain_title",
     "plane",
     "say",
     "sentences",
     "share",
+    "show_error",
+    "show_hint",
     "show_history",
     "show_quality",
     "show_result",

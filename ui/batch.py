@@ -5,7 +5,6 @@ for the page that is reloaded.
 """
 
 import io
-import re
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
+import numpy as np
 import streamlit as st
 from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
 
@@ -26,13 +26,15 @@ from nst_core.models import weights
 from nst_core.pictures import masks
 from nst_core.recipes import MIN_SIZE, InstantRecipe, OptimizeRecipe, Recipe, Source
 from nst_core.stylizer import Step
-from ui.files import keeper, taken_all, visitor
-from ui.messages import sentences, spoken
+from ui.files import decoding, keeper, taken_all, visitor
+from ui.messages import plain, sentences, spoken
 from ui.pictures import FILE_TYPES, THUMBNAIL, styles_of
+from ui.results import check_memory
 from ui.shared_engine import claim, collected, engine
 
 LOOK = 1.0  # seconds between looks at a batch
 SHOWN = 12  # finished pictures of it that the page shows
+ROOM = LIMITS.visitor_mb * 2 / 3 * 1e6  # bytes of a batch: the rest is for what else the session keeps
 PNG_BYTES = 2.3  # of a painted picture, for each pixel of a square of its longer side
 Painter = Callable[[images.Image], Job]  # called from threads
 
@@ -102,6 +104,8 @@ def painter(recipe: InstantRecipe | OptimizeRecipe, side: int) -> Painter:
     def paint(content: images.Image) -> Job:
         if isinstance(recipe, OptimizeRecipe):
             memory.check(recipe, *content.shape[:2])
+        else:
+            check_memory(recipe, content)
         return made.stylize(content, styles, recipe, visitor=mine)
 
     return paint
@@ -141,13 +145,13 @@ def _uploader(prefix: str) -> str:
 def _take(prefix: str) -> None:
     """Callback of the uploader: what came goes into files, as far as there is room."""
     kept: list[File] = st.session_state.setdefault(f"{prefix}.batch_files", [])
-    hold, room = keeper(f"{prefix}.batch-uploads"), LIMITS.visitor_mb * 1_000_000 - sum(file.file.size for file in kept)
+    hold, room = keeper(f"{prefix}.batch-uploads"), ROOM - sum(file.file.size for file in kept)
     with sentences():
         for name, data in taken_all(_uploader(prefix)):
             room -= len(data)
             if len(kept) == LIMITS.max_batch or room < 0:
                 raise TooLarge(
-                    f"A batch takes at most {LIMITS.max_batch} photographs, {LIMITS.visitor_mb} MB altogether: the first "
+                    f"A batch takes at most {LIMITS.max_batch} photographs, {ROOM / 1e6:.0f} MB altogether: the first "
                     f"{len(kept)} were taken. Paint these, then the rest."
                 )
             kept.append(File(Source.of_upload(name, data), hold(data)))
@@ -164,22 +168,30 @@ def _start(prefix: str, files: list[File], recipe: Recipe, lane: Lane, painter: 
     """Raises: NSTError."""
     _check(len(files), recipe)
     paint, hold, names = painter(), keeper(f"{prefix}.batch"), _names(files)
+    sources, uploads = [file.source for file in files], dict(enumerate(files))
+    clear: dict[int, np.ndarray] = {}  # how opaque those are that have transparent parts, 8 bits, until they are painted
 
     def send(number: int) -> Job:
-        source, file = files[number]
-        content = images.decode(file.read(), name=source.name, max_side=recipe.size, over="nearest")
-        return paint(images.fit(content, recipe.size))
+        source, file = uploads[number]
+        with decoding:
+            data = file.read()
+            content = images.decode(data, name=source.name, max_side=recipe.size, over="nearest")
+            content = images.fit(content, recipe.size)
+            alpha = masks.from_alpha(data, content.shape[:2], name=source.name)
+        if alpha is not None:
+            clear[number] = images.to_uint8(alpha)
+        return paint(content)
 
     def take(number: int, step: Step) -> Made:
         assert step.image is not None
-        own = recipe.model_copy(update={"content": files[number].source})
-        height, width, _ = step.image.shape
-        alpha = masks.from_alpha(files[number].file.read(), (height, width))
+        uploads.pop(number)  # its file makes room for what came of it
+        own = recipe.model_copy(update={"content": sources[number]})
+        alpha = images.from_uint8(clear.pop(number)) if number in clear else None
         png = images.encode(step.image, "png", text=recipes.png_text(own), alpha=alpha)
         return Made(names[number], hold(png), images.thumbnail(images.flatten(step.image, alpha), THUMBNAIL))
 
     at_once = 1 if lane is Lane.SLOW else engine().at_once(lane) + 1
-    batch = Batch([file.source.name for file in files], send, take, at_once=at_once)
+    batch = Batch([source.name for source in sources], send, take, at_once=at_once)
     claim(batch)
     _batches()[_name(batch.id)] = batch
     st.session_state[f"{prefix}.batch"] = batch
@@ -191,7 +203,7 @@ def _check(count: int, recipe: Recipe) -> None:
     """Raises: TooLarge, BadRecipe."""
     if any(style.mask for style in recipe.styles):
         raise BadRecipe("These settings have painted regions, which belong to one photograph: choose styles without them.")
-    room = LIMITS.visitor_mb * 1e6 / count / PNG_BYTES
+    room = ROOM / count / PNG_BYTES
     if recipe.size**2 > room:
         fits = int(room**0.5) // 64 * 64
         way_out = f"choose {fits} px at most, or fewer photographs" if fits >= MIN_SIZE else "choose fewer photographs"
@@ -218,9 +230,9 @@ def _watch(prefix: str, batch: Batch[Made]) -> None:
     st.progress(batch.done / total, f"{batch.done} of {total} done{left}")
     for entry in batch.entries:
         if (job := entry.job) and job.progress and job.progress[-1].total > 1:
-            st.caption(f"{_plain(entry.name)}: {job.progress[-1].iteration} of {job.progress[-1].total}")
+            st.caption(f"{plain(entry.name)}: {job.progress[-1].iteration} of {job.progress[-1].total}")
         elif job and job.position:
-            st.caption(f"{_plain(entry.name)}: {job.position} ahead of it")
+            st.caption(f"{plain(entry.name)}: {job.position} ahead of it")
     _pictures(batch)
 
 
@@ -233,7 +245,7 @@ def _show(prefix: str, batch: Batch[Made]) -> None:
         st.markdown(f":material/inbox: {len(painted) - len(made)} of them made room for newer pictures and are gone.")
     for entry in batch.failed:
         told = str(entry.error)
-        st.markdown(":material/error: " + _plain(told if told.startswith(entry.name) else f"{entry.name}: {told}"))
+        st.markdown(":material/error: " + plain(told if told.startswith(entry.name) else f"{entry.name}: {told}"))
     _pictures(batch)
     with st.container(horizontal=True):
         if made:
@@ -251,11 +263,6 @@ def _pictures(batch: Batch[Made]) -> None:
 
 def _counted(count: int) -> str:
     return f"{count} photograph{'s' if count != 1 else ''}"
-
-
-def _plain(text: str) -> str:
-    """Nothing in it that Markdown would read: it may carry a stranger's file name."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+.!|:$~-])", r"\\\1", text)
 
 
 def _zip(made: list[Made]) -> bytes:

@@ -65,10 +65,11 @@ def ask_strokes(layer: Layer, covers: Covers) -> None:
     """The canvas over the photograph; other layers shine through in their colours."""
     from streamlit_drawable_canvas import st_canvas  # needs a running Streamlit
 
-    content, tool = painting.photograph(st.session_state["masks.content"]), tool_at_hand()
+    source, tool = st.session_state["masks.content"], tool_at_hand()
+    content, key = painting.photograph(source), painting.canvas_key(layer, source)
     h, w, _ = content.shape
     kept = painting.painting(layer)
-    if painting.canvas_key(layer) not in st.session_state:  # a new canvas knows only what it is told
+    if key not in st.session_state:  # a new canvas knows only what it is told
         kept.turn_to(kept.now)
     others = [(covers[other.id], other.color) for other in painting.layers() if other is not layer and other.visible]
     st.caption(HINTS[tool])
@@ -83,8 +84,8 @@ def ask_strokes(layer: Layer, covers: Covers) -> None:
             drawing_mode=TOOLS[tool][1],
             initial_drawing={**kept.told.unpack(), "telling": kept.telling},
             return_image_data=True,
-            key=painting.canvas_key(layer),
-            on_change=partial(painting.take_drawing, layer),
+            key=key,
+            on_change=partial(painting.take_drawing, layer, source),
         )
     ui.fit_width("masks-canvas", w)
 

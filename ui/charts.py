@@ -75,19 +75,32 @@ def show_quality(quality: Quality) -> None:
     """Distances to style and content and SSIM, beside the photograph's own."""
     result, before = quality.result, quality.unstylised
     st.markdown(in_words(before.mean_style, result.mean_style))
+    st.progress(share_of_the_way(before.mean_style, result.mean_style))
     with st.container(horizontal=True):
-        gain = f"{result.mean_style - before.mean_style:+.2f}"
-        st.metric("Style distance", f"{result.mean_style:.2f}", gain, delta_color="inverse", help="0 is the style itself.")
+        gain = f"{result.mean_style - before.mean_style:+.2f} from the photograph"
         st.metric(
-            "Content distance", f"{result.content:.2f}", help="How much the content of the picture has changed; 0: not at all."
-        )
-        st.metric("Likeness (SSIM)", f"{result.ssim:.2f}", help="Of light and dark to the photograph's; 1 is the same.")
+            "Style distance, lower is better", f"{result.mean_style:.2f}", gain, delta_color="inverse",
+            help="How far colours and strokes are from the style's. 0 is the style itself.",
+        )  # fmt: skip
+        st.metric(
+            "Content distance, lower is better", f"{result.content:.2f}",
+            help="How much what the picture shows has changed. 0 is the photograph itself.",
+        )  # fmt: skip
+        st.metric(
+            "Likeness (SSIM), higher is better", f"{result.ssim:.2f}",
+            help="How alike light and dark are to the photograph's. 1 is the photograph itself.",
+        )  # fmt: skip
     with st.expander("Layer by layer"):
         rows = "".join(f"| {name} | {result.style[name]:.3f} | {before.style[name]:.3f} |\n" for name in result.style)
         st.markdown(f"| style distance at | result | photograph |\n|---|---|---|\n{rows}")
         st.caption(
             "Measured on vgg19-lite at 512 px: ‖G − A‖ / ‖A‖ by layer, ‖F − P‖ / ‖P‖ at block4_conv2. Smaller is better."
         )
+
+
+def share_of_the_way(before: float, after: float) -> float:
+    """Return how far the result came from the photograph (0) to the style (1)."""
+    return min(max(1 - after / before, 0.0), 1.0) if before else 0.0
 
 
 def in_words(before: float, after: float) -> str:

@@ -1,5 +1,6 @@
-"""What a session keeps: files with a budget, not the page process's memory."""
+"""What a session keeps: files with a budget, not the page process's memory; and how many uploads are decoded at once."""
 
+import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,8 @@ from nst_core.limits import LIMITS
 from nst_core.machine import Kept, Shelf
 
 FILES = {"each": LIMITS.visitor_mb * 1_000_000, "total": LIMITS.visitors_mb * 1_000_000}  # bytes
+DECODERS = 2  # uploads that are decoded at the same time: each may take 400 MB for a moment
+decoding = threading.BoundedSemaphore(DECODERS)  # `with decoding:` around whatever decodes a visitor's picture
 LET_GO = "let_go"  # how many files of this session, and nothing was said yet
 
 
@@ -34,10 +37,13 @@ def keep(data: bytes) -> Kept:
     return _shelf().keep(data, visitor())
 
 
-def keeper(what: str) -> Callable[[bytes], Kept]:
-    """Like `keep`, to be called from other threads, and with a budget of its own for what it is."""
-    shelf, owner = _shelf(), f"{visitor()}.{what}"
-    return lambda data: shelf.keep(data, owner)
+def keeper(what: str, *, spare: bool = False) -> Callable[[bytes], Kept]:
+    """Like `keep`, to be called from other threads. what: the kind of the files; the one that takes most makes room first.
+
+    spare: these make room before all others of the session.
+    """
+    shelf, owner = _shelf(), visitor()
+    return lambda data: shelf.keep(data, owner, what, spare=spare)
 
 
 def keep_latest(kept: dict[Any, Any], limit: int) -> None:

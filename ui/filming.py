@@ -146,16 +146,19 @@ def ask_masks(styles: Sequence[StyleSource]) -> None:
     for style in styles:
         id = ui.identity(style.source)
         st.file_uploader(
-            f"Where {ui.title(style.source)} goes", ui.FILE_TYPES, key=f"{PREFIX}.mask.{id}", on_change=partial(_take_mask, id)
+            f"Where {ui.plain_title(style.source)} goes",
+            ui.FILE_TYPES,
+            key=f"{PREFIX}.mask.{id}",
+            on_change=partial(_take_mask, id),
         )
         if id in kept:
-            again = f"{ui.title(style.source)} everywhere again"
+            again = f"{ui.plain_title(style.source)} everywhere again"
             st.button(again, key=f"{PREFIX}.unmask.{id}", on_click=partial(_unmask, id))
 
 
 def _take_mask(id: str) -> None:
     if file := ui.taken(f"{PREFIX}.mask.{id}"):
-        with ui.sentences():
+        with ui.sentences(), ui.decoding:
             masks.from_picture(file[1], (64, 64), name=file[0])  # whether it can be read
             st.session_state[f"{PREFIX}.masks"][id] = ui.keep(file[1])
 
@@ -168,7 +171,11 @@ def _unmask(id: str) -> None:
 def _with_masks(recipe: VideoRecipe, shape: masks.Shape) -> VideoRecipe:
     """Raises: BadRecipe, Gone."""
     kept: dict[str, Kept] = st.session_state.get(f"{PREFIX}.masks", {})
-    text = lambda file: masks.to_text(masks.from_picture(file.read(), shape))  # noqa: E731
+
+    def text(file: Kept) -> str:
+        with ui.decoding:
+            return masks.to_text(masks.from_picture(file.read(), shape))
+
     styles = [
         style.model_dump() | {"mask": text(file)} if (file := kept.get(ui.identity(style.source))) else style
         for style in recipe.styles
@@ -255,10 +262,10 @@ def show_made(clip: Source) -> bool:
         mp4 = made.mp4.read()
     except Gone as error:
         st.session_state.pop(f"{PREFIX}.made")
-        st.info(str(error), icon=":material/inbox:")
+        ui.show_hint(error, "inbox")
         return False
     st.video(mp4, "video/mp4", loop=True, autoplay=True, muted=True)
-    st.caption(made.line)
+    st.caption(ui.plain(made.line))
     with st.container(horizontal=True):
         st.download_button(
             "MP4", made.mp4.read, f"{_stem(made.recipe)}.mp4", "video/mp4", type="primary", on_click="ignore",
@@ -294,10 +301,10 @@ def promise(recipe: VideoRecipe) -> str:
     assert recipe.content
     facts = facts_of(recipe.content)
     height, width = facts.shape(recipe.size)
-    styles = " and ".join(ui.title(style.source) for style in recipe.styles)
+    styles = " and ".join(ui.plain_title(style.source) for style in recipe.styles)
     sound = " The sound stays." if facts.sound else ""
     return (
-        f"**{PANEL.start}** paints *{ui.title(recipe.content)}* in the style of *{styles}*: {facts.frames} frames of "
+        f"**{PANEL.start}** paints *{ui.plain_title(recipe.content)}* in the style of *{styles}*: {facts.frames} frames of "
         f"{width} × {height} pixels, each steadied by the one before.{sound} That takes "
         f"**{ui.spoken(facts.promise(recipe.size, fine=recipe.fine))}**; you can watch."
     )

@@ -10,7 +10,7 @@ from nst_core.engine import Job, Order, Progress, State
 from nst_core.errors import Gone
 from ui.charts import loss_chart, summed
 from ui.files import visitor
-from ui.messages import LOADING, sentences, spoken
+from ui.messages import LOADING, plain, sentences, spoken
 from ui.shared_engine import claim, collected, engine
 
 POLL = 0.4  # seconds between looks at a running job
@@ -110,7 +110,7 @@ class Panel:
 
         def draw() -> None:
             progress = list(job.progress)
-            line.markdown(look.line(job) + (f" {job.notice}" if job.notice else ""))
+            line.markdown(look.line(job) + (f" {plain(job.notice)}" if job.notice else ""))
             bar.progress(min(1.0, look.share(job)))
             if shown := preview(progress) or look.before:
                 picture.image(shown, width="stretch")
@@ -127,7 +127,7 @@ class Panel:
             del st.session_state[f"{self.prefix}.job"]
             st.query_params.pop("job", None)
             if job.notice:
-                st.toast(job.notice, icon=":material/info:")
+                st.toast(plain(job.notice), icon=":material/info:")
         if job.finished or not paused:
             st.rerun()  # for other buttons, and the result
 

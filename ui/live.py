@@ -74,7 +74,7 @@ def side() -> int | None:
 
 
 def _file(file: runtime.File) -> dict[str, object]:
-    return {"url": runtime.source() + file.name, "bytes": file.bytes, "sha256": file.sha256}
+    return {"url": runtime.source(file), "bytes": file.bytes, "sha256": file.sha256}
 
 
 def _model() -> dict[str, object]:
@@ -153,7 +153,8 @@ def take_snapshot() -> None:
 
 def keep_snapshot(sent: Snapshot) -> None:
     """Raises: BadPicture, BadRecipe, Failure."""
-    content, painted = images.decode(sent.content), images.decode(sent.painted)
+    with ui.decoding:
+        content, painted = images.decode(sent.content), images.decode(sent.painted)
     if content.shape != painted.shape:
         raise BadPicture("The snapshot's two pictures do not fit: take another.")
     number = st.session_state[f"{PREFIX}.taken"] = st.session_state.get(f"{PREFIX}.taken", 0) + 1

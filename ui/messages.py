@@ -1,4 +1,6 @@
-"""Sentences on the page: what is under way, and what went wrong."""
+"""Sentences on the page: what is under way, and what went wrong. Streamlit reads all of them as Markdown; see `plain`."""
+
+import re
 
 import streamlit as st
 
@@ -6,6 +8,31 @@ from nst_core.errors import NSTError
 
 HOURGLASS = ":material/hourglass_top: "
 LOADING = "The models are loading, a few seconds. Everything can already be chosen."
+
+
+_MEANT = re.compile(r"[\\`*_{}\[\]()<>#+.!|:$~/&=^-]")  # what Markdown reads, and Streamlit's additions to it
+# what is looked for after Markdown was read, and therefore escaped in vain: addresses, arrows and dashes, icons
+_FOUND_LATER = re.compile(r":(?=//)|w(?=ww\.)|@|:(?=material_|streamlit:)|(?<!\S)(?:<(?=->)|[-<>~](?=[->=]))", re.IGNORECASE)
+_JOINER = "\u2060"  # shows as nothing
+
+
+def plain(text: str) -> str:
+    """Return Markdown that shows the text as it is, in a line: it may carry a stranger's file name or link.
+
+    Whatever Streamlit reads as Markdown and was not written here goes through this: errors, captions, labels, toasts.
+    """
+    line = " ".join(text.split())
+    return _MEANT.sub(r"\\\g<0>", _FOUND_LATER.sub(rf"\g<0>{_JOINER}", line))
+
+
+def show_error(error: NSTError) -> None:
+    """An error's sentence on the page."""
+    st.error(plain(str(error)), icon=":material/error:")
+
+
+def show_hint(error: NSTError, icon: str) -> None:
+    """The sentence of an error that is no fault, but a visitor's next step. icon: the name of a Material symbol."""
+    st.info(plain(str(error)), icon=f":material/{icon}:")
 
 
 def say(error: NSTError) -> None:
@@ -27,7 +54,7 @@ class sentences:  # noqa: N801 - reads as `with ui.sentences():`
 
 def show_sentences() -> None:
     for sentence in st.session_state.pop("sentences", []):
-        st.error(sentence, icon=":material/error:")
+        st.error(plain(sentence), icon=":material/error:")
 
 
 def spoken(seconds: float) -> str:

@@ -186,7 +186,8 @@ def made(id: str, recipe: TextureNetworkRecipe) -> ui.Result:
 
     def send() -> Job:
         content = photograph(under="nearest") if photograph else None
-        memory.check_pass(*strokes.of_network(recipe, None if content is None else content.shape[:2]))
+        size = strokes.of_network(recipe, None if content is None else content.shape[:2])
+        memory.check_pass(*size, beside=ui.engine().slow_memory)
         return ui.engine().paint(bytes_of(id), content, recipe, visitor=ui.visitor())
 
     return ui.made(f"{PREFIX}.{'paint' if source else 'texture'}", recipe, send, photograph)
@@ -204,9 +205,11 @@ def _paint(engine: Engine, network: bytes, recipe: TextureNetworkRecipe, visitor
 
 def show_tiles(result: ui.Result, tiles: int) -> None:
     """The texture n times beside itself: no seam is to be seen."""
-    texture = images.decode(result.png.read(), max_side=ui.PREVIEW * 2 // (tiles + 1))
+    texture = images.reopen(result.png.read(), max_side=ui.PREVIEW * 2 // (tiles + 1))
     st.image(images.encode(np.tile(texture, (tiles, tiles, 1)), "jpeg"), width="stretch")
-    st.caption(f"{result.title} · {result.width} × {result.height} px · {result.seconds:.2f} s · tiles without a seam")
+    st.caption(
+        f"{ui.plain(result.title)} · {result.width} × {result.height} px · {result.seconds:.2f} s · tiles without a seam"
+    )
     with st.container(horizontal=True):
         formats: tuple[tuple[images.Format, str], ...] = (("png", "png"), ("jpeg", "jpg"))
         for format, suffix in formats:

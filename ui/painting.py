@@ -1,14 +1,12 @@
 """What is painted on the Masks page: layers, each a style's region of a photograph; strokes, undone and redone.
 
-State: `masks.layers`, `masks.chosen`, and `masks.paintings` by photograph and layer.
+State: `masks.layers`, `masks.chosen`; what is painted on them, `paintings` keeps.
 """
 
-import json
 import random
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +18,14 @@ from nst_core.errors import BadMask, Failure, NSTError
 from nst_core.images import Mask
 from nst_core.pictures import drawings, masks, segmentation
 from nst_core.pictures.drawings import SIDE, Drawing
+from nst_core.pictures.segmentation import Segmentation
 from nst_core.recipes import MAX_STYLES, Color, InstantRecipe, Recipe, Source, StyleSource
+from ui import paintings
+from ui.paintings import Moment, Painting
 
 COLORS = ("#e5484d", "#3e8bff", "#2fb36d", "#f5a524", "#8e4ec6", "#12a5b8", "#e54f9e", "#9a6b3f")  # of the layers' paint
 KEPT = "#9b9da6"  # of the paint that protects
-REMEMBERED = 40  # strokes that can be undone, a layer
-SNAPPING = 20.0  # seconds that an outline may take, other people's pictures before it included; alone it takes half of one
+WAITING = 20.0  # seconds that an outline or regions may take, other people's pictures before them included
 SHARP = 2  # pixels by which the edges of a segmentation's regions are softened, which otherwise meet hard
 FIRST_STYLES = (
     "starlit-oils", "woodcut-waves", "molten-embers", "kilim-weave",
@@ -60,44 +60,6 @@ class Layer:
         self.style, self.guide = style, guide
 
 
-class Moment(NamedTuple):
-    """A drawing and its mask, packed: there are many of them, and lists of numbers are large."""
-
-    drawing: bytes = zlib.compress(json.dumps(drawings.empty()).encode())
-    mask: bytes | None = None  # 8 bits, (h, w) of the canvas; None: nothing is painted
-
-    @classmethod
-    def of(cls, drawing: Drawing, mask: npt.NDArray[np.uint8]) -> "Moment":
-        return cls(zlib.compress(json.dumps(drawing).encode(), 1), zlib.compress(mask.tobytes(), 1))
-
-    def unpack(self) -> Drawing:
-        return json.loads(zlib.decompress(self.drawing))
-
-
-@dataclass
-class Painting:
-    """What was painted on one layer of one photograph.
-
-    told: what the canvas was last told to show; it goes on from there by itself. now: what it shows, as far as we know.
-    telling: how often it was told; it does not listen to what it has heard before.
-    """
-
-    told: Moment = field(default_factory=Moment)
-    now: Moment = field(default_factory=Moment)
-    past: list[Moment] = field(default_factory=list)
-    future: list[Moment] = field(default_factory=list)
-    telling: int = 0
-    echo: bool = False  # whether the next thing that it sends may be only what it was told
-
-    def turn_to(self, moment: Moment) -> None:
-        """Have the canvas show it."""
-        self.now, self.told, self.echo = moment, moment, True
-        self.telling += 1
-
-    def remember(self) -> None:
-        self.past, self.future = [*self.past, self.now][-REMEMBERED:], []
-
-
 def open_page() -> None:
     """The first run of a session: two layers that are painted already, so that there is something to see."""
     state = st.session_state
@@ -125,8 +87,7 @@ def chosen() -> Layer | None:
 
 def painting(layer: Layer) -> Painting:
     """Of the layer on the photograph at hand: another photograph has others, and its own come back with it."""
-    content = st.session_state["masks.content"]
-    return st.session_state["masks.paintings"].setdefault((ui.identity(content), layer.id), Painting())
+    return paintings.of(st.session_state["masks.content"], layer.id)
 
 
 def photograph(content: Source) -> images.Image:
@@ -134,9 +95,9 @@ def photograph(content: Source) -> images.Image:
     return ui.picture(content, SIDE)
 
 
-def shape() -> masks.Shape:
-    """Of the canvas."""
-    h, w, _ = photograph(st.session_state["masks.content"]).shape
+def shape(content: Source | None = None) -> masks.Shape:
+    """Of the canvas over a photograph, by default the one at hand."""
+    h, w, _ = photograph(content or st.session_state["masks.content"]).shape
     return h, w
 
 
@@ -176,6 +137,7 @@ def act(id: str, what: str) -> None:
         layer.visible = not layer.visible
     else:
         st.session_state["masks.layers"] = [other for other in layers() if other is not layer]
+        paintings.keep_only({other.id for other in [*layers(), *st.session_state.get("masks.before", [])]})
 
 
 def choose_style(layer: Layer, id: str) -> None:
@@ -208,40 +170,66 @@ def show(layer: Layer, drawing: Drawing, mask: Mask) -> None:
     kept.turn_to(Moment.of(drawing, images.to_uint8(mask)))
 
 
-def take_drawing(layer: Layer) -> None:
-    """The canvas has sent something: a stroke, what its own toolbar does, or an echo of what it was told to show."""
-    sent = st.session_state[canvas_key(layer)].drawing
-    drawing, url = sent["raw"], sent["data"]
-    if url is None:
+def take_drawing(layer: Layer, content: Source) -> None:
+    """The canvas over a photograph has sent something: a stroke, what its own toolbar does, or an echo of what it was told to
+    show. Another photograph may have been chosen in the same run: then the stroke still belongs to this one."""
+    told = st.session_state.get(canvas_key(layer, content))
+    if told is None:  # the canvas has left the page
         return
-    kept = painting(layer)
+    kept = paintings.of(content, layer.id)
+    with ui.sentences():
+        try:
+            if sent := drawings.received(told.drawing, shape(content)):
+                _adopt(kept, *sent, layer, content)
+        except BadMask:
+            kept.turn_to(kept.now)
+            raise
+
+
+def _adopt(kept: Painting, drawing: Drawing, painted: npt.NDArray[np.uint8], layer: Layer, content: Source) -> None:
+    """Keep a drawing and its mask that the canvas sent; raises: BadMask."""
     # in some modes the canvas does not echo: a stroke has an object more
     echo = kept.echo and len(drawing["objects"]) == len(kept.told.unpack()["objects"])
-    with ui.sentences():
-        content, tolerance = photograph(st.session_state["masks.content"]), st.session_state["masks.tolerance"]
-        before, snapping = raw_mask(layer), partial(snap, layer)
-        meant = drawings.translate(drawing, before, content, layer.color, tolerance, snapping)
-        if not echo:
-            kept.remember()
-        if meant:
-            kept.turn_to(Moment.of(meant[0], images.to_uint8(meant[1])))
-        else:
-            kept.now, kept.echo = Moment.of(drawing, drawings.painted_url(url)), False
+    flat = drawings.is_large(drawing)
+    tolerance, before = st.session_state["masks.tolerance"], raw_mask(layer, content)
+    meant = drawings.translate(drawing, before, photograph(content), layer.color, tolerance, partial(snap, layer, content))
+    if not echo:
+        kept.remember()
+    if flat:
+        mask = meant[1] if meant else images.from_uint8(painted)
+        meant = drawings.of_mask(mask, layer.color), mask
+    if meant:
+        kept.turn_to(Moment.of(meant[0], images.to_uint8(meant[1])))
+    else:
+        kept.now, kept.echo = Moment.of(drawing, painted), False
 
 
-def snap(layer: Layer, scribble: Mask) -> Mask:
+def snap(layer: Layer, content: Source, scribble: Mask) -> Mask:
     """The thing under a scribble, found by the light lane, that no other layer has; the scribble where that fails."""
-    taken = masks.union([raw_mask(other) for other in layers() if other is not layer and other.visible] or [0 * scribble])
-    content = photograph(st.session_state["masks.content"])
+    others = [raw_mask(other, content) for other in layers() if other is not layer and other.visible]
+    taken = masks.union(others or [0 * scribble])
     try:
-        job = ui.engine().snap(content, scribble, taken, visitor=ui.visitor())
-        if not job.wait(SNAPPING):
+        job = ui.engine().snap(photograph(content), scribble, taken, visitor=ui.visitor())
+        if not job.wait(WAITING):
             job.cancel()
             raise Failure("The outline is not found yet, since much else is under way: only the stroke was painted. Try again.")
         return images.from_uint8(job.result())
     except NSTError as error:
         ui.say(error)
         return scribble
+
+
+def segmented(name: str, data: bytes, shape: masks.Shape) -> Segmentation:
+    """The regions of an uploaded segmentation, found by the light lane: it takes seconds and, for a moment, memory.
+
+    Raises: NSTError.
+    """
+    job = ui.engine().segment(data, shape, name, visitor=ui.visitor())
+    if not job.wait(WAITING):
+        job.cancel()
+        raise Failure(f"The regions of {name} are not found yet, since much else is under way: upload it again in a moment.")
+    colors, regions = job.result()
+    return Segmentation(colors, [region.astype(np.float32) for region in regions])
 
 
 def undo(layer: Layer) -> None:
@@ -275,12 +263,13 @@ def fill(layer: Layer, *, inverted: bool) -> None:
         show(layer, drawings.plus(painting(layer).now.unpack(), rest, layer.color), masks.union([before, rest]))
 
 
-def raw_mask(layer: Layer) -> Mask:
-    """As painted, before its edges are grown or softened."""
-    kept = painting(layer).now.mask
+def raw_mask(layer: Layer, content: Source | None = None) -> Mask:
+    """As painted on a photograph, by default the one at hand, before its edges are grown or softened."""
+    content = content or st.session_state["masks.content"]
+    kept = paintings.of(content, layer.id).now.mask
     if kept is None:
-        return np.zeros(shape(), np.float32)
-    return images.from_uint8(np.frombuffer(zlib.decompress(kept), np.uint8).reshape(shape()))
+        return np.zeros(shape(content), np.float32)
+    return images.from_uint8(np.frombuffer(zlib.decompress(kept), np.uint8).reshape(shape(content)))
 
 
 def take_mask(layer: Layer) -> None:
@@ -289,7 +278,9 @@ def take_mask(layer: Layer) -> None:
         return
     name, data = file
     with ui.sentences():
-        mask = masks.from_picture(data, shape(), soft=st.session_state.get("masks.soft", False), name=name)
+        size = shape()  # before the door: the photograph may have to come through it
+        with ui.decoding:
+            mask = masks.from_picture(data, size, soft=st.session_state.get("masks.soft", False), name=name)
         if masks.is_empty(mask):
             raise BadMask(f"{name} is black all over: white is where the style goes, so choose a picture with white in it.")
         show(layer, drawings.of_mask(mask, layer.color), mask)
@@ -301,14 +292,14 @@ def take_segmentation() -> None:
         return
     name, data = file
     with ui.sentences():
-        found = segmentation.from_picture(data, shape(), name=name)
+        found = segmented(name, data, shape())
         keep_layers()
         for color, mask in zip(found.colors, found.masks, strict=True):
             layer = add_layer(color=segmentation.hex_of(color))
             show(layer, drawings.of_mask(mask, layer.color), mask)
             st.session_state[f"masks.soften.{layer.id}"] = SHARP
         st.session_state["masks.chosen"] = layers()[0].id
-        st.toast(f"{len(found.masks)} regions from {name}.", icon=":material/palette:")
+        st.toast(f"{len(found.masks)} regions from {ui.plain(name)}.", icon=":material/palette:")
 
 
 def take_style_segmentation() -> None:
@@ -319,7 +310,7 @@ def take_style_segmentation() -> None:
     name, data = file
     with ui.sentences():
         h, w, _ = ui.picture(now.style, SIDE).shape
-        of_style, styled = segmentation.from_picture(data, (h, w), name=name), [layer for layer in layers() if layer.style]
+        of_style, styled = segmented(name, data, (h, w)), [layer for layer in layers() if layer.style]
         pairs = segmentation.paired([segmentation.of_hex(layer.color) for layer in styled], [of_style], name="A region here")
         for layer, (_, guide) in zip(styled, pairs, strict=True):
             layer.wear(now.style, masks.to_text(guide))
@@ -327,9 +318,8 @@ def take_style_segmentation() -> None:
 
 def keep_layers() -> None:
     """Begin anew; what is there can be had back, what was there before it no more."""
-    state, kept = st.session_state, {layer.id for layer in layers()}
-    state["masks.paintings"] = {key: painting for key, painting in state["masks.paintings"].items() if key[1] in kept}
-    state["masks.before"], state["masks.layers"] = layers(), []
+    paintings.keep_only({layer.id for layer in layers()})
+    st.session_state["masks.before"], st.session_state["masks.layers"] = layers(), []
 
 
 def bring_back() -> None:
@@ -343,7 +333,7 @@ def take_file(name: str, data: bytes) -> bool:
     if recipe is None or recipe.content is None:
         return False
     adopt(recipe)
-    st.toast(f"Layers restored from {name}.", icon=":material/history:")
+    st.toast(f"Layers restored from {ui.plain(name)}.", icon=":material/history:")
     return True
 
 
@@ -366,8 +356,8 @@ def adopt(recipe: Recipe) -> None:
     state["masks.chosen"] = layers()[0].id if layers() else None
 
 
-def canvas_key(layer: Layer) -> str:
-    return f"masks.canvas.{ui.identity(st.session_state['masks.content'])}.{layer.id}"
+def canvas_key(layer: Layer, content: Source) -> str:
+    return f"masks.canvas.{ui.identity(content)}.{layer.id}"
 
 
 def regions(covers: Covers) -> tuple[StyleSource, ...]:

@@ -14,8 +14,8 @@ from nst_core.models import weights
 from nst_core.recipes import MAX_BLEND, MAX_STROKE, MIN_STROKE, Color, Recipe, Source, StyleSource
 from ui.components import gallery
 from ui.files import keep, taken
-from ui.messages import HOURGLASS, sentences
-from ui.pictures import CONTENTS, FILE_TYPES, STYLES, identity, keep_upload, thumbnails, title, uploads
+from ui.messages import HOURGLASS, sentences, show_error
+from ui.pictures import CONTENTS, FILE_TYPES, STYLES, identity, keep_upload, plain_title, thumbnails, uploads
 from ui.shared_engine import engine
 
 COLORS = {
@@ -116,7 +116,7 @@ def pick_styles(key: str, *, most: int = MAX_BLEND, weigh: bool = True) -> list[
 def _ask_weight(key: str, source: Source) -> float:
     name = f"{key}.weight.{identity(source)}"
     st.session_state.setdefault(name, 0.5)
-    return st.slider(f"Weight of {title(source)}", 0.0, 1.0, step=0.05, key=name, persist_state="session")
+    return st.slider(f"Weight of {plain_title(source)}", 0.0, 1.0, step=0.05, key=name, persist_state="session")
 
 
 def weight_of(key: str, style: StyleSource) -> float:
@@ -170,7 +170,7 @@ def offer_download(name: str, key: str) -> None:
     start = lambda: st.session_state.update({f"{key}.download.{name}": get()})  # noqa: E731
     st.button(f"Download {_describe_model(name)}", icon=":material/download:", on_click=start)
     if download and download.error:
-        st.error(str(download.error), icon=":material/error:")
+        show_error(download.error)
 
 
 def pick_model(key: str, names: Iterable[str]) -> str:

@@ -19,7 +19,8 @@ from nst_core.pictures.styles import of_recipe
 from nst_core.recipes import MAX_SIZE, Recipe, Source
 from nst_core.stylizer import Style
 from ui.components import Thumbnail
-from ui.files import keep, keep_latest
+from ui.files import decoding, keep, keep_latest
+from ui.messages import plain
 
 ASSETS = Path(__file__).parents[1] / "assets"
 THUMBNAIL = 280  # pixels: more than twice what a gallery shows, for fine screens
@@ -59,8 +60,13 @@ STYLES = _rendered("styles")
 
 
 def title(source: Source) -> str:
-    """`woodcut-waves` reads as "Woodcut waves"; an upload keeps its file's name."""
+    """`woodcut-waves` reads as "Woodcut waves"; an upload keeps its file's name, whatever that holds."""
     return source.name.replace("-", " ").capitalize() if source.is_sample else source.name
+
+
+def plain_title(source: Source) -> str:
+    """Return `title` for where Markdown is read."""
+    return plain(title(source))
 
 
 def identity(source: Source) -> str:
@@ -77,8 +83,9 @@ def keep_upload(name: str, data: bytes) -> Source:
 
     Raises: BadPicture, Failure.
     """
-    images.decode(data, name=name, max_side=THUMBNAIL, warn=partial(st.toast, icon=":material/warning:"))
-    clear = images.opacity(data, name=name, max_side=THUMBNAIL) is not None
+    with decoding:
+        images.decode(data, name=name, max_side=THUMBNAIL, warn=partial(st.toast, icon=":material/warning:"))
+        clear = images.opacity(data, name=name, max_side=THUMBNAIL) is not None
     upload = Upload(Source.of_upload(name, data), keep(data), clear)
     kept = uploads()
     kept.pop(identity(upload.source), None)
@@ -122,12 +129,14 @@ def opacity(source: Source | None, shape: masks.Shape) -> images.Mask | None:
     upload = uploads().get(source.digest or "") if source else None
     if upload is None or not (upload.clear and upload.there):
         return None
-    return masks.from_alpha(upload.file.read(), shape, name=upload.source.name)
+    with decoding:
+        return masks.from_alpha(upload.file.read(), shape, name=upload.source.name)
 
 
 def _scaled_upload(digest: str, size: int, under: images.Ground, _upload: Upload) -> np.ndarray:
-    image = images.decode(_upload.file.read(), name=_upload.source.name, max_side=size, over=under)
-    return images.to_uint8(images.fit(image, size))
+    with decoding:
+        image = images.decode(_upload.file.read(), name=_upload.source.name, max_side=size, over=under)
+        return images.to_uint8(images.fit(image, size))
 
 
 # 8 bits, few entries: at 2048 px each is 12 MB, and the page process is to stay small

@@ -13,14 +13,14 @@ from nst_core import images, recipes
 from nst_core.engine import Job
 from nst_core.errors import BadRecipe, Gone
 from nst_core.limits import LIMITS
-from nst_core.machine import Kept
+from nst_core.machine import Kept, memory
 from nst_core.models import weights
-from nst_core.pictures import prints
+from nst_core.pictures import prints, strokes
 from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
 from nst_core.stylizer import Step
 from ui.components import Thumbnail, compare, gallery
-from ui.files import keep, keeper, visitor
-from ui.messages import HOURGLASS, LOADING
+from ui.files import decoding, keep, keeper, visitor
+from ui.messages import HOURGLASS, LOADING, plain
 from ui.pictures import THUMBNAIL, data_uri, opacity, picture, styles_of, title
 from ui.shared_engine import engine
 
@@ -59,17 +59,18 @@ class Result:
 
     def encode(self, format: images.Format, flat: bool = False) -> bytes:
         """flat: on white, where the picture is transparent. Raises: Gone."""
-        png = self.png.read()
         if format == "png" and not (flat and self.clear):
-            return png
-        alpha = images.opacity(png) if self.clear and not flat else None
-        image = images.decode(png, over="white" if alpha is None else "nearest")
-        return images.encode(image, format, text=recipes.png_text(self.recipe), alpha=alpha)
+            return self.png.read()
+        with decoding:
+            return images.convert(self.png.read(), format, flat=flat)
 
     def print(self, flat: bool = False) -> bytes:
         """The TIFF. Raises: Gone."""
         assert self.tiff
-        return prints.flattened(self.tiff.read()) if flat and self.clear else self.tiff.read()
+        if not (flat and self.clear):
+            return self.tiff.read()
+        with decoding:
+            return prints.flattened(self.tiff.read())
 
 
 def kept_results(prefix: str) -> dict[Recipe, Result]:
@@ -88,7 +89,8 @@ def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes) -> Resul
     png = images.encode(step.image, "png", text=recipes.png_text(recipe), alpha=alpha)
     tiff = None
     if isinstance(recipe, OptimizeRecipe):
-        tiff = keeper("tiff")(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe), alpha=alpha))
+        spare = keeper("tiff", spare=True)
+        tiff = spare(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe), alpha=alpha))
     seen = images.flatten(step.image, alpha)
     small, after = data_uri(images.thumbnail(seen, THUMBNAIL)), images.thumbnail(seen, PREVIEW)
     clear = alpha is not None
@@ -118,7 +120,7 @@ def show_result(prefix: str, result: Result | None, invite: Callable[[], None] |
     st.session_state[f"{prefix}.shown"] = result
     compare(*pictures, width=result.width, alt=result.title, key=f"{prefix}.compare")
     made_by = getattr(result.recipe, "engine", None) or getattr(result.recipe, "features", "one pass")
-    st.caption(f"{result.title} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
+    st.caption(f"{plain(result.title)} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
     flat = result.clear and st.toggle(
         "Fill the transparent parts with white", key=f"{prefix}.flat", help="A JPEG has no transparency and is always filled."
     )
@@ -179,9 +181,18 @@ def stylized(prefix: str, recipe: InstantRecipe) -> Result:
 
     def send() -> Job:
         weights.path(recipe.engine)  # raises the sentence that says how to get it
-        return engine().stylize(photograph(under="nearest"), styles_of(recipe, STYLE_SIDE), recipe, visitor=visitor())
+        content = photograph(under="nearest")
+        check_memory(recipe, content)
+        return engine().stylize(content, styles_of(recipe, STYLE_SIDE), recipe, visitor=visitor())
 
     return made(prefix, recipe, send, photograph)
+
+
+def check_memory(recipe: InstantRecipe, content: images.Image) -> None:
+    """Raises: TooLarge, Busy."""
+    by = weights.best_instant() if recipe.engine == "auto" else recipe.engine
+    height, width, _ = content.shape
+    memory.check_instant(by, *strokes.largest(height, width, recipe.stroke_size), beside=engine().slow_memory)
 
 
 def made(prefix: str, recipe: Recipe, send: Callable[[], Job], photograph: Callable[[], images.Image] | None) -> Result:

@@ -31,7 +31,7 @@ def _claimed() -> list[Job | Batch]:
 
 
 def claim(job: Job | Batch) -> None:
-    """This session watches the job; when it ends, the job has a minute to be found by another."""
+    """This session watches the job; when it ends, the job has some minutes to be found by another."""
     job.claim()
     _claimed().append(job)
 

@@ -152,7 +152,7 @@ def pace(job: Job) -> str:
         return ui.describe(job)
     latest = job.progress[-1]
     left = max(0, job.note.recipe.seconds - latest.seconds)
-    return f"{ui.title(job.note.style)} · step **{latest.iteration}** · {left:.0f} s left"
+    return f"{ui.plain_title(job.note.style)} · step **{latest.iteration}** · {left:.0f} s left"
 
 
 def smoothed(progress: list[Progress]) -> list[Progress]:
@@ -191,7 +191,7 @@ def show_run(run: Run) -> None:
         ui.compare(run.before, run.after, width=run.width, alt=run.own.title, key=f"{PREFIX}.run.compare")
     else:
         st.image(run.after, width=run.width)
-    st.caption(f"{run.own.title} · {run.own.file.size / 1000:.0f} kB")
+    st.caption(f"{ui.plain(run.own.title)} · {run.own.file.size / 1000:.0f} kB")
     id = ui.identity(run.own.source)
     with st.container(horizontal=True):
         use = partial(networks.choose, id, "stylize" if run.painted else "synthesize")

@@ -1,11 +1,14 @@
 // Thumbnails to pick from. data: { items: [{id, title, src, badge}], strip }; sends the id that was picked.
-// Buttons are kept between renders, so that focus and scroll position survive.
+// Buttons are kept between renders, so that focus and scroll position survive; what they show is what the data says now.
 export default function ({ data: [data], parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".gallery");
   root.classList.toggle("strip", Boolean(data.strip));
   const kept = new Map([...root.children].map((button) => [button.dataset.id, button]));
   root.replaceChildren(...data.items.map((item) => {
-    const button = kept.get(item.id) ?? thumbnail(item);
+    const button = kept.get(item.id) ?? thumbnail(item.id);
+    const image = button.querySelector("img");
+    if (image.src !== item.src) image.src = item.src;
+    button.title = button.querySelector("span").textContent = item.title;
     button.setAttribute("aria-pressed", item.badge !== null);
     button.querySelector("b").textContent = item.badge ?? "";
     button.onclick = () => setTriggerValue("picked", item.id);
@@ -13,12 +16,10 @@ export default function ({ data: [data], parentElement, setTriggerValue }) {
   }));
 }
 
-function thumbnail({ id, title, src }) {
-  const button = document.createElement("button");
-  Object.assign(button, { type: "button", title });
+function thumbnail(id) {
+  const button = Object.assign(document.createElement("button"), { type: "button" });
   button.dataset.id = id;
-  const image = Object.assign(document.createElement("img"), { src, alt: "", draggable: false });
-  const caption = Object.assign(document.createElement("span"), { textContent: title });
-  button.append(image, caption, document.createElement("b"));
+  const image = Object.assign(document.createElement("img"), { alt: "", draggable: false });
+  button.append(image, document.createElement("span"), document.createElement("b"));
   return button;
 }

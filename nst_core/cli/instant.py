@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from nst_core import recipes
-from nst_core.cli import options, work
+from nst_core.cli import files, options, work
 from nst_core.models import weights
 from nst_core.recipes import DEFAULT_SIZE, Color
 
@@ -41,7 +41,8 @@ def instant(
     weights.path(recipe.engine)
     given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [])
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
-    if also or content.is_dir():
-        work.stylize_many([content, *(also or [])], styles, recipe, out, flat=flatten)
+    inputs = [*style_paths, *given_masks.all]
+    if also or files.is_folder(content):
+        work.stylize_many([content, *(also or [])], styles, recipe, out, inputs, flat=flatten)
     else:
-        work.stylize_one(content, styles, recipe, out, flat=flatten)
+        work.stylize_one(content, styles, recipe, out, inputs=inputs, flat=flatten)

@@ -80,15 +80,16 @@ def optimize(
     weights.path(recipe.features)
     given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [])
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
-    if also or content.is_dir():
+    inputs = [*style_paths, *given_masks.all, initial, recipe_file]
+    if also or files.is_folder(content):
         if log or timelapse or initial or dpi:
             raise BadRecipe(
                 "--log, --timelapse, --dpi and --init with a picture follow one content: leave them out for several."
             )
-        work.stylize_many([content, *(also or [])], styles, recipe, out, flat=flatten)
-    else:
-        first = files.read(initial, recipe.size, over="nearest") if initial else None
-        work.stylize_one(content, styles, recipe, out, initial=first, log=log, film=timelapse, dpi=dpi, flat=flatten)
+        work.stylize_many([content, *(also or [])], styles, recipe, out, inputs, flat=flatten)
+        return
+    first = files.read(initial, recipe.size, over="nearest") if initial else None
+    work.stylize_one(content, styles, recipe, out, initial=first, log=log, film=timelapse, dpi=dpi, inputs=inputs, flat=flatten)
 
 
 def _base(preset: str, recipe_file: Path | None) -> OptimizeRecipe:

@@ -23,8 +23,10 @@ OWN = "alpha"  # instead of a mask's file: the content's own opacity
 LEAST_STYLE = 1024  # pixels of a style picture's longer side that are kept at least
 
 # Options that commands share.
-Pictures = Annotated[list[Path], typer.Argument(metavar="CONTENT STYLE…", help=f"Content, then up to {MAX_STYLES} styles.")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="A picture, or a folder where CONTENT is one.")]
+Pictures = Annotated[
+    list[Path], typer.Argument(metavar="CONTENT STYLE…", help=f"Content, then up to {MAX_STYLES} styles; - is standard input.")
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="A picture, - for standard output, or a folder where CONTENT is one.")]
 Shares = Annotated[str, typer.Option("--weights", help="Shares of the styles, such as 0.7,0.3.")]
 Also = Annotated[list[Path] | None, typer.Option(help="A further content picture; may be repeated.")]
 Masks = Annotated[
@@ -100,6 +102,11 @@ class MaskFiles:
     of_styles: Sequence[Path] = ()
     content: Path | None = None  # whose opacity may be a mask
 
+    @property
+    def all(self) -> list[Path]:
+        given = [*self.paths, self.protect, self.segmentation, *self.of_styles]
+        return [path for path in given if path]
+
 
 def with_styles(
     recipe: Q, paths: Sequence[Path], content: Path | Callable[[], masks.Shape], given: MaskFiles
@@ -154,7 +161,7 @@ def _segmented(recipe: Q, styles: Sequence[Style], given: MaskFiles, shape: mask
 
 
 def _segmentation(path: Path, shape: masks.Shape) -> segmentation.Segmentation:
-    return segmentation.from_picture(files.read_bytes(path), shape, name=path.name)
+    return segmentation.from_picture(files.read_bytes(path), shape, name=files.name_of(path))
 
 
 def _drawn(given: MaskFiles, carried: Sequence[Mask | None], shape: masks.Shape) -> list[Mask | None]:
@@ -167,9 +174,11 @@ def _drawn(given: MaskFiles, carried: Sequence[Mask | None], shape: masks.Shape)
 
 
 def _mask(path: Path, shape: masks.Shape, given: MaskFiles) -> Mask:
-    if str(path) == OWN and not path.exists():
+    if str(path) == OWN and not files.is_there(path):
         return masks.soften(_own_mask(given.content, shape), given.feather)
-    return masks.soften(masks.from_picture(files.read_bytes(path), shape, soft=given.soft, name=path.name), given.feather)
+    return masks.soften(
+        masks.from_picture(files.read_bytes(path), shape, soft=given.soft, name=files.name_of(path)), given.feather
+    )
 
 
 def _own_mask(content: Path | None, shape: masks.Shape) -> Mask:
@@ -177,5 +186,6 @@ def _own_mask(content: Path | None, shape: masks.Shape) -> Mask:
         raise BadMask("A clip has no transparency to take a mask from: name a picture for --mask.")
     found = files.opacity(content, shape)
     if found is None:
-        raise BadMask(f"{content.name} has no transparent parts to take a mask from: name a picture for --mask.")
+        name = files.name_of(content)
+        raise BadMask(f"{name} has no transparent parts to take a mask from: name a picture for --mask.")
     return found

@@ -5,29 +5,52 @@ import math
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from nst_core import images
 from nst_core.cli import files, interrupts
 from nst_core.engine import PREVIEW_SIDE, Batch
+from nst_core.errors import UserError
 from nst_core.stylizer import Step
 
 GLANCE = 0.5  # seconds between two looks at a job
 PACE = 10  # steps that the time left is guessed from
 
 
-def logged(steps: Iterator[Step], file: Path) -> Iterator[Step]:
-    """Each as a line of JSON, at once; a loss that is no number is null."""
-    try:
-        log = file.open("w", encoding="utf-8")
-    except OSError as error:
-        raise files.unwritable(file, error) from error
-    with log:
-        for step in steps:
-            losses = {name: value if math.isfinite(value) else None for name, value in step.losses.items()}
-            line = {"iteration": step.iteration, "total": step.total, "seconds": round(step.seconds, 3)} | losses
-            print(json.dumps(line), file=log, flush=True)
-            yield step
+class Log:
+    """A run's losses in a file, a JSON object a step; - is standard output."""
+
+    def __init__(self, file: Path, *, more: bool = False) -> None:
+        """more: it goes on after the lines that an earlier run wrote. Raises: UserError."""
+        self._file = file
+        self.complaint: UserError | None = None  # why it is not whole
+        try:
+            self._log = sys.stdout if file == files.STREAM else file.open("a" if more else "w", encoding="utf-8")
+        except OSError as error:
+            raise files.unwritable(file, error) from error
+
+    def follow(self, steps: Iterator[Step]) -> Iterator[Step]:
+        """The same steps, each written at once. A disk that is full ends the log, not the run."""
+        try:
+            for step in steps:
+                self._add(step)
+                yield step
+        finally:
+            if self._log is not sys.stdout:
+                with suppress(OSError):
+                    self._log.close()
+
+    def _add(self, step: Step) -> None:
+        """A loss that is no number is null."""
+        if self.complaint:
+            return
+        losses = {name: value if math.isfinite(value) else None for name, value in step.losses.items()}
+        line = {"iteration": step.iteration, "total": step.total, "seconds": round(step.seconds, 3)} | losses
+        try:
+            print(json.dumps(line), file=self._log, flush=True)
+        except OSError as error:
+            self.complaint = UserError(f"{files.unwritable(self._file, error)} It ends before step {step.iteration}.")
 
 
 def filmed(steps: Iterator[Step], frames: list[bytes]) -> Iterator[Step]:

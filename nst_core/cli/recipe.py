@@ -13,9 +13,9 @@ app = typer.Typer(no_args_is_help=True, help="The recipes that pictures made her
 
 
 @app.command()
-def show(picture: Annotated[Path, typer.Argument(help="A PNG that was made here.")]) -> None:
+def show(picture: Annotated[Path, typer.Argument(help="A PNG or TIFF that was made here.")]) -> None:
     """Print the recipe inside a picture as JSON."""
-    recipe = recipes.of_png(files.read_bytes(picture))
+    recipe = recipes.of_picture(files.read_bytes(picture))
     if recipe is None:
-        raise BadRecipe(f"{picture.name} carries no recipe: only PNGs that were made here do.")
+        raise BadRecipe(f"{picture.name} carries no recipe: only PNGs and TIFFs that were made here do.")
     typer.echo(recipe.model_dump_json(indent=2))

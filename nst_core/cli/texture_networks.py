@@ -1,19 +1,17 @@
 """`texture-network`: networks for one style each: train them, paint with them."""
 
-import time
-import zipfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import typer
 
 from nst_core import images, recipes
 from nst_core.cli import files, options, progress, work
-from nst_core.engine import Lane, checkpoints
-from nst_core.errors import BadNetwork, BadRecipe
+from nst_core.cli.unfinished import Unfinished
+from nst_core.engine import Lane
+from nst_core.errors import BadNetwork, BadRecipe, UserError
 from nst_core.machine import memory
 from nst_core.models import weights
 from nst_core.pictures import strokes
@@ -51,25 +49,29 @@ def train_network(
     path: Path, recipe: TrainingRecipe, out: Path, *, folder: Path | None = None, log: Path | None = None
 ) -> None:
     """Train in this process. A killed run leaves its state beside `out`: the same command goes on from there."""
+    if out == files.STREAM:
+        raise UserError("A network is written to a file: name an .npz.")
     files.by_suffix(out, {".npz": "npz"}, "networks")
-    files.check_folders(out, log)
-    checkpoint = out.with_name(f".{out.name}.checkpoint.npz")
+    files.check_targets(out, log, inputs=[path])
     style = files.read(path, max(options.LEAST_STYLE, recipe.style_size))
+    kept = Unfinished(out, recipe.model_dump_json())
     from nst_core.texture_networks import training
 
     shown = images.fit(training.first_photograph(), SHOWN_SIDE)
-    state = _unfinished(checkpoint, recipe)
-    run = training.train(style, recipe, shown, folder=folder, state=state)
-    steps: Iterator[Step] = progress.shown(_saved(run, run.state, checkpoint, recipe))
-    last: deque[Step] = deque(progress.logged(steps, log) if log else steps, maxlen=1)
+    run = training.train(style, recipe, shown, folder=folder, state=kept.load())
+    diary = progress.Log(log) if log else None
+    steps: Iterator[Step] = progress.shown(kept.kept(run, run.state, CHECKPOINT_EVERY))
+    last: deque[Step] = deque(diary.follow(steps) if diary else steps, maxlen=1)
     assert isinstance(last[0], Trained)
     files.write(out, last[0].network)
-    checkpoint.unlink(missing_ok=True)
+    kept.discard()
+    if diary and diary.complaint:
+        raise diary.complaint
 
 
 def paint_with_network(path: Path | None, data: bytes, recipe: TextureNetworkRecipe, out: Path, *, flat: bool = False) -> None:
     """A picture painted, or without one a texture. flat: without the picture's transparency."""
-    files.check_places(out, None, None)
+    files.check_places(out, None, None, [path])
     content = alpha = None
     if path:
         content = files.content(path, recipe.size)
@@ -80,27 +82,6 @@ def paint_with_network(path: Path | None, data: bytes, recipe: TextureNetworkRec
     memory.check_pass(*strokes.of_network(recipe, None if content is None else content.shape[:2]))
     (step,) = painting.paint(data, content, recipe)
     files.write_picture(step, out, recipe, alpha=alpha, flat=flat)
-
-
-def _unfinished(checkpoint: Path, recipe: TrainingRecipe) -> dict[str, np.ndarray] | None:
-    """What a killed run of the same recipe left."""
-    try:
-        state = checkpoints.load(checkpoint)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        return None
-    return state if str(state.pop("recipe", "")) == recipe.model_dump_json() else None
-
-
-def _saved(
-    steps: Iterator[Step], state: Callable[[], Mapping[str, np.ndarray]], checkpoint: Path, recipe: TrainingRecipe
-) -> Iterator[Step]:
-    """The same Steps; every few seconds the state is left in a file."""
-    saved = time.monotonic()
-    for step in steps:
-        if time.monotonic() - saved > CHECKPOINT_EVERY and step.iteration < step.total:
-            checkpoints.save(checkpoint, {**state(), "recipe": np.array(recipe.model_dump_json())})
-            saved = time.monotonic()
-        yield step
 
 
 @app.command()
@@ -155,7 +136,7 @@ def apply(
     """Paint a photograph, or every picture in a folder, with a trained network."""
     source, data = network_file(network)
     recipe = recipes.texture_network(network=source, size=size, seed=seed, color=color, stroke_size=stroke_size)
-    if content.is_dir():
+    if files.is_folder(content):
         memory.check_pass(*strokes.of_network(recipe, (recipe.size, recipe.size)))
         work.many([content], recipe, out, Lane.LIGHT, lambda engine, picture: engine.paint(data, picture, recipe), flat=flatten)
     else:

@@ -1,19 +1,27 @@
 """`video`: a clip painted, steadily."""
 
+import shutil
 from collections import deque
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nst_core import recipes
-from nst_core.cli import files, options, progress
+from nst_core.cli import files, interrupts, options, progress
 from nst_core.cli.texture_networks import network_file
+from nst_core.cli.unfinished import Unfinished
+from nst_core.cli.work import say_where
 from nst_core.errors import BadClip, BadRecipe
 from nst_core.machine import memory
 from nst_core.recipes import DEFAULT_SIZE, STEADINESS, Color
 from nst_core.stylizer import Step
 from nst_core.video import Film
+
+if TYPE_CHECKING:
+    from nst_core.video.run import Filming
+
+SAVED_EVERY = 10.0  # seconds of work that a killed process costs at most
 
 
 def video(
@@ -39,13 +47,14 @@ def video(
     files.by_suffix(out, {".mp4": None}, "films")
     if strip:
         files.by_suffix(strip, {".jpg": None, ".jpeg": None}, "strips")
-    files.check_folders(out, strip)
-    data = _clip(clip)
+    given = options.MaskFiles(mask or [], soft_masks, feather, protect)
+    files.check_targets(out, strip, inputs=[clip, *style_paths, *given.all])
+    data = files.read_bytes(clip, BadClip)
     source, generator = network_file(network) if network else (None, None)
     recipe = recipes.video(
         network=source,
         fine=fine,
-        content=recipes.Source.of_upload(clip.name, data),
+        content=recipes.Source.of_upload(files.name_of(clip), data),
         styles=options.style_sources(style_paths, options.shares(weights, len(style_paths))),
         strength=strength,
         steadiness=steadiness,
@@ -54,25 +63,47 @@ def video(
     )
     from nst_core.video import reading, run  # once everything that was asked for is in order: they bring OpenCV and PyAV
 
-    facts = reading.probe(data, clip.name)
-    given = options.MaskFiles(mask or [], soft_masks, feather, protect)
+    facts = reading.probe(data, files.name_of(clip))
     recipe, styles = options.with_styles(recipe, style_paths, lambda: facts.shape(size), given)
     if network:
         memory.check_pass(*facts.shape(size))
     if fine:
         memory.check(recipe.of_a_frame, *facts.shape(size))
-    last: deque[Step] = deque(progress.shown(run.Filming(data, styles, recipe, network=generator)), maxlen=1)
-    film = last[0]
+    parts = None if out == files.STREAM else files.beside(out, "parts")
+    kept = Unfinished(out, recipe.model_dump_json())
+    state = kept.load()
+    if parts and state is None:
+        shutil.rmtree(parts, ignore_errors=True)  # of a film that nothing is known of
+    filming = run.Filming(data, styles, recipe, parts=parts, state=state, network=generator)
+    _write(_painted(filming, kept, out, strip), out, strip)
+    kept.discard()
+    if parts:
+        shutil.rmtree(parts, ignore_errors=True)
+
+
+def _painted(filming: "Filming", kept: Unfinished, out: Path, strip: Path | None) -> Step:
+    """The film.
+
+    Raises: KeyboardInterrupt, after writing what there is of it and what the same command goes on from.
+    """
+    last: deque[Step] = deque(maxlen=1)
+    try:
+        with interrupts.deferred(True):
+            last.extend(progress.shown(kept.kept(filming, filming.state, SAVED_EVERY)))
+    except KeyboardInterrupt:
+        if last:
+            resumable = kept.save(filming.state())
+            filming.stop()
+            _write(next(filming), out, strip)
+            say_where(last[0], out, resumable)
+        raise
+    return last[0]
+
+
+def _write(film: Step, out: Path, strip: Path | None) -> None:
     assert isinstance(film, Film)
     files.write(out, film.mp4)
     if strip:
         files.write(strip, film.strip)
     if film.notice:
         typer.echo(film.notice, err=True)
-
-
-def _clip(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadClip(f"{path} cannot be read: {error.strerror}.") from error

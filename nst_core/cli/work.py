@@ -1,10 +1,15 @@
 """The work: one picture is made in this process, several by the engine."""
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nst_core.cli import files, progress
+import numpy as np
+
+from nst_core import images
+from nst_core.cli import files, interrupts, progress
+from nst_core.cli.unfinished import Resumable, Unfinished
 from nst_core.engine import Batch, Engine, Entry, Job, Lane, lane_of
 from nst_core.errors import BadPicture, Diverged, Failure, NSTError, UserError
 from nst_core.images import Image, Mask
@@ -12,6 +17,7 @@ from nst_core.pictures import timelapse
 from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe
 from nst_core.stylizer import Step, Style
 
+FRAME = "frame."  # how the names of a time-lapse's frames begin in a state
 STARTUP = 120  # seconds that a worker may take to load its models
 
 
@@ -25,38 +31,69 @@ def stylize_one(
     log: Path | None = None,
     film: Path | None = None,
     dpi: float | None = None,
+    inputs: Sequence[Path | None] = (),
     flat: bool = False,
 ) -> None:
-    """In this process. log: a JSON object a step; film: the time-lapse; dpi: of the result, for a printer; flat: without the
-    content's transparency.
+    """In this process. log: a JSON object a step; film: the time-lapse; dpi: of the result, for a printer. inputs: files that
+    are read, beside the content. flat: without the content's transparency.
 
-    Raises: Diverged, after writing the best picture until then.
+    Raises: Diverged, after writing the best picture until then; KeyboardInterrupt, after writing the last one and what the same
+    command goes on from.
     """
-    out = files.targets([path], out)[0] if out.is_dir() else out
-    files.check_places(out, log, film)
+    out = files.targets([path], out, [read for read in inputs if read])[0] if files.is_folder(out) else out
+    files.check_places(out, log, film, [path, *inputs])
     content = files.content(path, recipe.size)
     alpha = files.opacity(path, content.shape[:2])
     recipe = recipe.model_copy(update={"content": files.source(path)})
-    frames: list[bytes] = []
-    steps = progress.shown(_steps(content, styles, recipe, initial))
+    kept = Unfinished(out, recipe.model_dump_json() + ("" if initial is None else images.digest(initial)))
+    state = kept.load()
+    frames = _frames_of(state)
+    run = _steps(content, styles, recipe, initial, state)
+    diary = progress.Log(log, more=state is not None) if log else None
+    steps = progress.shown(kept.kept(run, run.state) if isinstance(run, Resumable) else run)
     steps = progress.filmed(steps, frames) if film else steps
-    steps = progress.logged(steps, log) if log else steps
+    steps = diary.follow(steps) if diary else steps
     last: deque[Step] = deque(maxlen=1)
     try:
-        last.extend(steps)
+        with interrupts.deferred(isinstance(run, Resumable)):
+            last.extend(steps)
     except Diverged:
+        kept.discard()
         if last:
             _finish(last[0], recipe, out, frames, film, dpi, alpha, flat)
         raise
+    except KeyboardInterrupt:
+        if last and isinstance(run, Resumable):
+            resumable = kept.save({**run.state(), **_arrays_of(frames)})
+            run.stop()
+            _finish(next(run), recipe, out, frames, film, dpi, alpha, flat)
+            say_where(last[0], out, resumable)
+        raise
     _finish(last[0], recipe, out, frames, film, dpi, alpha, flat)
+    kept.discard()
+    if diary and diary.complaint:
+        raise diary.complaint
+
+
+def say_where(step: Step, out: Path, resumable: bool) -> None:
+    """After a Ctrl-C: what there is, and how to go on."""
+    more = "; the same command goes on from there" if resumable else ""
+    print(f"Stopped at {step.iteration} of {step.total}: {out} has what was made until then{more}.", file=sys.stderr)
 
 
 def stylize_many(
-    contents: Sequence[Path], styles: Sequence[Style], recipe: AnyRecipe, out: Path, *, flat: bool = False
+    contents: Sequence[Path],
+    styles: Sequence[Style],
+    recipe: AnyRecipe,
+    out: Path,
+    inputs: Sequence[Path | None] = (),
+    *,
+    flat: bool = False,
 ) -> None:
-    """By the engine, as many at once as its workers do."""
+    """By the engine, as many at once as its workers do. inputs: files that are read, beside the contents. flat: without their
+    transparency."""
     lane = lane_of(recipe.engine) if isinstance(recipe, InstantRecipe) else Lane.SLOW
-    many(contents, recipe, out, lane, lambda engine, content: engine.stylize(content, styles, recipe), flat=flat)
+    many(contents, recipe, out, lane, lambda engine, content: engine.stylize(content, styles, recipe), inputs, flat=flat)
 
 
 def many(
@@ -65,6 +102,7 @@ def many(
     out: Path,
     lane: Lane,
     send: Callable[[Engine, Image], Job],
+    inputs: Sequence[Path | None] = (),
     *,
     flat: bool = False,
 ) -> None:
@@ -73,13 +111,14 @@ def many(
     What goes wrong with one is told at the end and holds up no other.
     """
     paths = [path for content in contents for path in files.pictures_at(content)]
-    if out.exists() and not out.is_dir():
+    if out == files.STREAM or (files.is_there(out) and not files.is_folder(out)):
         raise UserError(f"{out} is a file: for several pictures, name a folder to write to.")
-    named = [(path, target) for path, target in zip(paths, files.targets(paths, out), strict=True)]
+    results = files.targets(paths, out, [path for path in inputs if path])
+    named = [(path, target) for path, target in zip(paths, results, strict=True)]
     todo = [(path, target) for path, target in named if not files.made_before(target, recipe, path, flat=flat)]
     if not todo:
         return
-    out.mkdir(parents=True, exist_ok=True)
+    files.make_folder(out)
     engine = Engine()
 
     def send_one(number: int) -> Job:
@@ -122,7 +161,20 @@ def _finish(
         files.write(film, files.by_suffix(film, timelapse.FORMATS, "time-lapses")(frames))
 
 
-def _steps(content: Image, styles: Sequence[Style], recipe: AnyRecipe, initial: Image | None) -> Iterator[Step]:
+def _arrays_of(frames: Sequence[bytes]) -> dict[str, np.ndarray]:
+    """A time-lapse until now, as a part of a run's state."""
+    return {f"{FRAME}{number:06}": np.frombuffer(frame, np.uint8) for number, frame in enumerate(frames)}
+
+
+def _frames_of(state: dict[str, np.ndarray] | None) -> list[bytes]:
+    """Take a time-lapse's frames out of a run's state."""
+    names = sorted(name for name in state or () if name.startswith(FRAME))
+    return [state.pop(name).tobytes() for name in names] if state else []
+
+
+def _steps(
+    content: Image, styles: Sequence[Style], recipe: AnyRecipe, initial: Image | None, state: dict[str, np.ndarray] | None
+) -> Iterator[Step]:
     if isinstance(recipe, InstantRecipe):
         from nst_core import instant
 
@@ -130,7 +182,7 @@ def _steps(content: Image, styles: Sequence[Style], recipe: AnyRecipe, initial: 
     assert isinstance(recipe, OptimizeRecipe)
     from nst_core import optimize
 
-    return optimize.Optimization(content, styles, recipe, initial=initial)
+    return optimize.Optimization(content, styles, recipe, initial=initial, state=state)
 
 
 def _all_in_one(complaints: Sequence[NSTError]) -> NSTError:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Generic, TypeVar
 
-from nst_core.engine.jobs import Job, Watched, unforeseen
+from nst_core.engine.jobs import Job, unforeseen
+from nst_core.engine.watched import GRACE, Watched
 from nst_core.errors import Busy, Cancelled, Diverged, NSTError
+from nst_core.limits import LIMITS
 from nst_core.stylizer import Step
 
 T = TypeVar("T")
@@ -67,6 +69,11 @@ class Batch(Watched, Generic[T]):
     def wait(self, timeout: float | None = None) -> bool:
         """True once every picture has met its fate."""
         return self._finished.wait(timeout)
+
+    def outstayed(self, seconds: float) -> bool:
+        """A batch goes on without its page for longer than other jobs, unless somebody waits behind it."""
+        delays = any(job.delays_others for entry in self.entries if (job := entry.job))
+        return (seconds > GRACE and delays) or seconds > 60 * LIMITS.grace_minutes
 
     def cancel(self) -> None:
         """What is done stays done."""

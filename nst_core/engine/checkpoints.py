@@ -6,7 +6,6 @@ which must be a shared one where workers are other machines; by default it lies 
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -17,6 +16,9 @@ import numpy as np
 import platformdirs
 
 from nst_core.limits import LIMITS
+from nst_core.machine import Scratch
+
+LEASE = 1200.0  # seconds for which a job's files count as wanted once they were written or renewed
 
 
 def folder() -> Path:
@@ -31,12 +33,12 @@ def folder() -> Path:
             return place
     except OSError:
         pass  # a home that is read-only, or none at all: pauses and deaths are served all the same, restarts are not
-    return _temporary()
+    return Path(_temporary().name)
 
 
 @cache
-def _temporary() -> Path:
-    return Path(tempfile.mkdtemp(prefix="nst-checkpoints-"))
+def _temporary() -> Scratch:
+    return Scratch()
 
 
 def path(job: str) -> Path:
@@ -47,6 +49,16 @@ def path(job: str) -> Path:
 def order(job: str) -> Path:
     """Of what was asked for."""
     return folder() / f"{job}.order.npz"
+
+
+def _leased() -> set[str]:
+    """The ids of jobs of which a file was written or renewed of late."""
+    leased = set[str]()
+    for file in folder().glob("*.npz"):
+        with suppress(OSError):
+            if file.stat().st_mtime > time.time() - LEASE:
+                leased.add(file.name.partition(".")[0])
+    return leased
 
 
 def parts(file: Path) -> Path:
@@ -81,10 +93,21 @@ def load(file: Path) -> dict[str, np.ndarray]:
         return dict(archive)
 
 
+def renew(open: Collection[str]) -> None:
+    """Mark the files of jobs that are under way as wanted, for LEASE seconds. open: their ids."""
+    for file in (file for job in open for file in (path(job), order(job))):
+        with suppress(OSError):  # it has none, or ends while we look
+            os.utime(file)
+
+
 def tidy(open: Collection[str] = ()) -> None:
-    """What nobody came back for goes: the old, and the oldest of what is too much. open: ids of jobs under way."""
+    """What nobody came back for goes: the old, and the oldest of what is too much. open: ids of jobs under way.
+
+    Servers may share the folder: what another one has under way is not older than LEASE.
+    """
     room, young = LIMITS.checkpoints_mb * 1e6, time.time() - LIMITS.checkpoint_hours * 3600
     found: list[tuple[float, int, Path]] = []
+    open = {*open, *_leased()}
     for file in (file for kind in ("npz", "partial", "parts") for file in folder().glob(f"*.{kind}")):
         if file.name.partition(".")[0] in open:
             continue

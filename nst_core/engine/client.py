@@ -16,14 +16,14 @@ import numpy as np
 
 from nst_core import images
 from nst_core.engine import checkpoints, journal, orders, worker
-from nst_core.engine.connection import LEAVING, Connection
-from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, pack_all
+from nst_core.engine.connection import LEAVING, THREAD, Connection
+from nst_core.engine.jobs import ANY, Job, Lane, Progress, Signal, State, pack_all
 from nst_core.engine.orders import Order
 from nst_core.engine.queue import Queue
 from nst_core.errors import Failure, NSTError
 from nst_core.images import Image, Mask
 from nst_core.limits import LIMITS
-from nst_core.machine import Kept, Shelf
+from nst_core.machine import Kept, Shelf, memory
 from nst_core.models import weights
 from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe, TextureNetworkRecipe, TrainingRecipe, VideoRecipe
 from nst_core.stylizer import Style
@@ -32,6 +32,7 @@ from nst_core.video import Facts
 T = TypeVar("T")
 
 KEPT = 8  # finished slow jobs that nobody has collected yet and that can be found again by their id
+KEPT_BYTES = 100_000_000  # of their pictures; a print of 4096 px has 75 million
 PREVIEWS = {"each": 50_000_000, "total": 250_000_000}  # bytes of a job's previews, and of all jobs'
 CONNECT_TIMEOUT = 30  # seconds
 REST = 40.0  # seconds without a job after which a process with TensorFlow ends
@@ -77,8 +78,9 @@ class Engine:
             heard=self._heard,
         )
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="nst-engine", daemon=True).start()
+        threading.Thread(target=self._loop.run_forever, name=THREAD, daemon=True).start()
         self._soon(self._connection.keep())
+        self._soon(self._renew())
         atexit.register(self.close)
 
     # What pages ask.
@@ -104,6 +106,15 @@ class Engine:
         """
         self._soon(self._connection.resources(lane)).result()
         return int(self._soon(self._connection.units(lane)).result())
+
+    @property
+    def slow_memory(self) -> int:
+        """Bytes that the optimisation under way may take beside the light lane; 0 where its worker may be another machine."""
+        if self._connection.process is None:
+            return 0
+        running = [job for job in self._queue if job.lane is Lane.SLOW and job.state is State.RUNNING]
+        sizes = [memory.estimate(job.recipe, *job.shape[::-1]) for job in running if isinstance(job.recipe, OptimizeRecipe)]
+        return max(sizes, default=0)
 
     def seconds_of(self, recipe: OptimizeRecipe, pixels: int) -> float:
         """That an optimisation will take, roughly, once it runs."""
@@ -137,9 +148,20 @@ class Engine:
         """A job whose result is the `Quality` of the result."""
         return self.submit(worker.assess, *map(images.to_uint8, (result, content)), pack_all(styles))
 
+    def timelapse(self, frames: Sequence[bytes]) -> Job:
+        """Return a job whose result is a run's previews as an MP4."""
+        return self.submit(worker.timelapse, list(frames))
+
     def snap(self, photograph: Image, scribble: Mask, taken: Mask, *, visitor: str = "") -> Job:
         """A job whose result is the thing that was scribbled on, as a mask of 8 bits. taken: what other things have."""
         return self.submit(worker.snap, *map(images.to_uint8, (photograph, scribble, taken)), visitor=visitor)
+
+    def segment(self, data: bytes, shape: tuple[int, int], name: str, *, visitor: str = "") -> Job:
+        """A job whose result is the colours of the `Segmentation` in a picture file, and its masks, booleans of that shape.
+
+        name: begins the sentence about what is wrong with it.
+        """
+        return self.submit(worker.segment, data, shape, name, visitor=visitor)
 
     def paint(self, network: bytes, content: Image | None, recipe: TextureNetworkRecipe, *, visitor: str = "") -> Job:
         """A job whose result is a Step: the content painted by a texture network's file, or without one a texture."""
@@ -224,6 +246,9 @@ class Engine:
     def ahead_of(self, job: Job) -> Sequence[Job]:
         return self._queue.ahead_of(job)
 
+    def delays(self, job: Job) -> bool:
+        return bool(self._queue.behind(job))
+
     def wait_of(self, job: Job) -> float:
         return self._queue.wait_of(job)
 
@@ -242,6 +267,7 @@ class Engine:
         """It has come to its end: what of it lies in the cluster is let go."""
         self._queue.leave(job)
         journal.write(job)
+        self._let_go()
         if following := self._following.pop(job.id, None):
             following.cancel()
 
@@ -262,18 +288,30 @@ class Engine:
         self._queue.enter(job)
         if job.lane.lasting:
             self._findable[job.id] = job
-            finished = [id for id, other in list(self._findable.items()) if other.finished]
-            for id in finished[: max(0, len(finished) - KEPT)]:
-                self._findable.pop(id, None)
+            self._let_go()
             self._tidy()
         self.send(job)
         return job
+
+    def _let_go(self) -> None:
+        """The oldest of the finished jobs that nobody has collected, where they are too many or too large."""
+        size = 0
+        for number, job in enumerate([job for job in reversed(list(self._findable.values())) if job.finished]):
+            size += job.size
+            if number and (number >= KEPT or size > KEPT_BYTES):
+                self._findable.pop(job.id, None)
 
     def _tidy(self) -> None:
         """Now and then, in a server: files of jobs that nobody came back for."""
         if time.monotonic() - self._tidied > TIDY_EVERY and any(job.visitor for job in self._queue):
             self._tidied = time.monotonic()
             checkpoints.tidy({job.id for job in self._queue})
+
+    async def _renew(self) -> None:
+        """Now and then: other servers that share the folder of states shall see that ours are wanted."""
+        while not self.closed:
+            await asyncio.sleep(checkpoints.LEASE / 3)
+            checkpoints.renew({job.id for job in self._queue})
 
     def _soon(self, work: Coroutine[Any, Any, T]) -> ThreadFuture[T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -293,6 +331,7 @@ class Engine:
         """Send a job and wait for what becomes of it; called again after a pause or a worker's death."""
         try:
             client, resources = await self._connection.client(), await self._connection.resources(job.lane)
+            self._queue.at_once[job.lane] = await self._connection.units(job.lane)
         except NSTError as error:
             job.fail(error, recallable=True)
             return

@@ -1,14 +1,23 @@
-"""The embedded cluster, a process of its own: scheduler, and a nanny for each of the two workers."""
+"""The embedded cluster, a process of its own: scheduler, and a nanny for each of the two workers.
+
+Whoever reaches a Dask scheduler runs any code on it. So this one speaks TLS, with a certificate that is made anew at every
+start and never leaves our processes: others on the machine cannot connect.
+"""
 
 import asyncio
+import json
 import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from nst_core.engine.jobs import Lane
 from nst_core.machine import allocator, memory
+
+if TYPE_CHECKING:
+    from distributed import Security
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,8 +45,32 @@ SETTINGS = {
 }
 
 
+class Address(NamedTuple):
+    """Where the scheduler is, and what it takes to connect."""
+
+    scheduler: str
+    certificate: str  # PEM, and so is the key
+    key: str
+
+    @property
+    def security(self) -> "Security":
+        from distributed import Security
+
+        pair = {"tls_client_cert": self.certificate, "tls_client_key": self.key}
+        return Security(require_encryption=True, tls_ca_file=self.certificate, **pair)
+
+
+def address(process: subprocess.Popen[bytes]) -> Address | None:
+    """Wait for the cluster to say where it is; None when its process has ended without."""
+    assert process.stdout
+    if line := process.stdout.readline():
+        return Address(*json.loads(line))
+    process.wait()
+    return None
+
+
 def start(memory_limit: int | None) -> subprocess.Popen[bytes]:
-    """The cluster's process; its first line of output is the scheduler's address. memory_limit: the workers', bytes."""
+    """The cluster's process; `address` reads the only line that it prints. memory_limit: the workers', bytes."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-c", f"from nst_core.engine.cluster import serve; serve({memory_limit})"],
@@ -49,22 +82,27 @@ def start(memory_limit: int | None) -> subprocess.Popen[bytes]:
 
 
 def serve(memory_limit: int | None = None) -> None:
-    """Run until standard input closes; print the scheduler's address. memory_limit: of each worker, bytes."""
+    """Run until standard input closes; print the `Address`. memory_limit: of each worker, bytes."""
     import dask
 
+    told = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else is printed: nobody would read it, and a full pipe would hold everything up
     allocator.huge_pages(allowed=True)  # whatever the page process wants for itself
     with dask.config.set(SETTINGS):
-        asyncio.run(_serve(memory_limit))
+        asyncio.run(_serve(memory_limit, told))
 
 
-async def _serve(memory_limit: int | None) -> None:
-    from distributed import Nanny, Scheduler
+async def _serve(memory_limit: int | None, told: IO[str]) -> None:
+    from distributed import Nanny, Scheduler, Security
 
     logging.getLogger("distributed").setLevel(SILENT)
     limits = {"light": memory.of_light_worker, "slow": memory.of_slow_worker}
+    security = Security.temporary()
     # any free port for its pages: two apps on one machine shall not meet
-    async with Scheduler(host="127.0.0.1", dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
-        print(scheduler.address, flush=True)
+    free: dict[str, Any] = {"host": "127.0.0.1", "protocol": "tls", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    async with Scheduler(security=security, **free) as scheduler:
+        with told:
+            print(json.dumps([scheduler.address, security.tls_client_cert, security.tls_client_key]), file=told)
         nannies = []
         for name, resources in WORKERS.items():  # one after the other: the first picture waits for the light one only
             nanny = Nanny(
@@ -74,6 +112,7 @@ async def _serve(memory_limit: int | None) -> None:
                 resources={str(lane): units for lane, units in resources.items()},
                 memory_limit=memory_limit or limits[name](),
                 host="127.0.0.1",
+                security=security,
                 dashboard=False,
                 silence_logs=SILENT,
             )

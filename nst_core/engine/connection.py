@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # a third of a second to import: only the thread that connect
 
 GLANCE = 0.2  # seconds between looks at whether the connection is there
 AGAIN = 3.0  # seconds between two tries
+STARTS = 3  # of the embedded cluster that may fail, one after another
+THREAD = "nst-engine"  # on which everything here runs
 SURVEY = 5.0  # seconds between looks at the workers of a borrowed cluster
 NEWCOMERS = 20.0  # seconds that a borrowed cluster has for a worker of the wanted kind to come
 LEAVING = 4  # seconds for good-byes; Dask itself listens for two
@@ -49,7 +51,7 @@ class Connection:
         self._warm: distributed.Future | None = None
         self._units: dict[str, float] = {}  # of each lane, in the whole cluster
         self._up = asyncio.Event()  # connected, or failed to
-        self._closed = False
+        self._closed, self._starts = False, 0  # starts: of the embedded cluster that failed, one after another
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -74,6 +76,14 @@ class Connection:
                 await self._until_lost(self._client)
             except Exception as error:  # Dask may raise anything, and whoever waits here must hear of it
                 self._failure = error if isinstance(error, NSTError) else Failure(f"The engine cannot be reached: {error}.")
+                if self._starts == STARTS:
+                    self._failure = Failure(
+                        f"The engine did not start, {STARTS} times in a row; standard error says why. Restart the app when "
+                        "that is mended."
+                    )
+                    logging.getLogger("nst").error("%s", self._failure)
+                    self._up.set()
+                    return
                 self._up.set()
                 await asyncio.sleep(AGAIN)
             if not self._closed:
@@ -139,14 +149,16 @@ class Connection:
     # --- inside
 
     async def _join(self) -> "distributed.Client":
-        address = self._address or await asyncio.to_thread(self._embedded)
+        embedded = None if self._address else await asyncio.to_thread(self._embedded)
+        address = embedded.scheduler if embedded else self._address
         from distributed import Client
 
-        for name in ("distributed", "distributed.client", "distributed.core"):
-            logging.getLogger(name).setLevel(cluster.SILENT)
         from nst_core.engine.upkeep import Upkeep
 
+        _keep_quiet()
         options = {"timeout": self._timeout, "set_as_default": False, "name": "nst"}
+        if embedded:
+            options["security"] = embedded.security
         client = await Client(address, asynchronous=True, **options)
         try:
             await client.run_on_scheduler(pkgutil.resolve_name, "nst_core.engine:PREVIEW_SIDE")
@@ -160,16 +172,19 @@ class Connection:
             ) from error
         return client
 
-    def _embedded(self) -> str:
-        """The address of the embedded scheduler, whose process is started again when it has gone."""
+    def _embedded(self) -> cluster.Address:
+        """Where the embedded scheduler is, whose process is started again when it has gone.
+
+        Raises: Failure, when that ends before it is up.
+        """
         assert self.process
         if self.process.poll() is not None:
             self.process = cluster.start(self._memory_limit)
-        assert self.process.stdout
-        address = self.process.stdout.readline().decode().strip()
-        if not address:
-            raise Failure("The engine's own process ended before it was up; its last words are on standard error.")
-        return address
+        if address := cluster.address(self.process):
+            self._starts = 0
+            return address
+        self._starts += 1
+        raise Failure("The engine's own process ended before it was up; standard error says why.")
 
     async def _warm_up(self, client: "distributed.Client") -> None:
         # holding this future is what warms a replacement worker too: Dask computes a lost result again
@@ -210,3 +225,14 @@ class Connection:
                 await client.close(timeout=1)
         if self.process and self.process.poll() is None:
             await asyncio.to_thread(self.end)
+
+
+def _keep_quiet() -> None:
+    """Have Dask log nothing of what it does for us: what is wrong, jobs say in sentences. Others who use it hear all."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).addFilter(_of_others)
+
+
+def _of_others(record: logging.LogRecord) -> bool:
+    return record.threadName != THREAD

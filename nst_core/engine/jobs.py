@@ -12,7 +12,8 @@ import numpy as np
 
 from nst_core import images
 from nst_core.engine import checkpoints
-from nst_core.errors import Cancelled, Diverged, Failure, NSTError, WorkerLost
+from nst_core.engine.watched import GRACE, Watched
+from nst_core.errors import Abandoned, Cancelled, Diverged, Failure, NSTError, WorkerLost
 from nst_core.limits import LIMITS
 from nst_core.machine import Kept
 from nst_core.recipes import Recipe, TrainingRecipe
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from nst_core.engine.orders import Order
 
 DEATHS = 2  # workers that a job may lose before it is given up: it is probably what kills them
-GRACE = 60.0  # seconds that a job outlives its page: a reload or a dropped connection comes back, a closed tab does not
 
 
 class Lane(StrEnum):
@@ -82,27 +82,7 @@ class Sender(Protocol):
     def forget(self, job: "Job") -> None: ...
     def collected(self, job: "Job") -> None: ...
     def signal(self, job: "Job", signal: Signal) -> None: ...
-
-
-class Watched:
-    """What ends some time after its last watcher has gone."""
-
-    def __init__(self) -> None:
-        self._claims = 0
-
-    def cancel(self) -> None:
-        raise NotImplementedError
-
-    def claim(self) -> None:
-        """A session watches this."""
-        self._claims += 1
-
-    def release(self) -> None:
-        """It does no longer; without another this is cancelled after GRACE."""
-        self._claims -= 1
-        timer = threading.Timer(GRACE, lambda: self.cancel() if self._claims <= 0 else None)
-        timer.daemon = True
-        timer.start()
+    def delays(self, job: "Job") -> bool: ...
 
 
 class Job(Watched):
@@ -135,7 +115,8 @@ class Job(Watched):
         self._engine, self._function, self._args = engine, function, args
         self._state, self._value = State.QUEUED, None
         self._finished, self._lock = threading.Event(), threading.RLock()
-        self._deaths, self._cancelled = 0, False
+        self._deaths, self._died_at, self._cancelled = 0, 0, False
+        self._abandoned: Abandoned | None = None  # why it was cancelled, if nobody asked for that
         self._asked, self._began, self._ended = time.monotonic(), 0.0, 0.0
 
     @property
@@ -157,9 +138,19 @@ class Job(Watched):
         return self._engine.wait_of(self)
 
     @property
+    def delays_others(self) -> bool:
+        """Whether somebody waits behind it."""
+        return self._engine.delays(self)
+
+    @property
     def interrupted(self) -> bool:
         """Whether its worker died, and it is to go on."""
         return self._deaths > 0 and self.lane.lasting
+
+    @property
+    def shared(self) -> bool:
+        """Whether its worker does other people's jobs at the same time, which may be what it dies of."""
+        return self.lane is Lane.FILM
 
     @property
     def pixels(self) -> int:
@@ -174,6 +165,12 @@ class Job(Watched):
     def seconds(self) -> float:
         """That it ran, pauses included; 0 until it has ended, or if it never began."""
         return max(0.0, self._ended - self._began) if self._began else 0.0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the picture that it made and that nobody has collected yet."""
+        image = getattr(self._value, "image", None)
+        return 0 if image is None else image.nbytes
 
     def wait(self, timeout: float | None = None) -> bool:
         """True once the job is done, failed or cancelled; False when the timeout (seconds) came first."""
@@ -203,6 +200,28 @@ class Job(Watched):
             if self._state is not State.RUNNING:
                 self._finish(State.CANCELLED, error=Cancelled("Cancelled."))
         self._engine.signal(self, Signal.CANCEL)
+
+    def outstayed(self, seconds: float) -> bool:
+        """A slow job that can be found again goes on for longer than others, unless somebody waits behind it."""
+        if seconds > GRACE and (self.order is None or self.delays_others):
+            return True
+        return seconds > 60 * LIMITS.grace_minutes
+
+    def abandon(self) -> None:
+        """End it with what it has, which its address finds for a while; without that, with a sentence."""
+        minutes = (time.monotonic() - self.left) / 60
+        why = f"its page had been closed for {minutes:.0f} minutes" if minutes >= 1.5 else "its page had been closed"
+        why += ", and others were waiting" if self.delays_others else ""
+        if self.order:
+            self._abandoned = Abandoned(f"This job was given up, since {why}: start it again.")
+        if not self.order or not self.progress:
+            self.cancel()
+            return
+        self.notice = f"Ended early, with what it had, since {why}."
+        self.stop()
+        last = threading.Timer(GRACE, lambda: None if self.watched else self.cancel())  # for what cannot be stopped
+        last.daemon = True
+        last.start()
 
     def pause(self) -> None:
         """Leave the worker to others at the next step; `resume` goes on from there."""
@@ -271,7 +290,8 @@ class Job(Watched):
     def bereaved(self) -> None:
         """Its worker has died, or the scheduler.
 
-        A job that had not begun was another's victim; one with a state goes on from there; one pass is soon made again.
+        A job that had not begun was another's victim, and so was one that has come further than where it died before: what
+        kills a worker kills it at the same place. One with a state goes on from there; one pass is soon made again.
         """
         with self._lock:
             if self.finished:
@@ -280,7 +300,10 @@ class Job(Watched):
                 self._finish(State.CANCELLED, error=Cancelled("Cancelled."))
                 return
             begun = self._state is State.RUNNING
-            self._deaths += begun
+            if begun:
+                reached = self.progress[-1].iteration if self.progress else 0
+                self._deaths = self._deaths + 1 if reached <= self._died_at or not self.shared else 1
+                self._died_at = max(reached, self._died_at)
             self._state = State.QUEUED
         short = self.lane is Lane.LIGHT
         if not begun or (self._deaths <= DEATHS and (short or checkpoints.path(self.id).exists())):
@@ -294,6 +317,7 @@ class Job(Watched):
             )
 
     def _finish(self, state: State, *, value: Any = None, error: NSTError | None = None, keep: bool = False) -> None:
+        error = self._abandoned if isinstance(error, Cancelled) and self._abandoned else error
         self._state, self._value, self.error, self._ended = state, value, error, time.monotonic()
         self._args, self.order = (), None  # what went in
         if self.lane.lasting and not keep:

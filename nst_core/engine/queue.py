@@ -28,6 +28,7 @@ class Queue:
         self._jobs: dict[str, Job] = {}
         self._turns = count()
         self._pace = dict(PACE)
+        self.at_once: dict[Lane, float] = {}  # how many jobs of a lane the cluster does at the same time, where that is known
 
     def __iter__(self) -> Iterator[Job]:
         return iter(list(self._jobs.values()))
@@ -47,7 +48,7 @@ class Queue:
         if sum(other.visitor == visitor for other in waiting) >= LIMITS.max_jobs:
             raise Busy(f"Slow jobs of yours take all places that a visitor has ({LIMITS.max_jobs}): wait, or cancel one.")
         if len(waiting) >= LIMITS.max_queue:
-            minutes = max(1, sum(map(self.left_of, waiting)) / 60)
+            minutes = max(1, sum(map(self.left_of, waiting)) / self._workers(lane) / 60)
             raise Busy(
                 f"All places for slow jobs are taken ({LIMITS.max_queue}), by about {minutes:.0f} min of work: "
                 "try again later. Instant paints at once."
@@ -79,9 +80,20 @@ class Queue:
         mine = self._rank(job)
         return [other for other in self._of(job.lane) if other is not job and self._rank(other) < mine]
 
+    def behind(self, job: Job) -> list[Job]:
+        """What waits for a job to end and has somebody who watches it, or did not have anybody yet."""
+        if job.state is State.PAUSED:
+            return []
+        mine = self._rank(job)
+        waiting = [other for other in self._of(job.lane) if other is not job and other.state is State.QUEUED]
+        return [other for other in waiting if other.watched and mine < self._rank(other)]
+
     def wait_of(self, job: Job) -> float:
-        """Seconds until a slow job that waits may begin, one at a time."""
-        return sum(self.left_of(other) for other in self.ahead_of(job))
+        """Seconds until a slow job that waits may begin, as many at once as there are workers."""
+        return sum(self.left_of(other) for other in self.ahead_of(job)) / self._workers(job.lane)
+
+    def _workers(self, lane: Lane) -> float:
+        return max(1.0, self.at_once.get(lane, 1.0))
 
     def left_of(self, job: Job) -> float:
         """Seconds that a slow job may still take."""

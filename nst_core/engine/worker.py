@@ -22,6 +22,7 @@ from nst_core.recipes import InstantRecipe, OptimizeRecipe, TextureNetworkRecipe
 from nst_core.stylizer import Step, Style
 
 if TYPE_CHECKING:
+    from nst_core.pictures.masks import Shape
     from nst_core.pictures.quality import Quality
     from nst_core.video import Facts
 
@@ -227,11 +228,26 @@ def assess(result: np.ndarray, content: np.ndarray, styles: Sequence[Style]) -> 
     return quality.assess(instant.eyes(), images.from_uint8(result), images.from_uint8(content), unpacked)
 
 
+def timelapse(frames: Sequence[bytes]) -> bytes:
+    """Return a run's previews, JPEGs, as an MP4."""
+    from nst_core.pictures import timelapse
+
+    return timelapse.mp4(frames)
+
+
 def snap(photograph: np.ndarray, scribble: np.ndarray, taken: np.ndarray) -> np.ndarray:
     """8-bit photograph, scribble and what is taken to the mask of the thing that was scribbled on, 8 bits too."""
     from nst_core.pictures import snapping
 
     return images.to_uint8(snapping.snap(*map(images.from_uint8, (photograph, scribble, taken))))
+
+
+def segment(data: bytes, shape: "Shape", name: str) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The file of a colour segmentation to its regions, stretched to a shape: their colours, and booleans where they are."""
+    from nst_core.pictures import segmentation
+
+    found = segmentation.from_picture(data, shape, name=name)
+    return found.colors, [mask > 0 for mask in found.masks]
 
 
 def paint(network: bytes, content: np.ndarray | None, recipe: TextureNetworkRecipe) -> Iterator[Step]:

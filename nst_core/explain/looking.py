@@ -14,6 +14,7 @@ from nst_core import images
 from nst_core.errors import BadRecipe
 from nst_core.images import Image
 from nst_core.models import eyes
+from nst_core.pictures.styles import fitted
 from nst_core.recipes import LAYERS, block_number
 
 EYES = "vgg19-lite"
@@ -114,7 +115,7 @@ def chains(picture: Image, *, layers: Sequence[str], shift: float = -1.0) -> dic
 
 def gram_distance(picture: Image, style: Image, layers: Sequence[str]) -> float:
     """Mean over layers of ‖G − A‖_F / ‖A‖_F, the style at the picture's long side: 0 is the style itself."""
-    style = images.fit(style, max(picture.shape[:2]))
+    style = fitted(style, max(picture.shape[:2]))
     return float(np.mean([_distance(gram(picture, layer), gram(style, layer)) for layer in layers]))
 
 

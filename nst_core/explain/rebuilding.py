@@ -11,6 +11,7 @@ import numpy as np
 
 from nst_core import images
 from nst_core.images import Image
+from nst_core.pictures.styles import fitted
 from nst_core.recipes import FIRST_LAYERS, OptimizeRecipe
 from nst_core.stylizer import Step, Style
 
@@ -173,7 +174,7 @@ def pulls(picture: Image, content: Image, style: Image, *, style_weight: float =
     from nst_core.optimize import Objective
 
     recipe = struggle(style_weight)
-    objective = Objective(recipe, network(recipe.features), content, [images.fit(style, max(content.shape[:2]))])
+    objective = Objective(recipe, network(recipe.features), content, [fitted(style, max(content.shape[:2]))])
     weights = objective.weights(recipe, [1.0])
     kinds = [np.array([name.startswith(kind) for name in objective.names], np.float32) for kind in ("content", "style")]
     with tf.GradientTape(persistent=True) as tape:

@@ -37,11 +37,20 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-_unwanted = set() if "tensorflow" in sys.modules else {"keras", "jax"} - set(sys.modules)
-sys.modules |= dict.fromkeys(_unwanted)  # type: ignore[arg-type]  # None is what makes an import fail
-with _silence(), _no_collection():
+@contextmanager
+def _without(*names: str) -> Iterator[None]:
+    """Have imports of these modules fail, unless they are here already: that is what None in their place does."""
+    hidden = set(names) - set(sys.modules)
+    sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
+
+
+_unwanted = () if "tensorflow" in sys.modules else ("keras", "jax")
+with _without(*_unwanted), _silence(), _no_collection():
     import tensorflow as tf
-for name in _unwanted:
-    del sys.modules[name]
 
 __all__ = ["tf"]

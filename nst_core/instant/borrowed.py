@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nst_core import images
 from nst_core.images import Image
 from nst_core.instant import graph
-from nst_core.instant.vectors import Vector, pad_to_multiple
+from nst_core.instant.lite import Scene
+from nst_core.instant.vectors import Vector
 from nst_core.models import weights
 from nst_core.models.graphs import Session
 
@@ -21,17 +23,19 @@ class Statistics(NamedTuple):
 
 def statistics(content: Image, vector: Vector) -> Statistics:
     """Those that instance normalisation takes from a picture (h, w, 3) while it is painted in a style."""
-    found = _session().run(
-        "own_means", "own_deviations", content=pad_to_multiple(content, 4)[None], vector=vector.astype(np.float32)
-    )
+    found = _session().run("own_means", "own_deviations", **_scene(content).feeds(), vector=vector.astype(np.float32))
     return Statistics(*found)
 
 
 def paint(content: Image, vector: Vector, borrowed: Statistics) -> Image:
-    """The picture (h, w, 3) in a style, normalised by statistics that need not be its own."""
-    h, w, _ = content.shape
-    x, given = pad_to_multiple(content, 4)[None], borrowed._asdict()
-    return _session().run("borrowed", content=x, vector=vector.astype(np.float32), **given)[0][0, :h, :w]
+    """Return the picture (h, w, 3) in a style, normalised by statistics that need not be its own."""
+    feeds = _scene(content).feeds() | {"vector": vector.astype(np.float32)} | borrowed._asdict()
+    return images.resize(_session().run("borrowed", **feeds)[0][0], *content.shape[:2])
+
+
+def _scene(content: Image) -> Scene:
+    """Return what `InstantLite.transform` works on."""
+    return Scene.of(content, 1.0, 0)
 
 
 @cache

@@ -1,16 +1,21 @@
 """instant-lite as one ONNX model: the arrays of `instant-lite` and `vgg19-lite` in, the bytes of `models/lite.onnx` out.
 
     styles (n, h, w, 3) ─► vgg19-lite ─► maps ─► statistics ─► ridge regression ─► predicted (n, 100)
-    content (1, h, w, 3), vector (100,) ────────► transformer ─────────► painted (1, h, w, 3)
-    ground (1, h, w, 3), vectors (m, 100), shares (1, h, w, m) ─► the same, by region ─► painted_by_region
+    content (1, h, w, 3), noise (1, h, w, 1), detail (1, h', w', 3), vector (100,) ─► transformer ─► painted (1, h', w', 3)
+    ground, ground_noise, ground_detail, vectors (m, 100), shares (1, h, w, m) ─► the same, by region ─► painted_by_region
 
-The three share their weights but nothing else, so that what nobody asks for can be fed a few pixels.
-`python -m nst_core.training.export` writes the file. What each layer is, `training/instant_network.py` says in TensorFlow; a
-test holds the two together.
+The transformer works on two pictures of the same scene. Its core sees `content` at the size at which a stroke has its natural
+width, and halves it twice; its last three convolutions work at the size of `detail`, which is the result's, and draw edges
+along those of the photograph. Maps are enlarged by bilinear interpolation only (Odena et al. 2016: checkerboard artifacts).
+White noise is added after four of the normalised layers, with a gain per channel that the style vector sets, so that a flat
+area can carry irregular strokes (Karras et al. 2019).
+
+The three parts share their weights but nothing else, so that what nobody asks for can be fed a few pixels.
+`python -m nst_core.training.export` writes the file. `training/instant_network.py` has the same layers in PyTorch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import repeat
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -24,34 +29,37 @@ MEASURED = LAYERS["vgg19-lite"]
 GRAMS = MEASURED[:5]  # block1_conv1 … block3_conv1: beyond them there would be more numbers than pictures to learn from
 NUMBERS = 100  # of a style vector
 
+BLOCKS = tuple(f"block{i}" for i in range(1, 5))  # residual, at a quarter of the core's size
+NORMALISED = ("down1", "down2", *(f"{block}{part}" for block in BLOCKS for part in "ab"), "up", "lines")
+HALF_SIZE = ("down1", "up", "lines")  # layers whose maps have half the core's size; those of the others have a quarter
+PLAIN = ("guide", "refine", "out")  # convolutions with a bias, at the result's size
+NOISY = ("block1a", "block2a", "block3a", "up")  # layers that get noise
+COARSE = NOISY[:2]  # the coarse one
+
 Arrays = Mapping[str, np.ndarray]
-Norm = Callable[[str, np.ndarray, np.ndarray], str]  # a map, dense kernel and bias of its style -> the normalised map
+Layer = tuple[np.ndarray, np.ndarray, np.ndarray]  # kernel (k, k, in, out); dense (100, 2·out or 3·out) and bias of its style
+Norm = Callable[[str, str, Layer, str], str]  # a map, the name, arrays and noise of its layer -> the normalised map
 
 
 def lite(arrays: Arrays, network: Mapping[str, eyes.Convolution]) -> bytes:
-    """The model. arrays: of `instant-lite`; network: the convolutions of `vgg19-lite` by layer."""
+    """Return the model. arrays: those of `instant-lite`; network: the convolutions of `vgg19-lite` by layer."""
     graph = Graph()
-    predictor, transformer = _part(arrays, "predictor/"), _part(arrays, "transformer/")
     maps = _look(graph, graph.input("styles", ("n", "styles_h", "styles_w", 3)), network)
-    graph.output("predicted", _predict(graph, maps, predictor), ("n", NUMBERS))
+    graph.output("predicted", _predict(graph, maps, [arrays[f"predictor/{i}"] for i in range(4)]), ("n", NUMBERS))
     for layer, x in maps.items():
         graph.output(layer, graph.op("Transpose", x, perm=[0, 2, 3, 1]), ("n", f"{layer}_h", f"{layer}_w", "c"))
-    norms = {"content": _by_vector(graph), "ground": _by_region(graph, len(transformer))}
-    for (name, norm), output in zip(norms.items(), ("painted", "painted_by_region"), strict=True):
-        x = graph.op("Transpose", graph.input(name, (1, f"{name}_h", f"{name}_w", 3)), perm=[0, 3, 1, 2])
-        graph.output(output, _transform(graph, x, transformer, norm), (1, f"{output}_h", f"{output}_w", 3))
+    by_vector = _transform(graph, _Scene.inputs(graph, "content", ""), arrays, _by_vector(graph))
+    graph.output("painted", by_vector, (1, "painted_h", "painted_w", 3))
+    by_region = _transform(graph, _Scene.inputs(graph, "ground", "ground_"), arrays, _by_region(graph))
+    graph.output("painted_by_region", by_region, (1, "painted_by_region_h", "painted_by_region_w", 3))
     return graph.model()
-
-
-def _part(arrays: Arrays, name: str) -> list[np.ndarray]:
-    return [arrays[f"{name}{i}"] for i in range(sum(key.startswith(name) for key in arrays))]
 
 
 # --- styles to vectors ------------------------------------------------------------------------------------------------
 
 
 def _look(graph: Graph, pictures: str, network: Mapping[str, eyes.Convolution]) -> dict[str, str]:
-    """(n, h, w, 3) in [0, 1] to the maps of every layer, (n, c, h', w')."""
+    """Return the maps of every layer, (n, c, h', w'), of pictures (n, h, w, 3) in [0, 1]."""
     x = graph.op("Div", graph.op("Sub", pictures, graph.constant(eyes.MEAN)), graph.constant(eyes.DEVIATION))
     x = graph.op("Transpose", x, perm=[0, 3, 1, 2])
     maps: dict[str, str] = {}
@@ -63,7 +71,7 @@ def _look(graph: Graph, pictures: str, network: Mapping[str, eyes.Convolution]) 
 
 
 def _predict(graph: Graph, maps: Mapping[str, str], predictor: Sequence[np.ndarray]) -> str:
-    """Maps to style vectors, (n, 100)."""
+    """Return style vectors, (n, 100)."""
     mean, deviation, kernel, bias = predictor
     x = graph.op("Sqrt", _statistics(graph, maps))
     x = graph.op("Div", graph.op("Sub", x, graph.half(mean)), graph.half(deviation))
@@ -97,7 +105,7 @@ def _channels(layer: str) -> int:
 
 
 def _length(graph: Graph, x: str, axis: int) -> str:
-    """How long a tensor is along an axis, as a float."""
+    """Return the length of a tensor along an axis, as a float."""
     length = graph.op("Gather", graph.op("Shape", x), graph.constant(axis, np.int64))
     return graph.op("Cast", length, to=1)
 
@@ -105,79 +113,140 @@ def _length(graph: Graph, x: str, axis: int) -> str:
 # --- content and vectors to a picture ---------------------------------------------------------------------------------
 
 
-def _transform(graph: Graph, x: str, transformer: Sequence[np.ndarray], norm: Norm) -> str:
-    """(1, 3, h, w), sides multiples of 4, to (1, h, w, 3); whatever the norm makes of each layer."""
-    *layers, out_kernel, out_bias = transformer
-    (down1, down2, *blocks, up) = [layers[i : i + 3] for i in range(0, len(layers), 3)]
-    for kernel, *style in (down1, down2):
-        x = graph.op("Relu", norm(graph.convolve(x, kernel, stride=2), *style))
-    for (kernel1, *style1), (kernel2, *style2) in zip(blocks[::2], blocks[1::2], strict=True):
-        y = graph.op("Relu", norm(graph.convolve(x, kernel1), *style1))
-        x = graph.op("Add", x, norm(graph.convolve(y, kernel2), *style2))
-    kernel, *style = up
-    x = graph.op("Relu", norm(graph.convolve(graph.enlarge(x), kernel), *style))
-    x = graph.op("DepthToSpace", graph.convolve(x, out_kernel, out_bias), blocksize=2, mode="DCR")
+class _Scene(NamedTuple):
+    """What the transformer works on, as (n, c, h, w)."""
+
+    content: str
+    noise: str
+    detail: str
+
+    @classmethod
+    def inputs(cls, graph: Graph, content: str, prefix: str) -> Self:
+        """Declare the model's three inputs, (1, h, w, c)."""
+        noise, detail = f"{prefix}noise", f"{prefix}detail"
+        size, large = (f"{content}_h", f"{content}_w"), (f"{detail}_h", f"{detail}_w")
+        shapes = {content: (1, *size, 3), noise: (1, *size, 1), detail: (1, *large, 3)}
+        return cls(*(graph.op("Transpose", graph.input(name, shape), perm=[0, 3, 1, 2]) for name, shape in shapes.items()))
+
+
+def layer_of(arrays: Arrays, name: str) -> Layer:
+    """Return kernel, dense and bias of a normalised layer of the transformer."""
+    kernel, dense, bias = (arrays[f"transformer/{name}/{part}"] for part in ("kernel", "dense", "bias"))
+    return kernel, dense, bias
+
+
+def _transform(graph: Graph, scene: _Scene, arrays: Arrays, norm: Norm) -> str:
+    """Return the picture, (1, h', w', 3) in [0, 1]; the sides of the content are multiples of 4."""
+    fine, quarter, coarse = _noises(graph, scene.noise)
+    noises = {name: fine if name in HALF_SIZE else coarse if name in COARSE else quarter for name in NOISY}
+
+    def layer(name: str, x: str, stride: int = 1) -> str:
+        arrays_of_layer = layer_of(arrays, name)
+        return norm(graph.convolve(x, arrays_of_layer[0], stride=stride), name, arrays_of_layer, noises.get(name, ""))
+
+    def plain(name: str, x: str) -> str:
+        return graph.convolve(x, *(arrays[f"transformer/{name}/{part}"] for part in ("kernel", "bias")))
+
+    x = graph.op("Relu", layer("down2", graph.op("Relu", layer("down1", scene.content, 2)), 2))
+    for block in BLOCKS:
+        x = graph.op("Add", x, layer(f"{block}b", graph.op("Relu", layer(f"{block}a", x))))
+    x = layer("lines", graph.op("Relu", layer("up", graph.twice(x))))
+    guide = plain("guide", graph.op("Sub", scene.detail, graph.constant(0.5)))
+    x = graph.op("Relu", graph.op("Add", graph.like(x, scene.detail), guide))
+    x = plain("out", graph.op("Relu", plain("refine", x)))
     return graph.op("Transpose", graph.op("Sigmoid", x), perm=[0, 2, 3, 1])
 
 
+def _noises(graph: Graph, noise: str) -> tuple[str, str, str]:
+    """Return noise of unit variance from white noise (1, 1, h, w): at half the size, at a quarter, and coarse at a quarter."""
+    fine = graph.op("Mul", graph.pool(noise, 2), graph.constant(2))
+    quarter = graph.op("Mul", graph.pool(fine, 2), graph.constant(2))
+    coarse = graph.like(graph.op("Mul", graph.pool(quarter, 4), graph.constant(4 * BLURRED)), quarter)
+    return fine, quarter, coarse
+
+
+BLURRED = 1.45  # over the deviation of white noise that was enlarged four times by bilinear interpolation
+
+
+def _styled(graph: Graph, vector: str, layer: Layer) -> list[str]:
+    """Return scale − 1, shift and, where the layer has noise, gain, (m, c) each, of vectors (m, 100)."""
+    _, dense, bias = layer
+    style = graph.op("Gemm", vector, graph.half(dense), graph.half(bias))
+    results = 3 if _noisy(layer) else 2
+    return graph.ops("Split", style, results=results, axis=1, num_outputs=results)
+
+
+def _noisy(layer: Layer) -> bool:
+    kernel, _, bias = layer
+    return bias.shape[0] == 3 * kernel.shape[-1]
+
+
+def _each(graph: Graph, values: str) -> str:
+    """Return (1, c) or (c,) as (1, c, 1, 1)."""
+    return graph.op("Reshape", values, _shape(graph, 1, -1, 1, 1))
+
+
+def _with_noise(graph: Graph, x: str, noise: str, gain: Sequence[str]) -> str:
+    """Return the map with noise added; gain: none, or one value per channel, (1, c)."""
+    return graph.op("Add", x, graph.op("Mul", noise, _each(graph, gain[0]))) if gain else x
+
+
 def _by_vector(graph: Graph) -> Norm:
-    """Conditional instance normalisation: scale and shift of each channel from the style vector."""
+    """Conditional instance normalisation: scale and shift of each channel from the style vector; then noise."""
     vector = graph.op("Unsqueeze", graph.input("vector", (NUMBERS,)), graph.constant([0], np.int64))
 
-    def norm(x: str, dense: np.ndarray, bias: np.ndarray) -> str:
-        style = graph.op("Gemm", vector, graph.half(dense), graph.half(bias))
-        scale, shift = graph.ops("Split", graph.op("Squeeze", style), results=2, num_outputs=2)
-        return graph.op("InstanceNormalization", x, graph.op("Add", scale, graph.constant(1)), shift, epsilon=EPSILON)
+    def norm(x: str, name: str, layer: Layer, noise: str) -> str:
+        scale, shift, *gain = _styled(graph, vector, layer)
+        scale, shift = (graph.op("Squeeze", y, _axis(graph, 0)) for y in (scale, shift))
+        x = graph.op("InstanceNormalization", x, graph.op("Add", scale, graph.constant(1)), shift, epsilon=EPSILON)
+        return _with_noise(graph, x, noise, gain)
 
     return norm
 
 
 def borrowing(arrays: Arrays) -> bytes:
-    """The transformer without instance normalisation: it takes each layer's means and deviations from outside.
+    """Return the transformer without instance normalisation: each layer's means and deviations come from outside.
 
-    content (1, h, w, 3), vector (100,), means and deviations (all layers' channels in a row) ─► borrowed (1, h, w, 3); and what
-    instance normalisation would take them from: content, vector ─► own_means, own_deviations.
+    content, noise, detail, vector, means and deviations (all layers' channels in a row) ─► borrowed (1, h', w', 3); and what
+    instance normalisation would take: content, noise, detail, vector ─► own_means, own_deviations.
     """
-    graph, transformer = Graph(), _part(arrays, "transformer/")
-    total = sum(bias.shape[0] // 2 for bias in transformer[2:-2:3])
+    graph = Graph()
+    total = sum(layer_of(arrays, name)[0].shape[-1] for name in NORMALISED)
     styles, means, deviations = _by_vector(graph), [], []
 
-    def own(x: str, dense: np.ndarray, bias: np.ndarray) -> str:
+    def own(x: str, name: str, layer: Layer, noise: str) -> str:
         mean = graph.op("ReduceMean", x, graph.constant([2, 3], np.int64))
         off = graph.op("Sub", x, mean)
         variance = graph.op("ReduceMean", graph.op("Mul", off, off), graph.constant([2, 3], np.int64))
         means.append(_row(graph, mean))
         deviations.append(_row(graph, graph.op("Sqrt", graph.op("Add", variance, graph.constant(EPSILON)))))
-        return styles(x, dense, bias)
+        return styles(x, name, layer, noise)
 
-    x = graph.op("Transpose", graph.input("content", (1, "content_h", "content_w", 3)), perm=[0, 3, 1, 2])
-    _transform(graph, x, transformer, own)
+    scene = _Scene.inputs(graph, "content", "")
+    _transform(graph, scene, arrays, own)
     graph.output("own_means", graph.op("Concat", *means, axis=0), (total,))
     graph.output("own_deviations", graph.op("Concat", *deviations, axis=0), (total,))
-    painted = _transform(graph, x, transformer, _by_statistics(graph, total))
-    graph.output("borrowed", painted, (1, "borrowed_h", "borrowed_w", 3))
+    borrowed = _transform(graph, scene, arrays, _by_statistics(graph, total))
+    graph.output("borrowed", borrowed, (1, "borrowed_h", "borrowed_w", 3))
     return graph.model()
 
 
 def _by_statistics(graph: Graph, total: int) -> Norm:
-    """Scale and shift from the vector, mean and deviation from outside."""
+    """Scale, shift and gain from the vector, mean and deviation from outside."""
     given = [graph.input(name, (total,)) for name in ("means", "deviations")]
+    vector = graph.op("Unsqueeze", "vector", graph.constant([0], np.int64))
     at = 0
 
-    def norm(x: str, dense: np.ndarray, bias: np.ndarray) -> str:
+    def norm(x: str, name: str, layer: Layer, noise: str) -> str:
         nonlocal at
-        width = bias.shape[0] // 2
+        width = layer[0].shape[-1]
         ends = _axis(graph, at), _axis(graph, at + width)
-        mean, deviation = (graph.op("Reshape", graph.op("Slice", x, *ends), _shape(graph, 1, width, 1, 1)) for x in given)
+        mean, deviation = (_each(graph, graph.op("Slice", y, *ends)) for y in given)
         at += width
-        vector = graph.op("Unsqueeze", "vector", graph.constant([0], np.int64))
-        style = graph.op("Gemm", vector, graph.half(dense), graph.half(bias))
-        scale, shift = (
-            graph.op("Reshape", half, _shape(graph, 1, width, 1, 1))
-            for half in graph.ops("Split", style, results=2, axis=1, num_outputs=2)
-        )
+        scale, shift, *gain = _styled(graph, vector, layer)
         normal = graph.op("Div", graph.op("Sub", x, mean), deviation)
-        return graph.op("Add", graph.op("Mul", normal, graph.op("Add", scale, graph.constant(1))), shift)
+        scaled = graph.op("Mul", normal, _each(graph, graph.op("Add", scale, graph.constant(1))))
+        return _with_noise(graph, graph.op("Add", scaled, _each(graph, shift)), noise, gain)
 
     return norm
 
@@ -186,41 +255,52 @@ def _row(graph: Graph, x: str) -> str:
     return graph.op("Reshape", x, _shape(graph, -1))
 
 
-def _by_region(graph: Graph, count: int) -> Norm:
-    """The same where each pixel has shares of several styles, which add up to one; see `instant_jaxed.regional_norm`."""
+def _by_region(graph: Graph) -> Norm:
+    """The same where each pixel has shares of several styles, which add up to one.
+
+    Each style is normalised by its own region's mean and variance, so that half a picture looks as if the whole were in that
+    style; by those of the whole, a neighbour of other colours would drain it. LEAST of the whole picture is mixed in: a small
+    region may have no contrast to stretch.
+    """
     vectors = graph.input("vectors", ("m", NUMBERS))
     shares = graph.op("Transpose", graph.input("shares", (1, "ground_h", "ground_w", "m")), perm=[0, 3, 1, 2])
-    pool = lambda x: graph.op("AveragePool", x, kernel_shape=[2, 2], strides=[2, 2])  # noqa: E731
-    flat = lambda x: graph.op("Reshape", graph.op("Squeeze", x, _axis(graph, 0)), _shape(graph, 0, -1))  # noqa: E731
-    halves = pool(shares)
-    fine, coarse = flat(halves), flat(pool(halves))  # (m, h·w / 4), (m, h·w / 16)
-    layers = iter((fine, *repeat(coarse, count // 3 - 2), fine))  # the first and the last but the output see half the size
+    halves = graph.pool(shares, 2)
+    fine, coarse = (
+        graph.op("Reshape", graph.op("Squeeze", x, _axis(graph, 0)), _shape(graph, 0, -1))
+        for x in (halves, graph.pool(halves, 2))
+    )  # (m, h·w / 4), (m, h·w / 16)
 
-    def norm(x: str, dense: np.ndarray, bias: np.ndarray) -> str:
-        share, channels = next(layers), dense.shape[1] // 2
+    def norm(x: str, name: str, layer: Layer, noise: str) -> str:
+        share, channels = fine if name in HALF_SIZE else coarse, layer[0].shape[-1]
         ones, zeros = graph.constant(np.ones(channels)), graph.constant(np.zeros(channels))
         x = graph.op("InstanceNormalization", x, ones, zeros, epsilon=EPSILON)
         size, x = graph.op("Shape", x), graph.op("Reshape", x, _shape(graph, channels, -1))  # (c, hw)
-        squares = graph.op("Mul", x, x)
-        area = graph.op("ReduceMean", share, _axis(graph, 1))  # (m, 1)
-        own = graph.op("Add", area, graph.constant(LEAST))
-        positions = _length(graph, share, 1)
-        mean, square = (
-            graph.op("Div", graph.op("Div", graph.op("Gemm", share, y, transB=1), positions), own) for y in (x, squares)
-        )  # (m, c)
-        whole = graph.op("ReduceMean", squares, _axis(graph, 1), keepdims=0)  # (c,)
-        rest = graph.op("Mul", whole, graph.op("Div", graph.constant(LEAST), own))
-        variance = graph.op("Sub", graph.op("Add", square, rest), graph.op("Mul", mean, mean))
-        positive = graph.op("Relu", variance)
-        spread = graph.op("Sqrt", graph.op("Add", positive, graph.op("Sub", graph.constant(1), whole)))
-        style = graph.op("Gemm", vectors, graph.half(dense), graph.half(bias))
-        scale, shift = graph.ops("Split", style, results=2, axis=1, num_outputs=2)
+        mean, variance, whole = _moments(graph, x, share)
+        spread = graph.op("Sqrt", graph.op("Add", graph.op("Relu", variance), graph.op("Sub", graph.constant(1), whole)))
+        scale, shift, *gain = _styled(graph, vectors, layer)  # (m, c)
         scale = graph.op("Div", graph.op("Add", scale, graph.constant(1)), spread)
         shift = graph.op("Sub", shift, graph.op("Mul", mean, scale))
-        scaled = graph.op("Mul", x, graph.op("Gemm", scale, share, transA=1))  # (c, hw)
-        return graph.op("Reshape", graph.op("Add", scaled, graph.op("Gemm", shift, share, transA=1)), size)
+        by_pixel = lambda values: graph.op("Gemm", values, share, transA=1)  # noqa: E731
+        x = graph.op("Add", graph.op("Mul", x, by_pixel(scale)), by_pixel(shift))  # (c, hw)
+        if gain:
+            flat = graph.op("Reshape", noise, _shape(graph, 1, -1))
+            x = graph.op("Add", x, graph.op("Mul", by_pixel(gain[0]), flat))
+        return graph.op("Reshape", x, size)
 
     return norm
+
+
+def _moments(graph: Graph, x: str, share: str) -> tuple[str, str, str]:
+    """Return mean and variance of each region, (m, c), and the whole's variance, (c,), of a normalised map (c, hw)."""
+    squares = graph.op("Mul", x, x)
+    own = graph.op("Add", graph.op("ReduceMean", share, _axis(graph, 1)), graph.constant(LEAST))  # (m, 1), of the picture
+    positions = _length(graph, share, 1)
+    mean, square = (
+        graph.op("Div", graph.op("Div", graph.op("Gemm", share, y, transB=1), positions), own) for y in (x, squares)
+    )
+    whole = graph.op("ReduceMean", squares, _axis(graph, 1), keepdims=0)
+    rest = graph.op("Mul", whole, graph.op("Div", graph.constant(LEAST), own))
+    return mean, graph.op("Sub", graph.op("Add", square, rest), graph.op("Mul", mean, mean)), whole
 
 
 def _axis(graph: Graph, axis: int) -> str:

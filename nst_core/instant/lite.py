@@ -1,22 +1,54 @@
 """instant-lite: ours, embedded, run by ONNX Runtime; a quarter of a second from import to the first picture."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from nst_core import images
 from nst_core.images import Image
-from nst_core.instant import graph
-from nst_core.instant.vectors import STYLE_SIDE, Vector, VectorStylizer, pad_to_multiple, squares
+from nst_core.instant import graph, noise
+from nst_core.instant.vectors import STYLE_SIDE, Vector, VectorStylizer, squares
 from nst_core.models import eyes, weights
 from nst_core.models.graphs import Session
+from nst_core.pictures import masks, strokes
+from nst_core.pictures.regions import Regions
+from nst_core.recipes import InstantRecipe
 from nst_core.stylizer import Style
+
+LEAST = 32  # pixels of the core's shorter side
+
+
+class Scene(NamedTuple):
+    """The three pictures that the transformer works on."""
+
+    content: Image  # (h, w, 3): what the core sees; its sides are multiples of 4
+    noise: np.ndarray  # (h, w, 1), white, of unit variance
+    detail: Image  # (h', w', 3): the photograph at the result's size
+
+    @classmethod
+    def of(cls, content: Image, stroke_size: float, seed: int) -> "Scene":
+        """Return the scene in which the network's strokes have this size on the content, (h, w, 3).
+
+        The core sees the content at the size at which its strokes are as wide as asked for. Where that is larger than the
+        content, so is the result.
+        """
+        height, width, _ = content.shape
+        scale = strokes.side(height, width, stroke_size) / max(height, width)
+        core = [max(LEAST, 4 * round(side * scale / 4)) for side in (height, width)]
+        detail = images.resize(content, round(height * scale), round(width * scale)) if scale > 1 else content
+        return cls(images.resize(content, *core), noise.white(core[0], core[1], seed), detail)
+
+    def feeds(self, content: str = "content", prefix: str = "") -> dict[str, np.ndarray]:
+        """Return the model's inputs by name."""
+        return {content: self.content[None], f"{prefix}noise": self.noise[None], f"{prefix}detail": self.detail[None]}
 
 
 class InstantLite(VectorStylizer):
-    """0.45 M parameters of transformer, 0.5 M of predictor, a style vector of 100 numbers.
+    """0.5 M parameters of transformer, 0.5 M of predictor, a style vector of 100 numbers.
 
     The predictor is a linear map of what `vgg19-lite` sees: nine tenths of what style vectors differ by are linear in the roots
-    of means, deviations and Gram matrices. Trained to imitate the published mobile Magenta (`nst_core/models/MODELS.md`).
+    of means, deviations and Gram matrices. How both were trained: `nst_core/models/MODELS.md`.
     """
 
     name = "instant-lite"
@@ -29,34 +61,45 @@ class InstantLite(VectorStylizer):
     def predict(self, style: Image) -> Vector:
         return self._session.run("predicted", styles=squares(style, STYLE_SIDE))[0].mean(0)
 
-    def transform(self, content: Image, vector: Vector) -> Image:
-        h, w, _ = content.shape
-        x = pad_to_multiple(content, 4)[None]
-        return self._session.run("painted", content=x, vector=vector.astype(np.float32))[0][0, :h, :w]
+    def transform(self, content: Image, vector: Vector, *, stroke_size: float = 1.0, seed: int = 0) -> Image:
+        """Return the content (h, w, 3) in a style. stroke_size: see `strokes.side`; seed: of the noise."""
+        scene = Scene.of(content, stroke_size, seed)
+        painted = self._session.run("painted", **scene.feeds(), vector=vector.astype(np.float32))[0][0]
+        return images.resize(painted, *content.shape[:2])
 
-    def paint(self, picture: Image, vectors: Sequence[Vector], shares: np.ndarray, content: Image) -> Image:
-        """In one pass: scale and shift of each instance normalisation vary by pixel; the rest is in the content's own style."""
-        return self.transform_regions(picture, *self._with_rest(vectors, shares, content))
+    def transform_regions(
+        self, content: Image, vectors: Sequence[Vector], shares: np.ndarray, *, stroke_size: float = 1.0, seed: int = 0
+    ) -> Image:
+        """Return the content in several styles at once: scale, shift and noise of each layer vary by pixel.
+
+        vectors, shares (m, h, w): as `of_regions` gives them, for that content or another of its shape.
+        """
+        scene = Scene.of(content, stroke_size, seed)
+        by_pixel = np.stack([masks.resize(share, scene.content.shape[:2]) for share in shares], -1)
+        by_pixel /= by_pixel.sum(-1, keepdims=True)
+        feeds = scene.feeds("ground", "ground_") | {"vectors": np.stack(vectors).astype(np.float32), "shares": by_pixel[None]}
+        return images.resize(self._session.run("painted_by_region", **feeds)[0][0], *content.shape[:2])
+
+    def painted(self, content: Image, regions: Regions, amounts: Sequence[float], recipe: InstantRecipe) -> Image:
+        """Return the content painted in one pass, whatever its size."""
+        how = {"stroke_size": recipe.stroke_size, "seed": recipe.seed}
+        styles = regions.learned()
+        if regions.masked:
+            found = self.of_regions(content, styles, regions.shares(amounts), recipe.strength)
+            return self.transform_regions(content, *found, **how)
+        blend = [Style(image, amount) for image, amount in zip(styles, amounts, strict=True)]
+        return self.transform(content, self.blend(content, blend, recipe.strength), **how)
 
     def of_regions(
         self, content: Image, styles: Sequence[Image], shares: np.ndarray, strength: float
     ) -> tuple[list[Vector], np.ndarray]:
-        """The vectors of the styles and of the rest, and each one's share of every pixel, (m, h, w)."""
-        return self._with_rest([self.blend(content, [Style(style)], strength) for style in styles], shares, content)
-
-    def _with_rest(self, vectors: Sequence[Vector], shares: np.ndarray, content: Image) -> tuple[list[Vector], np.ndarray]:
+        """Return the vectors of the styles and of the rest, and each one's share of every pixel, (m, h, w)."""
+        vectors = [self.blend(content, [Style(style)], strength) for style in styles]
         rest = np.maximum(1 - shares.sum(0), 0)
         if not rest.any():
-            return list(vectors), shares
+            return vectors, shares
         return [*vectors, self.vector(content)], np.concatenate([shares, rest[None]])
 
-    def transform_regions(self, picture: Image, vectors: Sequence[Vector], shares: np.ndarray) -> Image:
-        """What `of_regions` gives, on that content or another of its shape."""
-        h, w, _ = picture.shape
-        x, by_pixel = (pad_to_multiple(array, 4)[None] for array in (picture, np.moveaxis(shares, 0, -1)))
-        stacked = np.stack(vectors).astype(np.float32)
-        return self._session.run("painted_by_region", ground=x, vectors=stacked, shares=by_pixel)[0][0, :h, :w]
-
     def maps(self, picture: Image, layers: Sequence[str]) -> dict[str, np.ndarray]:
-        """What vgg19-lite, the predictor's eyes, makes of a picture, (h, w, 3): {layer: (h', w', c)}."""
+        """Return what vgg19-lite, through which the predictor looks, makes of a picture, (h, w, 3): {layer: (h', w', c)}."""
         return {layer: x[0] for layer, x in zip(layers, self._session.run(*layers, styles=picture[None]), strict=True)}

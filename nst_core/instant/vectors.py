@@ -5,6 +5,7 @@ transformer turns content and vector into the result. Hence strength s is (1 −
 blend of N styles Σ wᵢ·vectorᵢ, and neither needs the predictor again.
 """
 
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -33,6 +34,7 @@ class VectorStylizer:
 
     def __init__(self) -> None:
         self._vectors: dict[str, Vector] = {}
+        self._lock = threading.RLock()  # the light lane paints in several threads
         self.predictions = 0  # how often the predictor ran
 
     def predict(self, style: Image) -> Vector:
@@ -46,12 +48,14 @@ class VectorStylizer:
     def vector(self, style: Image) -> Vector:
         """`predict`, once a picture."""
         key = digest(style)
-        if key not in self._vectors:
-            if len(self._vectors) >= self.remembered:
-                self._vectors.pop(next(iter(self._vectors)))
-            self._vectors[key] = self.predict(style)
-            self.predictions += 1
-        return self._vectors[key]
+        with self._lock:
+            if key not in self._vectors:
+                vector = self.predict(style)
+                while len(self._vectors) >= self.remembered:
+                    self._vectors.pop(next(iter(self._vectors)))
+                self._vectors[key] = vector
+                self.predictions += 1
+            return self._vectors[key]
 
     def blend(self, content: Image, styles: Sequence[Style], strength: float) -> Vector:
         """(1 − strength)·vector(content) + strength·Σ wᵢ·vectorᵢ, the wᵢ normalised to sum 1."""
@@ -70,9 +74,13 @@ class VectorStylizer:
         start = time.perf_counter()
         active = with_weight(styles)
         amounts, regions = [style.weight for style in active], Regions(content, active, recipe)
-        own = np.maximum(1 - regions.shares(amounts).sum(0), 0) if regions.masked else None
-        result = strokes.painted(content, recipe.stroke_size, self.painter(content, regions, amounts, recipe), own)
+        result = self.painted(content, regions, amounts, recipe)
         yield Step(1, 1, {}, regions.finish(result, amounts), time.perf_counter() - start)
+
+    def painted(self, content: Image, regions: Regions, amounts: Sequence[float], recipe: InstantRecipe) -> Image:
+        """Return the content painted in strokes of the recipe's size."""
+        own = np.maximum(1 - regions.shares(amounts).sum(0), 0) if regions.masked else None
+        return strokes.painted(content, recipe.stroke_size, self.painter(content, regions, amounts, recipe), own)
 
     def painter(self, content: Image, regions: Regions, amounts: Sequence[float], recipe: InstantRecipe) -> strokes.Paint:
         """Paints the content at any size; what is asked of the predictor is asked here."""

@@ -43,7 +43,7 @@ def few_arenas() -> None:
 
 def huge_pages(*, allowed: bool) -> None:
     """Of this process, and of those that it will start. Elsewhere than on Linux nothing."""
-    if hasattr(library := ctypes.CDLL(None), "prctl"):
+    if (library := _library()) and hasattr(library, "prctl"):
         library.prctl(_PR_SET_THP_DISABLE, int(not allowed), 0, 0, 0)
 
 
@@ -91,6 +91,13 @@ def resident() -> int:
 
 
 @lru_cache
+def _library() -> ctypes.CDLL | None:
+    """Return the C library that this process runs with; None on Windows, where it has no handle."""
+    with suppress(TypeError, OSError):
+        return ctypes.CDLL(None)
+    return None
+
+
 def _glibc() -> ctypes.CDLL | None:
-    library = ctypes.CDLL(None)
-    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
+    library = _library()
+    return library if library and hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None

@@ -4,7 +4,8 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from nst_core.errors import TooLarge
+from nst_core import limits
+from nst_core.errors import Busy, TooLarge
 from nst_core.recipes import MAX_PRINT, MIN_SIZE, ONE_LOOK, OptimizeRecipe
 
 
@@ -22,6 +23,7 @@ def has_bfloat16() -> bool:
 
 OTHERS = 550e6  # bytes of the machine's memory, or the container's, that page, scheduler and the light worker at rest need
 LIGHT_SHARE = 0.6  # of all memory that the light worker may take for a moment
+LEAST_LIMIT, MOST_LIMIT = 500e6, 1e15  # bytes that NST_MEMORY_LIMIT may be
 TERMINATE = 0.95  # of what a worker may have: there its nanny ends it
 
 # Peak resident set of a process that optimises, measured from 256 to 1024 px (vgg19-lite to 1536) with bfloat16 where
@@ -76,7 +78,13 @@ def _total() -> int:
     """NST_MEMORY_LIMIT, else what the machine or its container has."""
     from distributed.system import MEMORY_LIMIT
 
-    return int(os.environ.get("NST_MEMORY_LIMIT") or MEMORY_LIMIT)
+    return _limit(os.environ.get("NST_MEMORY_LIMIT", ""), MEMORY_LIMIT)
+
+
+@lru_cache
+def _limit(text: str, there: int) -> int:
+    """Bytes that a text says, read like every other limit: once, with a line in the log where it cannot be."""
+    return limits.number("NST_MEMORY_LIMIT", text, there, LEAST_LIMIT, MOST_LIMIT) if text else there
 
 
 def available() -> int:
@@ -89,25 +97,65 @@ def check(recipe: OptimizeRecipe, height: int, width: int) -> None:
     needed, there = estimate(recipe, height, width), available()
     if needed <= there:
         return
-    fits = largest_size(recipe, max(height, width) / min(height, width), there)
-    way_out = f"choose {fits} px at most" if fits else "choose the preset fast"
+    way_out = _way_out(recipe, max(height, width) / min(height, width), there)
     raise TooLarge(
         f"{max(height, width)} px with {recipe.features} needs about {needed / 1e9:.1f} GB, and {there / 1e9:.1f} GB are "
         f"there: {way_out}."
     )
 
 
-# --- what a texture network's pass takes ------------------------------------------------------------------------------
+def _way_out(recipe: OptimizeRecipe, aspect: float, there: int) -> str:
+    """Return what to do about a run that does not fit: a smaller size, else the preset fast, else what needs less memory."""
+    if fits := largest_size(recipe, aspect, there):
+        return f"choose {fits} px at most"
+    if fits := largest_size(OptimizeRecipe(), aspect, there):
+        return f"choose the preset fast, {fits} px at most"
+    least = estimate(OptimizeRecipe(), MIN_SIZE, round(MIN_SIZE / aspect))
+    return f"any optimisation needs {least / 1e9:.2f} GB at least; the model instant-lite (Instant) needs less"
 
-_PASS, _PASS_PER_PIXEL = 250e6, 720  # measured from 512 to 2048 px: 48 channels of the picture's size, a few times
+
+# --- what one pass takes ----------------------------------------------------------------------------------------------
+
+_NETWORK = 250e6, 720  # a base, and bytes a pixel, measured from 512 to 2048 px: 48 channels of the picture's size, a few times
+# the same of Instant's engines with the process that they run in, from 512 to 1024 px: `benchmarks/out/instant.md`
+_INSTANT = {"instant-lite": (155e6, 375), "magenta": (1060e6, 700)}
+_AT_REST = 170e6  # bytes of the light worker in OTHERS
 
 
-def check_pass(height: int, width: int) -> None:
-    """Raises: TooLarge, with the largest size that fits."""
-    there, longer, shorter = int(of_light_worker() * TERMINATE), max(height, width), min(height, width)
-    if _PASS + height * width * _PASS_PER_PIXEL <= there:
-        return
-    fits = int((max(0.0, there - _PASS) / _PASS_PER_PIXEL * longer / shorter) ** 0.5) // 32 * 32
-    way_out = f"choose {fits} px at most" if fits >= MIN_SIZE else "a machine with more is needed"
-    needed = (_PASS + height * width * _PASS_PER_PIXEL) / 1e9
-    raise TooLarge(f"{longer} px need about {needed:.1f} GB in one pass, and {there / 1e9:.1f} GB are there: {way_out}.")
+def check_pass(height: int, width: int, *, beside: int = 0) -> None:
+    """Whether a texture network's pass fits. beside: bytes that a slow job may take at the same time, on the same machine.
+
+    Raises: TooLarge, with the largest size that fits; Busy, where it will fit once the slow job has ended.
+    """
+    _check_pass(*_NETWORK, height, width, of_light_worker(), beside)
+
+
+def check_instant(engine: str, height: int, width: int, *, beside: int = 0) -> None:
+    """The same of a pass through the engine of that name, over a picture that is so large on the way.
+
+    Magenta runs in the slow worker, one job after another: nothing is beside it.
+    """
+    light = engine == "instant-lite"
+    _check_pass(*_INSTANT[engine], height, width, *((of_light_worker(), beside) if light else (of_slow_worker(), 0)))
+
+
+def _check_pass(base: float, per_pixel: float, height: int, width: int, own: int, beside: int) -> None:
+    """own: bytes that the worker may take. Raises: TooLarge, Busy."""
+    needed, there, longer = base + height * width * per_pixel, own * TERMINATE, max(height, width)
+    room = _total() - OTHERS + _AT_REST - beside
+
+    def fits(available: float) -> int:
+        pixels = max(0.0, available - base) / per_pixel
+        return int((pixels * longer / min(height, width)) ** 0.5) // 32 * 32
+
+    if needed > there:
+        way_out = f"choose {fits(there)} px at most" if fits(there) >= MIN_SIZE else "a machine with more is needed"
+        raise TooLarge(
+            f"{longer} px need about {needed / 1e9:.1f} GB in one pass, and {there / 1e9:.1f} GB are there: {way_out}."
+        )
+    if beside and needed > room:
+        smaller = f"choose {fits(room)} px at most, or " if fits(room) >= MIN_SIZE else ""
+        raise Busy(
+            f"{longer} px need about {needed / 1e9:.1f} GB, and a slow job takes most of the memory just now: {smaller}"
+            "try again when it has ended."
+        )

@@ -1,16 +1,20 @@
 """What visitors keep: bytes in, a file of a temporary folder, bytes out. No process holds in memory what nobody looks at.
 
-Each owner has a budget, and all together have one; what was kept or read longest ago makes room. A file goes when nobody holds
-its `Kept` any more, and all of them with the process.
+Each owner has a budget, and all together have one. Where it is exceeded, the greediest owner makes room, and of what it has the
+greediest kind, beginning with what was kept or read longest ago: so nobody pushes out the files of those who have less.
+A file goes when nobody holds its `Kept` any more, and all of them with the process, or at the latest with the next one.
 """
 
-import tempfile
 import threading
 import weakref
+from collections import Counter
+from collections.abc import Collection, Iterable
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from nst_core.errors import Failure, Gone
+from nst_core.machine.scratch import Scratch
 
 
 class Kept:
@@ -34,18 +38,30 @@ class Kept:
             raise Gone("This was let go to make room for newer pictures: make it again, or upload it again.") from error
 
 
+class Entry(NamedTuple):
+    """What is known of a file. spare: it makes room before all else of its owner's."""
+
+    owner: str
+    size: int
+    kind: str
+    spare: bool
+
+
 class Shelf:
     """Files of many owners."""
 
     def __init__(self, *, each: int, total: int) -> None:
         """Budgets in bytes. What is larger than one is kept alone until the next comes."""
         self._each, self._total = each, total
-        self._folder = tempfile.TemporaryDirectory(prefix="nst-", ignore_cleanup_errors=True)
+        self._folder = Scratch()
         self._names, self._lock = count(), threading.RLock()  # a finalizer may come while this thread holds it
-        self._files: dict[Path, tuple[str, int]] = {}  # owner and bytes; kept or read longest ago first
+        self._files: dict[Path, Entry] = {}  # kept or read longest ago first
 
-    def keep(self, data: bytes, owner: str) -> Kept:
-        """Raises: Failure when the disk is full."""
+    def keep(self, data: bytes, owner: str, kind: str = "", *, spare: bool = False) -> Kept:
+        """kind: of the owner's files, for what makes room first. spare: this one does before all others of the owner's.
+
+        Raises: Failure when the disk is full.
+        """
         file = Path(self._folder.name) / str(next(self._names))
         try:
             file.write_bytes(data)
@@ -55,22 +71,36 @@ class Shelf:
         kept = Kept(self, file, len(data))
         weakref.finalize(kept, self._let_go, file)
         with self._lock:
-            self._files[file] = owner, len(data)
-            self._make_room(self._each, owner)
-            self._make_room(self._total)
+            self._files[file] = Entry(owner, len(data), kind, spare)
+            self._make_room(owner, file)
         return kept
 
     def taken(self, owner: str | None = None) -> int:
         """Bytes, of one owner or of all."""
         with self._lock:
-            return sum(size for whose, size in self._files.values() if owner in (None, whose))
+            return sum(entry.size for entry in self._files.values() if owner in (None, entry.owner))
 
-    def _make_room(self, budget: int, owner: str | None = None) -> None:
+    def _make_room(self, owner: str, latest: Path) -> None:
         """All but the latest may go."""
-        for file in [file for file, (whose, _) in self._files.items() if owner in (None, whose)][:-1]:
-            if self.taken(owner) <= budget:
-                return
+        others = self._files.keys() - {latest}
+        while self.taken(owner) > self._each and (file := self._next(owner, others)):
             self._let_go(file)
+            others -= {file}
+        while self.taken() > self._total and others:
+            owners = {self._files[file].owner for file in others}
+            greediest = _greediest((entry.owner, entry.size) for entry in self._files.values() if entry.owner in owners)
+            if file := self._next(greediest, others):
+                self._let_go(file)
+                others -= {file}
+
+    def _next(self, owner: str, files: Collection[Path]) -> Path | None:
+        """Which of an owner's files makes room first."""
+        mine = {file: entry for file, entry in self._files.items() if file in files and entry.owner == owner}
+        spare = next((file for file, entry in mine.items() if entry.spare), None)
+        if spare or not mine:
+            return spare
+        kind = _greediest((entry.kind, entry.size) for entry in mine.values())
+        return next(file for file, entry in mine.items() if entry.kind == kind)
 
     def _let_go(self, file: Path) -> None:
         with self._lock:
@@ -81,3 +111,11 @@ class Shelf:
         with self._lock:
             if file in self._files:
                 self._files[file] = self._files.pop(file)
+
+
+def _greediest(sizes: Iterable[tuple[str, int]]) -> str:
+    """Who has most, of (who, bytes)."""
+    sums = Counter[str]()
+    for who, size in sizes:
+        sums[who] += size
+    return sums.most_common(1)[0][0]

@@ -4,7 +4,10 @@ A `Graph` is written down op by op, tensors by their names; maps are (n, c, h, w
 has them, (h, w, in, out).
 """
 
+import logging
+import os
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +17,7 @@ import onnxruntime
 Padding = Literal["reflect", "edge", "wrap"]
 Shape = Sequence[int | str]  # a name stands for a length that may vary, the same one wherever it stands; pixels end in _h, _w
 
+BILINEAR = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
 OPSET, IR_VERSION = 20, 9  # what ONNX Runtime reads since 1.17, in browsers too
 
 
@@ -68,11 +72,26 @@ class Graph:
         return self.op("Conv", x, *weights, strides=[stride] * 2)
 
     def enlarge(self, x: str) -> str:
-        """Every pixel four times."""
+        """Return a map with every pixel four times."""
         twice = self.constant([1, 1, 2, 2])
         return self.op(
             "Resize", x, "", twice, mode="nearest", nearest_mode="floor", coordinate_transformation_mode="asymmetric"
         )
+
+    def pool(self, x: str, side: int) -> str:
+        """Return the mean of every side × side; what is left over at the end of a row or column is dropped."""
+        return self.op("AveragePool", x, kernel_shape=[side] * 2, strides=[side] * 2)
+
+    def twice(self, x: str) -> str:
+        """Return a map of twice the size, by bilinear interpolation."""
+        return self.op("Resize", x, "", self.constant([1, 1, 2, 2]), **BILINEAR)
+
+    def like(self, x: str, other: str) -> str:
+        """Return a map (n, c, h, w) at the size of another, (n', c', h', w'), by bilinear interpolation."""
+        ends = self.constant([2], np.int64), self.constant([4], np.int64)
+        size = self.op("Slice", self.op("Shape", other), *ends)
+        channels = self.op("Slice", self.op("Shape", x), self.constant([0], np.int64), self.constant([2], np.int64))
+        return self.op("Resize", x, "", "", self.op("Concat", channels, size, axis=0), **BILINEAR)
 
     def model(self) -> bytes:
         """The finished model, checked."""
@@ -100,6 +119,7 @@ def _value(name: str, shape: Shape) -> tuple[str, list[int | str]]:
     return name, list(shape)
 
 
+PROVIDER = "ExecutionProvider"  # how their names end
 IDLE = 32  # pixels of what is fed where nothing is asked: every layer still has something to work on
 
 
@@ -115,12 +135,31 @@ class Session:
         options.enable_cpu_mem_arena = False
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         source = str(model) if isinstance(model, Path) else model
-        self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        chosen = providers(os.environ.get("NST_ONNX_PROVIDERS", ""))
+        self._session = onnxruntime.InferenceSession(source, options, providers=list(chosen))
         self._idle = {entry.name: np.zeros(_least(entry.shape), np.float32) for entry in self._session.get_inputs()}
 
     def run(self, *outputs: str, **inputs: np.ndarray) -> list[np.ndarray]:
         """The outputs, of the inputs that they depend on; the others are fed next to nothing."""
         return self._session.run(list(outputs), self._idle | inputs)
+
+
+@lru_cache
+def providers(wanted: str) -> tuple[str, ...]:
+    """Return ONNX Runtime's execution providers in the order in which they are tried, the processor's always among them.
+
+    wanted: names as ONNX Runtime has them, commas between, with or without their ending, such as "CUDA". One that the
+    installed ONNX Runtime does not have is left out, with a line in the log.
+    """
+    available = {name.removesuffix(PROVIDER).lower(): name for name in onnxruntime.get_available_providers()}
+    names = [name.strip().removesuffix(PROVIDER).lower() for name in wanted.split(",") if name.strip()]
+    if missing := [name for name in names if name not in available]:
+        logging.getLogger("nst").warning(
+            "NST_ONNX_PROVIDERS: this ONNX Runtime has no %s. It has %s; for a GPU install onnxruntime-gpu in its place.",
+            ", ".join(missing),
+            ", ".join(name.removesuffix(PROVIDER) for name in available.values()),
+        )
+    return tuple(dict.fromkeys([*(available[name] for name in names if name in available), "CPU" + PROVIDER]))
 
 
 def _least(shape: Shape) -> list[int]:

@@ -24,6 +24,7 @@ import numpy as np
 import platformdirs
 
 from nst_core.errors import DownloadFailed, ModelUnavailable
+from nst_core.models import locks
 
 EMBEDDED = Path(__file__).parent
 LITE = EMBEDDED / "lite.onnx"  # `instant-lite` and the eyes of its predictor, as ONNX Runtime reads them: `training/export.py`
@@ -86,13 +87,15 @@ def load(name: str) -> dict[str, np.ndarray]:
 
 
 def download(name: str) -> Path:
-    """Get the model unless it is here; a broken download leaves nothing behind.
+    """Get the model unless it is here; a broken download leaves nothing behind. Whoever asks meanwhile waits for it.
 
     Raises: DownloadFailed.
     """
     model = MODELS[name]
     if model.find() is None and model.fetch:
-        model.fetch()
+        with locks.alone(f"{model_dir()}/{name}"):
+            if model.find() is None:  # not while we waited either
+                model.fetch()
     return path(name)
 
 
@@ -182,6 +185,18 @@ def _complete(folder: Path) -> bool:
     return found and bool(shards) and len(shards) == int(shards[0][-5:])  # variables.data-00000-of-00002
 
 
+def _check_sums(folder: Path) -> None:
+    """Read every weight of a SavedModel. TensorFlow compares it with the checksum that the publisher's index has of it.
+
+    Raises: tf.errors.OpError, or another error of reading, where one does not match.
+    """
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+    for name in reader.get_variable_to_shape_map():
+        reader.get_tensor(name)
+
+
 def _fetch_magenta() -> None:
     """TF-Hub first, then Kaggle. Imports TensorFlow: call it in a worker or on the command line, never in a page."""
     try:
@@ -210,6 +225,7 @@ def _fetch_from_hub() -> None:
             tensorflow_hub.resolve(magenta_handle())
         if _find_magenta() is None:
             raise OSError("the archive is not complete")
+        _check_sums(_hub_copy())
     except faults as error:
         _discard_hub_copy()
         raise DownloadFailed(_apology("The Magenta model", _reason(error))) from error
@@ -239,9 +255,16 @@ def _fetch_from_kaggle() -> None:
     import tarfile
 
     import kagglehub
+    import tensorflow as tf
     from kagglehub import exceptions as kaggle
 
-    theirs = (kaggle.BackendError, kaggle.NotFoundError, kaggle.DataCorruptionError, kaggle.UnauthenticatedError)
+    theirs = (
+        tf.errors.OpError,
+        kaggle.BackendError,
+        kaggle.NotFoundError,
+        kaggle.DataCorruptionError,
+        kaggle.UnauthenticatedError,
+    )
     faults = (OSError, ValueError, RuntimeError, EOFError, tarfile.TarError, *theirs)
     try:
         model_dir().mkdir(parents=True, exist_ok=True)
@@ -250,6 +273,7 @@ def _fetch_from_kaggle() -> None:
             kagglehub.model_download(MAGENTA_ON_KAGGLE, output_dir=str(folder))
             if not _complete(folder):
                 raise OSError("files are missing")
+            _check_sums(folder)
             shutil.rmtree(_kaggle_copy(), ignore_errors=True)
             folder.rename(_kaggle_copy())
     except faults as error:

@@ -15,6 +15,7 @@ from nst_core.optimize.objective import Objective, Scene
 from nst_core.optimize.optimizers import OPTIMIZERS, Adam, Evaluation, Lbfgs, State
 from nst_core.optimize.tiles import Tiles
 from nst_core.pictures.regions import Regions
+from nst_core.pictures.styles import fitted
 from nst_core.recipes import OptimizeRecipe
 from nst_core.stylizer import Step, Style
 
@@ -162,10 +163,10 @@ class Optimization:
         yield self._step(terms, self._result(self._picture))
 
     def _scene(self, stage: Stage) -> Scene:
-        longer = max(32, round(min(max(stage.height, stage.width), STYLE_SIDE) * self._recipe.style_scale))
+        longer = round(min(max(stage.height, stage.width), STYLE_SIDE) * self._recipe.style_scale)
         return Scene(
             images.resize(self._content, stage.height, stage.width),
-            [images.fit(style, longer) for style in self._styles],
+            [fitted(style, longer) for style in self._styles],
             self._regions.at((stage.height, stage.width), self._recipe.halvings),
         )
 
@@ -187,17 +188,11 @@ class Optimization:
         return objective, OPTIMIZERS[self._recipe.optimizer](objective, picture, state)
 
     def _weights_of(self, objective: Objective, end: int, iterations: int) -> Callable[[], tuple[np.ndarray, float]]:
-        """What the next step is made with: the terms' weights and a rate that rises, and falls along half a cosine."""
+        """What the next step is made with: the terms' weights and a rate."""
 
         def now() -> tuple[np.ndarray, float]:
-            recipe = self._recipe
-            rising, done = recipe.warmup * iterations, iterations - (end - self._iteration)
-            if done < rising:
-                share = min(1.0, (done + 1) / rising)
-            else:
-                left = 0.5 + 0.5 * np.cos(np.pi * (done - rising) / max(1.0, iterations - 1 - rising))  # 1 … 0
-                share = recipe.final_rate + (1 - recipe.final_rate) * left
-            return objective.weights(recipe, self._shares), recipe.learning_rate * share
+            done = iterations - (end - self._iteration)
+            return objective.weights(self._recipe, self._shares), rate(self._recipe, done, iterations)
 
         return now
 
@@ -233,6 +228,17 @@ class Optimization:
 
     def _finished(self, picture: Image) -> Image:
         return self._regions.finish(picture, self._shares)
+
+
+def rate(recipe: OptimizeRecipe, done: int, iterations: int) -> float:
+    """Return the learning rate of a step at one size: it rises, then falls along half a cosine. done: steps before it."""
+    rising = recipe.warmup * iterations
+    if done < rising:
+        share = min(1.0, (done + 1) / rising)
+    else:
+        left = 0.5 + 0.5 * np.cos(np.pi * (done - rising) / max(1.0, iterations - 1 - rising))  # 1 … 0
+        share = recipe.final_rate + (1 - recipe.final_rate) * left
+    return recipe.learning_rate * share
 
 
 class Watch:

@@ -2,14 +2,14 @@
 
 The canvas, Streamlit's drawable one, knows brush, polygon and rectangle. Eraser, ellipse, magic wand, the brush that snaps and
 uploaded masks are made of these: a stroke in a marked colour arrives, `translate` turns it into what was meant, and the canvas
-draws that. Objects lie in the order of painting, so an eraser takes away what was there before it and nothing later. Knows no
-Streamlit.
+draws that. Objects lie in the order of painting, so an eraser takes away what was there before it and nothing later. What the
+browser sends is a stranger's: `received` and `translate` check what they read. Knows no Streamlit.
 """
 
 import base64
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,21 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from nst_core import images
+from nst_core.errors import BadMask, BadPicture
 from nst_core.images import Image, Mask
 from nst_core.pictures import masks
 
 Drawing = dict[str, Any]  # {"objects": [...]}, and what else Fabric keeps there
 
 SIDE = 640  # pixels of the canvas' longer side, and so of what is painted, however wide the page
+MOST_TEXT = 500_000  # characters of a drawing as JSON; a brush's stroke has some thousand, a mask's picture ten thousand
+MOST_NEW = 50  # strokes to be translated in one message; a visitor's next comes while the last is being looked at
+MOST_POINTS, FEWEST_POINTS = 2000, 50  # of all of them together that are drawn here, and of each at least
+FAR = 2.0 * SIDE  # pixels: what lies further outside the canvas is drawn from there
+WIDEST = 200  # pixels of a stroke
+DATA_URL = "data:image/png;base64,"
+URL_HEAD, URL_PER_PIXEL = 10_000, 6  # characters of the canvas' PNG as a data URL, at most
+GARBLED = "This stroke did not arrive whole: paint it again."
 OPACITY = 0.6  # of paint: the photograph shines through
 ERASER = "rgba(255,255,255,0.45)"  # until it is translated
 _MARKS = {"ellipse": 0.59, "wand": 0.58, "snap": 0.57}  # opacities that tell a tool's shape from painted ones
@@ -47,9 +56,39 @@ def painted(rgba: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return images.to_uint8(np.minimum(rgba[..., 3] / np.float32(255 * OPACITY), 1))
 
 
-def painted_url(url: str) -> npt.NDArray[np.uint8]:
-    """`painted`, of the PNG that the canvas sends as a data URL."""
-    return painted(np.asarray(Pillow.open(io.BytesIO(base64.b64decode(url.split(",", 1)[1])), formats=["PNG"]).convert("RGBA")))
+def painted_url(url: Any, shape: masks.Shape) -> npt.NDArray[np.uint8]:
+    """`painted`, of the PNG that the browser sends as a data URL, which must have the shape of the canvas. Raises: BadMask."""
+    if not isinstance(url, str) or not url.startswith(DATA_URL) or len(url) > URL_HEAD + URL_PER_PIXEL * shape[0] * shape[1]:
+        raise BadMask(GARBLED)
+    try:
+        return painted(images.rgba(base64.b64decode(url.removeprefix(DATA_URL), validate=True), shape))
+    except (ValueError, BadPicture) as error:
+        raise BadMask(GARBLED) from error
+
+
+def received(sent: Any, shape: masks.Shape) -> tuple[Drawing, npt.NDArray[np.uint8]] | None:
+    """Return the drawing that the browser sent and its mask as 8 bits, (h, w); None where it sent no picture of it yet.
+
+    sent: the canvas' `raw`, the drawing, and `data`, its PNG as a data URL: untrusted, both. shape: of the canvas. Only the
+    frame of the drawing is checked; `translate` checks the strokes that it reads. Raises: BadMask.
+    """
+    drawing, url = (sent.get("raw"), sent.get("data")) if isinstance(sent, Mapping) else (None, "")
+    if url is None:
+        return None
+    if not isinstance(drawing, dict) or not isinstance(objects := drawing.get("objects"), list):
+        raise BadMask(GARBLED)
+    if not all(isinstance(item, dict) for item in objects):
+        raise BadMask(GARBLED)
+    return drawing, painted_url(url, shape)
+
+
+def is_large(drawing: Drawing) -> bool:
+    """Whether the drawing has grown so much that its mask should stand for its strokes. Raises: BadMask if it is nested too
+    deeply to be written."""
+    try:
+        return len(json.dumps(drawing)) > MOST_TEXT
+    except RecursionError as error:
+        raise BadMask(GARBLED) from error
 
 
 def of_mask(mask: Mask, color: str) -> Drawing:
@@ -78,12 +117,18 @@ def translate(
     """What was meant by the strokes of eraser, ellipse, wand and the brush that snaps; None where there are none.
 
     mask: what was painted before them, (h, w); what is then comes back. content: the photograph at the canvas' size, which
-    the wand looks at. tolerance: the wand's, 0 … 1. snap: finds the thing under a scribble.
+    the wand looks at. tolerance: the wand's, 0 … 1. snap: finds the thing under a scribble. Raises: BadMask for strokes that
+    the canvas never draws.
     """
-    new, changed = deepcopy(drawing), False
-    for i, item in enumerate(new["objects"]):
+    marks = {ERASER, *(paint(color, tool) for tool in _MARKS)}
+    marked = [i for i, item in enumerate(drawing["objects"]) if {str(item.get("stroke")), str(item.get("fill"))} & marks]
+    if len(marked) > MOST_NEW:
+        raise BadMask(GARBLED)
+    new, changed, most = {**drawing, "objects": list(drawing["objects"])}, False, MOST_POINTS // max(1, len(marked))
+    for i in marked:
+        item = new["objects"][i]
         if item.get("stroke") == ERASER:
-            mask = np.minimum(mask, 1 - _line(item, content, 1))
+            mask = np.minimum(mask, 1 - _line(item, content, 1, most))
             new["objects"][i] = {**item, "stroke": "#000000", "globalCompositeOperation": "destination-out"}
         elif item.get("fill") == paint(color, "ellipse"):
             new["objects"][i] = ellipse = _ellipse(item, color)
@@ -92,7 +137,7 @@ def translate(
             touched = masks.wand(content, _touched(item, content), tolerance)
             new["objects"][i], mask = _picture(touched, color), np.maximum(mask, touched)
         elif item.get("stroke") == paint(color, "snap"):
-            thing = snap(scribble(item, content))
+            thing = snap(scribble(item, content, most))
             new["objects"][i], mask = _picture(thing, color), np.maximum(mask, thing)
         else:
             continue
@@ -100,17 +145,15 @@ def translate(
     return (new, mask) if changed else None
 
 
-def scribble(path: Mapping[str, Any], content: Image) -> Mask:
-    """The middle of a stroke, (h, w)."""
-    return _line(path, content, CORE)
+def scribble(path: Mapping[str, Any], content: Image, most: int = MOST_POINTS) -> Mask:
+    """The middle of a stroke, (h, w), drawn through so many of its points."""
+    return _line(path, content, CORE, most)
 
 
-def _line(path: Mapping[str, Any], content: Image, share: float) -> Mask:
+def _line(path: Mapping[str, Any], content: Image, share: float, most: int) -> Mask:
     """A stroke at a share of its width: Fabric's path is `[["M", x, y], ["Q", x1, y1, x, y], …]`, in pixels of the canvas."""
     h, w, _ = content.shape
-    numbers = [number for command in path["path"] for number in command[1:]]
-    points = list(zip(numbers[::2], numbers[1::2], strict=True))
-    radius = max(1.0, path["strokeWidth"] * share / 2)
+    points, radius = _points(path, max(FEWEST_POINTS, most)), max(1.0, min(WIDEST, _number(path, "strokeWidth")) * share / 2)
     drawn = Pillow.new("L", (w, h))
     pen = ImageDraw.Draw(drawn)
     pen.line(points, fill=255, width=round(2 * radius))
@@ -119,9 +162,33 @@ def _line(path: Mapping[str, Any], content: Image, share: float) -> Mask:
     return images.from_uint8(np.asarray(drawn))
 
 
+def _points(path: Mapping[str, Any], most: int) -> list[tuple[float, float]]:
+    """The points (x, y) of a stroke, evenly thinned to so many. Raises: BadMask."""
+    commands = path.get("path")
+    if not isinstance(commands, list) or not all(isinstance(command, list) for command in commands):
+        raise BadMask(GARBLED)
+    numbers = [_finite(number) for command in commands for number in command[1:]]
+    points = list(zip(numbers[::2], numbers[1::2], strict=False))
+    if not points or len(numbers) % 2:
+        raise BadMask(GARBLED)
+    return points[:: 1 + len(points) // most]
+
+
+def _number(item: Mapping[str, Any], key: str) -> float:
+    """A number of an object; a scale that is not given is 1. Raises: BadMask."""
+    return _finite(item.get(key, 1.0 if key.startswith("scale") else None))
+
+
+def _finite(value: Any) -> float:
+    """An untrusted number, not beyond FAR. Raises: BadMask."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or value != value:  # NaN alone is not itself
+        raise BadMask(GARBLED)
+    return max(-FAR, min(FAR, value))
+
+
 def _ellipse(box: Mapping[str, Any], color: str) -> dict[str, Any]:
     """The ellipse inside a box."""
-    radii = {"rx": box["width"] / 2, "ry": box["height"] / 2}
+    radii = {"rx": _number(box, "width") / 2, "ry": _number(box, "height") / 2}
     kept = {key: box[key] for key in ("left", "top", "originX", "originY", "scaleX", "scaleY", "angle") if key in box}
     return {"type": "Ellipse", **kept, **radii, "fill": paint(color), "strokeWidth": 0}
 
@@ -129,8 +196,8 @@ def _ellipse(box: Mapping[str, Any], color: str) -> dict[str, Any]:
 def _filled(ellipse: Mapping[str, Any], content: Image) -> Mask:
     """(h, w), of an ellipse as it is drawn: its place is that of its left upper corner."""
     h, w, _ = content.shape
-    left, top = ellipse["left"], ellipse["top"]
-    width, height = (2 * ellipse[r] * ellipse.get(s, 1) for r, s in (("rx", "scaleX"), ("ry", "scaleY")))
+    left, top = _number(ellipse, "left"), _number(ellipse, "top")
+    width, height = (2 * ellipse[r] * _number(ellipse, s) for r, s in (("rx", "scaleX"), ("ry", "scaleY")))
     box = left, top, left + max(0, width - 1), top + max(0, height - 1)  # both ends are drawn
     drawn = Pillow.new("L", (w, h))
     ImageDraw.Draw(drawn).ellipse(box, fill=255)
@@ -140,7 +207,8 @@ def _filled(ellipse: Mapping[str, Any], content: Image) -> Mask:
 def _touched(point: Mapping[str, Any], content: Image) -> tuple[int, int]:
     """(row, column) of a point, which the canvas draws as a circle that begins at its left and is centred vertically."""
     h, w, _ = content.shape
-    column, row = point["left"] + point["radius"] + point["strokeWidth"] / 2, point["top"]
+    column = _number(point, "left") + _number(point, "radius") + _number(point, "strokeWidth") / 2
+    row = _number(point, "top")
     return int(np.clip(row, 0, h - 1)), int(np.clip(column, 0, w - 1))
 
 
@@ -151,7 +219,7 @@ def _picture(mask: Mask, color: str) -> dict[str, Any]:
     rgba[..., 3] = images.to_uint8(mask * OPACITY)
     file = io.BytesIO()
     Pillow.fromarray(rgba).save(file, "PNG")
-    source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    source = DATA_URL + base64.b64encode(file.getvalue()).decode()
     return {"type": "Image", "left": 0, "top": 0, "originX": "left", "originY": "top", "width": w, "height": h, "src": source}
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from nst_core import images
 from nst_core.images import Image
 from nst_core.pictures import colors
+from nst_core.pictures.styles import fitted
 from nst_core.recipes import CONTENT_LAYERS, FIRST_LAYERS
 from nst_core.stylizer import Style
 
@@ -51,7 +52,7 @@ def assess(eyes: "Eyes", result: Image, content: Image, styles: Sequence[Style])
     side = min(SIDE, max(content.shape[:2]))
     content = images.fit(content, side)
     result = images.resize(result, *content.shape[:2])
-    targets = [(_look(eyes, images.fit(style.image, side))[0], style.weight) for style in styles if style.weight]
+    targets = [(_look(eyes, fitted(style.image, side))[0], style.weight) for style in styles if style.weight]
     content_grams, content_maps = _look(eyes, content)
     result_grams, result_maps = _look(eyes, result)
     return Quality(

@@ -5,7 +5,7 @@ noise is no colour, nor are the mixed ones of soft edges: colours are counted wh
 the steepest slope between them (watershed, Beucher & Lantuejoul 1979). The masks cover every pixel exactly once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ APART = 0.16  # distance of two colours in RGB: what is nearer to each other is 
 CELLS = 24  # a side of the cube in which colours are counted
 LEAST = 0.0015  # of the flat pixels: what has less is no region
 SPECK = 0.0005  # of the picture: pieces that are smaller go to what is around them
+CANDIDATES = 32  # colours at first sight, of which the regions are found; what has more is no picture of a few flat colours
 CLOSE, MOST = 0.06, 0.75  # so many of the flat pixels are so near to a colour; of a photograph's at most 0.6
 REACH = 2  # pixels of a soft edge
 RAGGED = 1.0  # pixels: what is finer along an edge is noise
@@ -61,12 +62,14 @@ def of_image(image: Image, *, name: str = "The segmentation") -> Segmentation:
     """
     calm, flat = _calm(image)
     colors = _colors(calm[flat])
-    distances = np.stack([np.linalg.norm(calm - color, axis=-1) for color in colors] or [np.full(flat.shape, 2.0)])
-    nearest, distance = distances.argmin(0), distances.min(0)
+    refusal = BadMask(f"{name} is no picture of a few flat colours: draw each region in one colour of its own.")
+    if len(colors) > CANDIDATES:
+        raise refusal
+    nearest, distance = _nearest(calm, colors)
     if (distance[flat] < CLOSE).sum() < MOST * max(0.1 * flat.size, flat.sum()):  # of noise hardly anything is flat
-        raise BadMask(f"{name} is no picture of a few flat colours: draw each region in one colour of its own.")
-    known = _without_specks(np.where(flat & (distance < APART), nearest + 1, 0).astype(np.int32))
-    labels = _straightened(_flooded(calm, _beside(known, distances)))
+        raise refusal
+    known = _without_specks(np.where(flat & (distance < APART), nearest, 0).astype(np.int32))
+    labels = _straightened(_flooded(calm, _beside(known, calm, colors)))
     counts = np.bincount(labels.ravel(), minlength=len(colors) + 1)[1:]
     order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]]
     if not 1 < len(order) <= MAX_STYLES:
@@ -126,12 +129,34 @@ def _calm(image: Image) -> tuple[Image, npt.NDArray[np.bool_]]:
     return calm, steps.max(-1) < FLAT
 
 
+def _nearest(
+    image: Image, colors: Colors, allowed: Callable[[int], npt.NDArray[np.bool_]] | None = None
+) -> tuple[Labels, Mask]:
+    """Return the number of the nearest colour from 1 on, (h, w), and the distance to it, in RGB.
+
+    allowed: of a number, where that colour may be chosen; a pixel where none may gets 0 and an infinite distance. One colour
+    is compared at a time: the distances to all of them would take as many times the memory.
+    """
+    nearest, least = np.zeros(image.shape[:2], np.int32), np.full(image.shape[:2], np.inf, np.float32)
+    for number, color in enumerate(colors, 1):
+        distance = np.sqrt(sum(np.square(image[..., channel] - color[channel]) for channel in range(3)), dtype=np.float32)
+        nearer = distance < least
+        if allowed:
+            nearer &= allowed(number)
+        np.copyto(nearest, number, where=nearer)
+        np.copyto(least, distance, where=nearer)
+    return nearest, least
+
+
 def _colors(pixels: Colors) -> Colors:
     """The colours of the flat pixels (n, 3): the most frequent, then the most frequent of what is not near to it, and so on."""
-    cells = (pixels * (CELLS - 1) + 0.5).astype(int)
-    kinds, of_pixel, counts = np.unique(cells @ (CELLS**2, CELLS, 1), return_inverse=True, return_counts=True)
-    sums = np.stack([np.bincount(of_pixel, pixels[:, c], minlength=len(kinds)) for c in range(3)], 1)
-    means = sums / np.maximum(counts, 1)[:, None]
+    cells = np.zeros(len(pixels), np.int32)
+    for channel in range(3):
+        cells = cells * CELLS + (pixels[:, channel] * (CELLS - 1) + 0.5).astype(np.int32)
+    counts = np.bincount(cells, minlength=CELLS**3)
+    sums = np.stack([np.bincount(cells, pixels[:, channel], minlength=CELLS**3) for channel in range(3)], 1)
+    kinds = counts > 0
+    counts, means = counts[kinds], sums[kinds] / counts[kinds, None]
     colors: list[npt.NDArray[np.float64]] = []
     left = counts.astype(float)
     while len(left) and left.max() > 0:
@@ -152,16 +177,12 @@ def _without_specks(labels: Labels) -> Labels:
     return np.where(large[pieces], labels, 0).astype(np.int32)
 
 
-def _beside(known: Labels, distances: npt.NDArray[np.float32]) -> Labels:
-    """What is not known yet, but beside what is, goes to the neighbour of the nearest colour: a mixed pixel to its larger part.
-
-    distances: of each pixel to each colour, (n, h, w).
-    """
+def _beside(known: Labels, image: Image, colors: Colors) -> Labels:
+    """What is not known yet, but beside what is, goes to the neighbour of the nearest colour: a mixed pixel to its larger
+    part."""
     from scipy.ndimage import maximum_filter
 
-    near = [maximum_filter(known == number + 1, 2 * REACH + 1) for number in range(len(distances))]
-    of_neighbours = np.where(near, distances, np.inf)
-    nearest = np.where(np.any(near, 0), of_neighbours.argmin(0) + 1, 0)
+    nearest, _ = _nearest(image, colors, lambda number: maximum_filter(known == number, 2 * REACH + 1))
     return np.where(known > 0, known, nearest).astype(np.int32)
 
 
@@ -180,7 +201,10 @@ def _straightened(labels: Labels) -> Labels:
     """In JPEG's noise an edge is ragged: each pixel goes to whose most of its neighbourhood is."""
     from scipy.ndimage import gaussian_filter
 
-    numbers = np.unique(labels)
-    shares = [gaussian_filter((labels == number).astype(np.float32), RAGGED, mode="nearest") for number in numbers]
-    straightened: Labels = numbers[np.argmax(shares, 0)]
+    straightened, most = np.zeros_like(labels), np.full(labels.shape, -1, np.float32)
+    for number in np.unique(labels):
+        share = gaussian_filter((labels == number).astype(np.float32), RAGGED, mode="nearest")
+        larger = share > most
+        np.copyto(straightened, number, where=larger)
+        np.copyto(most, share, where=larger)
     return straightened

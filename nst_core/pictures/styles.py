@@ -1,9 +1,11 @@
-"""A recipe's styles: from what it says, their pictures, with the masks and guides that it carries."""
+"""A recipe's styles: from what it says, their pictures, with the masks and guides that it carries; and their size."""
 
 from collections.abc import Callable
 from functools import cache
+from math import ceil
 
-from nst_core.images import Image
+from nst_core import images
+from nst_core.images import MIN_SIDE, Image
 from nst_core.pictures import masks
 from nst_core.recipes import Recipe, Source
 from nst_core.stylizer import Style
@@ -21,3 +23,14 @@ def of_recipe(recipe: Recipe, picture: Callable[[Source], Image], shape: Callabl
         guide = masks.of_text(style.guide, image.shape[:2]) if style.guide else None
         styles.append(Style(image, style.weight, mask, guide, style.color))
     return styles
+
+
+def fitted(picture: Image, longer: int) -> Image:
+    """Resize a style picture, up or down, so that a network can look at it.
+
+    The longer side becomes `longer` pixels, or more where the shorter one would have fewer than MIN_SIDE: the deepest maps of
+    a narrower picture have no positions left.
+    """
+    height, width = picture.shape[:2]
+    narrowest = MIN_SIDE * max(height, width) / min(height, width)
+    return images.fit(picture, max(longer, ceil(narrowest)))

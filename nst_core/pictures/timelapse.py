@@ -5,15 +5,19 @@ picture. Knows no TensorFlow.
 """
 
 import io
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image as Pillow
 
 from nst_core.errors import Failure, UserError
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
 
 SECONDS = 6.0  # of the whole film
 REST = 0.25  # of it: the last picture
@@ -44,26 +48,52 @@ def gif(frames: Sequence[bytes], *, seconds: float = SECONDS) -> bytes:
 
 
 def mp4(frames: Sequence[bytes], *, seconds: float = SECONDS) -> bytes:
-    """H.264 in 4:2:0, which every browser and phone plays; it wants even sides, so an odd one loses a row or column.
+    """Return H.264 in 4:2:0, which every browser and phone plays; it wants even sides, so an odd one loses a row or column.
 
-    Raises: UserError without frames; Failure when ffmpeg does not do its work.
+    Imports PyAV: call it in a worker or on the command line, never in a page.
+
+    Raises: UserError without frames; Failure when the film cannot be written.
     """
+    import av
+
     pictures = _pictures(frames)
-    rate = len(pictures) / (seconds * (1 - REST))
-    filters = (
-        "crop=trunc(iw/2)*2:trunc(ih/2)*2",
-        f"fps={MP4_RATE}",
-        f"tpad=stop_mode=clone:stop_duration={seconds * REST}",
-        "scale=out_color_matrix=bt709:out_range=tv",
-        "setparams=color_primaries=bt709:color_trc=bt709",  # said in the file, else each player guesses another
-    )
-    with tempfile.TemporaryDirectory() as folder:  # an MP4's index is written last and put first: no pipe can do that
-        film = Path(folder) / "film.mp4"
-        given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "{}x{}".format(*pictures[0].size), "-framerate", f"{rate}"]
-        made = ["-c:v", "libx264", "-crf", f"{MP4_QUALITY}", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
-        pixels = b"".join(picture.tobytes() for picture in pictures)
-        _ffmpeg(*given, "-i", "-", "-vf", ",".join(filters), *made, str(film), pixels=pixels)
-        return film.read_bytes()
+    try:
+        with tempfile.TemporaryDirectory() as folder:  # an MP4's index is written last and put first: no pipe can do that
+            film = Path(folder) / "film.mp4"
+            with av.open(str(film), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+                _encode(container, pictures, seconds)
+            return film.read_bytes()
+    except (OSError, av.FFmpegError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise Failure(f"The film could not be made ({reason}); the GIF takes less room.") from error
+
+
+def _encode(container: "OutputContainer", pictures: Sequence[Pillow.Image], seconds: float) -> None:
+    """Write each picture as often as it is shown."""
+    import av
+    from av.video.reformatter import ColorRange, Colorspace
+
+    stream = container.add_stream("libx264", rate=MP4_RATE, options={"crf": str(MP4_QUALITY)})
+    stream.width, stream.height = (side // 2 * 2 for side in pictures[0].size)
+    stream.pix_fmt, context = "yuv420p", stream.codec_context
+    context.color_range = context.colorspace = 1  # limited, BT.709: said in the file, else each player guesses another
+    context.color_primaries = context.color_trc = 1
+    for picture, times in zip(pictures, _shown(len(pictures), seconds), strict=True):
+        pixels = np.asarray(picture)[: stream.height, : stream.width]
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24").reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+        )
+        for time in times:
+            frame.pts, frame.time_base = time, Fraction(1, MP4_RATE)
+            container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+
+
+def _shown(count: int, seconds: float) -> Iterator[range]:
+    """Yield for each picture the frames of the film that show it; the last one's are a quarter more."""
+    each = MP4_RATE * seconds * (1 - REST) / count
+    ends = [round(each * (k + 1)) for k in range(count - 1)] + [round(MP4_RATE * seconds)]
+    yield from map(range, [0, *ends], ends)
 
 
 # what a film can be, by the suffix of its file
@@ -101,15 +131,3 @@ def _steadied(pictures: Sequence[Pillow.Image]) -> Iterator[Pillow.Image]:
         new = np.asarray(picture, np.int16)
         shown = np.where(np.abs(new - shown).max(-1, keepdims=True) > TOLERANCE, new, shown)
         yield Pillow.fromarray(shown.astype(np.uint8))
-
-
-def _ffmpeg(*arguments: str, pixels: bytes) -> None:
-    """The program that imageio-ffmpeg brings, or what IMAGEIO_FFMPEG_EXE names. A process of its own: it is GPL, we are not."""
-    from imageio_ffmpeg import get_ffmpeg_exe
-
-    try:
-        command = [get_ffmpeg_exe(), "-v", "error", "-y", *arguments]
-        subprocess.run(command, input=pixels, capture_output=True, check=True)
-    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-        words = error.stderr.decode(errors="replace") if isinstance(error, subprocess.CalledProcessError) else str(error)
-        raise Failure(f"The film could not be made ({' '.join(words.split())[:160]}); the GIF needs no ffmpeg.") from error

@@ -40,7 +40,8 @@ class Source(Frozen):
 
     @classmethod
     def of_upload(cls, name: str, data: bytes) -> "Source":
-        return cls(name=name[-200:] or "upload", digest=hashlib.sha256(data).hexdigest()[:16])
+        name = name[-200:].encode("utf-8", "replace").decode()  # a file's name need not be UTF-8
+        return cls(name=name or "upload", digest=hashlib.sha256(data).hexdigest()[:16])
 
     @property
     def is_sample(self) -> bool:

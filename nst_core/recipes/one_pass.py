@@ -16,6 +16,7 @@ class InstantRecipe(Recipe):
     engine: Literal["auto", "magenta", "instant-lite"] = "auto"
     strength: float = Field(default=1.0, ge=0, le=MAX_STRENGTH)
     stroke_size: Stroke = 1.0
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)  # of the noise that instant-lite's strokes follow
 
 
 class TextureNetworkRecipe(Recipe):

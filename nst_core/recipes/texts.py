@@ -1,6 +1,7 @@
 """Recipes and texts: settings checked, JSON, the text inside a PNG, the query of a link."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -16,6 +17,7 @@ from nst_core.recipes.optimization import OptimizeRecipe
 
 PNG_KEY = "nst-recipe"  # the keyword of the PNG's iTXt chunk
 MAX_TEXT = 100_000 + 2 * MAX_STYLES * MAX_MASK_TEXT  # characters of a recipe as JSON; without masks a few hundred
+SAMPLE_NAME = r"[a-z0-9-]+"
 F = TypeVar("F", bound=Frozen)
 AnyRecipe = InstantRecipe | OptimizeRecipe | TextureNetworkRecipe
 
@@ -92,9 +94,27 @@ def of_png(data: bytes) -> AnyRecipe | None:
     return parse(text) if text is not None else None
 
 
+def of_picture(data: bytes) -> AnyRecipe | None:
+    """The recipe inside a PNG or a TIFF made here; None for any other file.
+
+    Raises: BadRecipe if there is one that cannot be read.
+    """
+    description = images.text_chunks(data).get(images.DESCRIPTION, "")
+    return parse(description) if _names_a_kind(description) else of_png(data)
+
+
 def png_text(recipe: Recipe) -> dict[str, str]:
     """What `images.encode(…, text=…)` writes so that `of_png` finds the recipe again."""
     return {PNG_KEY: recipe.model_dump_json()}
+
+
+def _names_a_kind(text: str) -> bool:
+    """Whether a TIFF's description is a recipe: that of a stranger may say anything."""
+    try:
+        said = json.loads(text) if len(text) <= MAX_TEXT else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and "kind" in said
 
 
 def tiff_text(recipe: Recipe) -> str:
@@ -124,6 +144,11 @@ def of_query(query: Mapping[str, str]) -> InstantRecipe | None:
     """
     known = {key: query[key] for key in InstantRecipe.model_fields if key in query and key not in ("content", "styles")}
     fields: dict[str, Any] = known
+    names = [query.get("content", ""), *(part.partition(":")[0] for part in query.get("styles", "").split(","))]
+    if not all(re.fullmatch(SAMPLE_NAME, name) for name in names if name):
+        raise BadRecipe(
+            "The link carries settings that do not work: names of samples have small letters, digits and hyphens only."
+        )
     if "content" in query:
         fields["content"] = {"name": query["content"]}
     if query.get("styles"):

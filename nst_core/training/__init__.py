@@ -1,13 +1,12 @@
 """How the embedded models are made: data in, teachers by option, weights out as float16 `.npz` with a manifest beside them.
 
-Runnable: `python -m nst_core.training.NAME --help`, NAME being instant_lite (TensorFlow), instant_finish or vgg19_lite (JAX,
-on an accelerator where there is one), besides export and texture_networks. Nothing of the app imports this package, and nothing
-else imports JAX, a requirement of development. What a lent accelerator runs needs neither TensorFlow, nor ONNX, nor pydantic.
-Towards the ground:
-- instant_lite -> trainer, teachers, instant_network -> textures, data, runs
-- instant_finish -> instant_losses -> instant_jaxed -> jaxed -> runs; painted -> textures, data; feed
+Runnable: `python -m nst_core.training.NAME --help`, NAME being instant_lite (PyTorch), vgg19_lite (JAX), export or
+texture_networks; the first two on an accelerator where there is one. Nothing of the app imports this package, and nothing else
+imports PyTorch (`requirements-train.txt`) or JAX (`requirements-dev.txt`). What a lent accelerator runs needs no TensorFlow,
+no ONNX and no pydantic. Each imports those to its right:
+- instant_lite -> instant_losses, microast -> instant_network -> runs; painted -> textures, data; feed
 - vgg19_lite -> jaxed -> runs; data, feed
 """
 
 # each imported by whoever works with it
-__all__ = ["data", "instant_network", "jaxed", "runs", "teachers", "textures", "trainer", "vgg19_lite"]
+__all__ = ["data", "instant_network", "jaxed", "runs", "teachers", "textures", "vgg19_lite"]

@@ -4,7 +4,10 @@ Pictures are kept as uint8 (h, w, 3), since a thousand of them as floats would f
 float32 in [0, 1]. Every draw takes its own generator, so a step's pictures follow from its number and the seed alone.
 """
 
+import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +21,37 @@ from nst_core.images import Image
 Bytes = npt.NDArray[np.uint8]  # (h, w, 3)
 
 
+HELD_OUT = Path(__file__).with_name("held_out.json")
+
+
+@lru_cache(maxsize=1)
+def held_out() -> frozenset[str]:
+    """Return the pictures that no training may load, as `folder/name`: those of the blind test and all that look like them.
+
+    `held_out.json` lists photographs and paintings (the pairs of `benchmarks.taste`, in order) and further `excluded` ones.
+    """
+    return frozenset(chain.from_iterable(json.loads(HELD_OUT.read_text()).values()))
+
+
+def is_held_out(file: Path) -> bool:
+    """Return whether a file is set aside for the blind test, by its name and that of its folder."""
+    return f"{file.resolve().parent.name}/{file.name}" in held_out()
+
+
+def _is_offered(file: Path) -> bool:
+    """Return whether a training may load a file: a picture by its name, neither hidden nor set aside for the blind test."""
+    return file.suffix.lower() in images.SUFFIXES and not file.name.startswith(".") and not is_held_out(file)
+
+
 def load(folders: Iterable[Path], short_side: int) -> list[Bytes]:
     """The pictures of these folders, their shorter sides at most `short_side`; sorted, so that seeds mean something.
 
-    What the door refuses, such as slivers, is passed over. Raises: BadPicture when a folder holds nothing else.
+    What the door refuses, such as slivers, is passed over, and so is what is set aside for the blind test (`held_out`).
+    Raises: BadPicture when a folder holds nothing else.
     """
     found: list[Bytes] = []
     for folder in folders:
-        files = sorted(file for file in folder.glob("*") if file.suffix.lower() in images.SUFFIXES)
+        files = sorted(file for file in folder.glob("*") if _is_offered(file))
         pictures = [picture for file in files if (picture := _read(file, short_side)) is not None]
         if not pictures:
             raise BadPicture(f"{folder} holds no pictures; name a folder of JPEG or PNG files.")

@@ -1,386 +1,345 @@
-"""Train `instant-lite`: predictor and transformer. `python -m nst_core.training.instant_lite --help`
+"""Train `instant-lite`, predictor and transformer: `python -m nst_core.training.instant_lite --help`
 
-First the predictor is solved: it is linear in statistics of what `vgg19-lite` sees, so ridge regression finds it from the
-teacher's style vectors of style pictures, photographs and generated textures, without a step. Then two kinds of steps in
-turn, drawn by the step's number:
-- imitate: the transformer learns the teacher's pictures of vectors and blends of vectors: pixels, maps, Gram matrices;
-- paint: both at once are pulled towards the style itself (relative distance of Gram matrices), the content (maps at
-  block4_conv2) and smoothness (total variation), as by Ghiasi et al. (1705.06830), at several sizes; the predictor stays
-  near its teacher. A few of them show the photograph itself as its style, so that strength 0 stays near the photograph.
-
-Without a Magenta teacher nothing is solved and all steps paint. Weights are written as `nst_core.instant` reads them: the
-moving average, float16, and a manifest beside them. `nst_core.training.export` then makes of them what the app runs.
+Processes draw styles and contents (`painted`); each style is measured once and kept in a bank, the newest in the place of the
+oldest. A step paints a few contents of one canvas, each in a style of its own, and adds up `instant_losses`. In a third of the
+steps the core sees the contents at half their size, as it does with pictures of 1024 px. The teacher is copied at first and
+counts less and less. Runs on a processor or an accelerator; can be interrupted and resumed.
 """
 
-import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 import numpy as np
+import torch
 import typer
+from torch import Tensor
+from torch.nn import functional
 
-from nst_core import features, images
-from nst_core.errors import BadRecipe
-from nst_core.features import Extractor, Network, tf
-from nst_core.images import Image
-from nst_core.instant import STYLE_SIDE, InstantLite
-from nst_core.instant.graph import NUMBERS
-from nst_core.training import data, runs, teachers, textures, trainer
-from nst_core.training.data import Bytes
-from nst_core.training.instant_network import predictors_eyes, random_weights, style_statistics, style_vector, transform
-from nst_core.training.runs import Log
-from nst_core.training.trainer import Trainer
+from nst_core.errors import BadNetwork
+from nst_core.training import data, instant_losses, instant_network, painted, runs
+from nst_core.training.feed import PATIENCE, Queue, ready, stream
+from nst_core.training.instant_losses import FINE_LAYERS, LAYERS
+from nst_core.training.instant_network import Convolutions, maps_of
+from nst_core.training.microast import MicroAst, Taught, stacked
+from nst_core.training.painted import Drawn, Plan
+from nst_core.training.runs import Clock, Log
 
-PAINT_LAYERS = (*teachers.STYLE_LAYERS, "block2_conv2", "block3_conv4")
-IMITATE_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv4", "block4_conv1")
+WARM_UP = 50  # steps
+HEAD = ("lines", "guide", "refine", "out")  # layers that learn faster, since nothing follows them that could make up for them
+PARTS = ("variable", "average", "mean", "square")  # of a state: the variables, their average, the moments of their gradients
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the numbers, besides pictures and teachers."""
+    """What decides the numbers, besides pictures and networks."""
 
-    steps: int = 10_000
-    peak_rate: float = 1e-3
+    minutes: float = 90.0
+    schedule: tuple[float, float] = (0.0, 1.0)  # the part of the falling rate and the teacher's weight that these minutes are
+    peak_rate: float = 8e-4
+    head_rate: float = 1.5  # times the peak
+    core_rate: float = 0.7
+    predictor_rate: float = 0.03
+    batch: int = 4
+    bank: int = 800  # styles kept
+    fresh: int = 4  # steps a new style
+    shifted: float = 0.3  # share of the steps that ask for the same picture of a shifted photograph
+    average: float = 0.995
+    clip: float = 2.0
     seed: int = 0
-    solved: int = 12_000  # style pictures that the predictor is solved from, before the first step
-    predictor_rate: float = 0.01  # times the transformer's: it adds up thousands of numbers, and each moves by the rate
-    odds: tuple[float, float] = (0.1, 0.9)  # imitate, paint
-    sizes: tuple[int, ...] = (192, 256, 384)  # of painted pictures
-    pixels: int = 4 * 256 * 256  # a painted batch, at most
-    imitated: tuple[int, int] = (4, 192)  # pictures an imitate step, and their size
-    content_weight: float = 0.3
-    variation_weight: float = 0.1
-    vector_weight: float = 0.05
-    own_style: float = 0.06  # share of painted pictures whose style is the photograph itself
-    average: float = 0.998
+    weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
 
 
+WEIGHTS = {
+    "statistics": 1.6, "gram": 0.7, "content": 0.4, "structure": 0.12, "teacher": 0.8, "palette": 0.5,
+    "fringe": 1.0, "lattice": 0.3, "shift": 1.0,
+}  # fmt: skip
+TEACHER_LEFT = 0.15  # of the teacher's weight in the second half
 DEFAULTS = Settings()
 
 
-@dataclass(frozen=True, slots=True)
-class Pools:
-    """Pictures to learn from: photographs, styles, small styles that only the predictor sees, generated styles."""
+class Networks(NamedTuple):
+    """What no step moves."""
 
-    photographs: Sequence[Bytes]
-    styles: Sequence[Bytes]
-    small: Sequence[Bytes] = ()
-    generated: Sequence[Bytes] = ()
-
-    def content(self, size: int, rng: np.random.Generator) -> Image:
-        """A photograph; one in eight as an object before a plain ground, one in five in other light."""
-        x = data.crop(data.pick([self.photographs], [1], rng), size, rng)
-        x = data.plain_ground(x, rng) if rng.random() < 0.12 else x
-        return data.jitter(x, rng) if rng.random() < 0.2 else x
-
-    def style(self, size: int, rng: np.random.Generator, *, small: bool) -> Image:
-        """A part of a style picture, or two mixed. small: from all pools and mostly mixed, since the teacher knows any."""
-        odds = (0.1, 0.4, 0.2 if small else 0.0, 0.4)
-        drawn = []
-        for _ in range(2 if rng.random() < (0.7 if small else 0.35) else 1):
-            x = data.pick([self.photographs, self.styles, self.small, self.generated], odds, rng)
-            part = data.crop(x, size, rng, least=0.3 if small else 0.5, squeeze=1.4)
-            drawn.append(data.jitter(part, rng) if rng.random() < 0.4 else part)
-        return data.mixed(drawn[0], drawn[1], rng) if len(drawn) == 2 else drawn[0]
+    judge: "Judge"
+    predictor: Convolutions
+    teacher: MicroAst
 
 
-# --- the predictor, solved -------------------------------------------------------------------------------------------
+class Judge:
+    """The network that losses look through: a stand-in for VGG-19 up to conv4_1. Raises: ModelUnavailable, BadNetwork."""
+
+    def __init__(self, file: Path, device: torch.device) -> None:
+        convolutions, mix, shift = runs.stand_in(file)
+        tensor = partial(torch.tensor, device=device)
+        self._convolutions = {f"{name[5]}{name[-1]}": (_kernel(tensor(k)), tensor(b)) for name, (k, b) in convolutions.items()}
+        self._mix, self._shift = _kernel(tensor(mix[None, None])), tensor(shift)
+
+    def __call__(self, pictures: Tensor, last: str = LAYERS[-1]) -> dict[str, Tensor]:
+        """Return the maps of pictures (n, 3, h, w) in [0, 1]."""
+        return maps_of(self._convolutions, functional.conv2d(pictures, self._mix, self._shift), last)
 
 
-RIDGE = 0.01  # of a statistic's variance
+def _kernel(x: Tensor) -> Tensor:
+    return instant_network.kernel(x)
 
 
-def solved(batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
-    """The predictor's arrays by ridge regression. batches: statistics (n, k) and vectors (n, 100).
-
-    Sums in float64, batch by batch: all statistics at once would fill the memory.
-    """
-    number = 0
-    first, vectors, products, crossed = (np.zeros(()) for _ in range(4))
-    for some_statistics, some_vectors in batches:
-        x, v = some_statistics.astype(np.float64), some_vectors.astype(np.float64)
-        number, first, vectors = number + len(x), first + x.sum(0), vectors + v.sum(0)
-        products, crossed = products + x.T @ x, crossed + x.T @ v
-    mean, bias = first / number, vectors / number
-    covariance = products / number - np.outer(mean, mean)
-    deviation = np.sqrt(np.maximum(np.diag(covariance), 0)) + 1e-3
-    covariance /= np.outer(deviation, deviation)
-    covariance[np.diag_indices_from(covariance)] += RIDGE
-    kernel = np.linalg.solve(covariance, (crossed / number - np.outer(mean, bias)) / deviation[:, None])
-    return [array.astype(np.float32) for array in (mean, deviation, kernel, bias)]
+# --- styles -----------------------------------------------------------------------------------------------------------
 
 
-# --- the three kinds of steps -----------------------------------------------------------------------------------------
+class Measured(NamedTuple):
+    """A style as a step needs it, and its contents."""
 
-Losses = dict[str, float]
-Painter = teachers.MobileMagenta | Any  # whatever predicts and transforms as it does
+    statistics: Tensor  # (1, 5008)
+    wanted: instant_losses.Summary
+    taught: Taught
+    contents: np.ndarray  # (crops, size, size, 3) uint8
+    own: bool
 
 
-@dataclass(slots=True)
+@torch.no_grad()
+def measured(networks: Networks, drawn: Drawn, device: torch.device) -> Measured:
+    """Return the style with everything that follows from it alone."""
+    full, seen = unit(drawn.style[None], device), unit(drawn.seen[None], device)
+    wanted: instant_losses.Summary = {}
+    if drawn.halved:
+        wanted |= instant_losses.summary(networks.judge(full, FINE_LAYERS[-1]), FINE_LAYERS, "fine/")
+        full = functional.avg_pool2d(full, 2)
+    wanted |= instant_losses.summary(networks.judge(full))
+    statistics = instant_network.style_statistics(networks.predictor, seen)
+    return Measured(statistics, wanted, networks.teacher.style(full), drawn.contents, drawn.own)
+
+
+def unit(pictures: np.ndarray, device: torch.device) -> Tensor:
+    """Return uint8 (n, h, w, 3) as (n, 3, h, w) in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2).float() / 255
+
+
+class Bank:
+    """The styles that steps pick from, by (halved, canvas)."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self.count = limit, 0
+        self._styles: dict[tuple[bool, int], list[Measured]] = {}
+
+    def put(self, drawn: Drawn, style: Measured) -> None:
+        """Keep a style; beyond the limit the oldest of its kind goes."""
+        kind = self._styles.setdefault((drawn.halved, drawn.canvas), [])
+        kind.append(style)
+        self.count += 1
+        if sum(map(len, self._styles.values())) > self._limit:
+            kind.pop(0)
+
+    def pick(self, count: int, rng: np.random.Generator) -> tuple[bool, list[Measured], np.ndarray]:
+        """Return whether they are halved, styles of one kind, and as many contents, uint8."""
+        kinds = list(self._styles)
+        sizes = np.array([len(self._styles[kind]) for kind in kinds])
+        halved, _ = key = kinds[rng.choice(len(kinds), p=sizes / sizes.sum())]
+        styles = self._styles[key]
+        picked = [styles[i] for i in rng.integers(len(styles), size=count)]
+        sources = [one if one.own else styles[rng.integers(len(styles))] for one in picked]
+        return halved, picked, np.stack([source.contents[rng.integers(len(source.contents))] for source in sources])
+
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+
 class Training:
-    """A run: `solve` the predictor, then `step` makes the next step and names its losses."""
+    """A run: `step` makes the next step and returns its losses."""
 
-    settings: Settings
-    pools: Pools
-    eyes: Network
-    magenta: Painter | None
-    start: Mapping[str, np.ndarray]
-    dtype: tf.DType = tf.float32
-    trainer: Trainer = field(init=False)
-    _graphs: dict[str, Callable[..., Any]] = field(init=False)
-    _extractor: Extractor = field(init=False)
-    _predictors: Extractor = field(init=False, default_factory=predictors_eyes)
+    def __init__(self, settings: Settings, networks: Networks, bank: Bank, start: Mapping[str, np.ndarray]) -> None:
+        self.settings, self.networks, self.bank = settings, networks, bank
+        self._device = next(iter(networks.predictor.values()))[0].device
+        self._fixed = instant_network.parameters_of({f"predictor/{i}": start[f"predictor/{i}"] for i in (0, 1)}, self._device)
+        moving = {name: array for name, array in start.items() if name not in self._fixed}
+        variables = instant_network.parameters_of(moving, self._device)
+        zeros = lambda: {name: torch.zeros_like(x) for name, x in variables.items()}  # noqa: E731
+        copies = {name: x.clone() for name, x in variables.items()}
+        self._state = dict(zip(PARTS, (variables, copies, zeros(), zeros()), strict=True))
+        self.steps = 0
 
-    def __post_init__(self) -> None:
-        if not self.pools.photographs or not (self.pools.styles or self.pools.generated):
-            raise BadRecipe("A training needs photographs and styles; name a folder of each.")
-        self.trainer = Trainer(
-            {n: tf.Variable(a, dtype=tf.float32) for n, a in self.start.items()}, average=self.settings.average
-        )
-        known = set(self.eyes.convolutions)
-        layers = [name for name in {*PAINT_LAYERS, *IMITATE_LAYERS, teachers.CONTENT_LAYER} if name in known]
-        self._extractor = Extractor(self.eyes, layers, dtype=self.dtype)
-        kinds = {"imitate": self._imitate_graph, "paint": self._paint_graph}
-        self._graphs = {kind: tf.function(graph, reduce_retracing=False) for kind, graph in kinds.items()}
+    def step(self, over: float) -> dict[str, float]:
+        """over: how much of the training is over, 0 to 1, for the rate. What is picked follows from seed and step."""
+        rng = np.random.default_rng((self.settings.seed, self.steps))
+        torch.manual_seed(int(rng.integers(2**31)))
+        variables = self._state["variable"]
+        for x in variables.values():
+            x.requires_grad_()
+        losses = self._losses({**self._fixed, **variables}, rng)
+        weights = dict(self.settings.weights)
+        weights["teacher"] *= max(TEACHER_LEFT, 1 - 2 * over)
+        loss = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
+        gradients = torch.autograd.grad(loss, list(variables.values()))
+        self._move(gradients, runs.rate(self.settings.peak_rate, self.steps, over, WARM_UP))
+        self.steps += 1
+        return {"loss": float(loss.detach()), **{name: float(value.detach()) for name, value in losses.items()}}
 
-    def step(self) -> Losses:
-        """The next step: its pictures and its kind follow from the seed and its number."""
-        settings, began = self.settings, time.process_time()
-        rng = np.random.default_rng((settings.seed, self.trainer.step))
-        kinds = {"imitate": self._imitate_batch, "paint": self._paint_batch}
-        odds = np.array(settings.odds) if self.magenta else np.array([0, 1.0])
-        kind = list(kinds)[rng.choice(2, p=odds / odds.sum())]
-        rate = runs.rate(settings.peak_rate, self.trainer.step, self.trainer.step / settings.steps)
-        losses = self._graphs[kind](*map(tf.constant, kinds[kind](rng)), tf.constant(rate, tf.float32))
-        self.trainer.step += 1
-        self.trainer.seconds += time.process_time() - began
-        return {f"{kind}/{name}": float(value) for name, value in losses.items()}
+    def _losses(self, parameters: Mapping[str, Tensor], rng: np.random.Generator) -> dict[str, Tensor]:
+        halved, styles, contents = self.bank.pick(self.settings.batch, rng)
+        detail = unit(contents, self._device).contiguous(memory_format=torch.channels_last)
+        vectors = instant_network.style_vector(parameters, torch.cat([style.statistics for style in styles]))
+        smaller = (lambda x: functional.avg_pool2d(x, 2)) if halved else (lambda x: x)
+        core = smaller(detail)
+        noise = torch.randn(len(core), 1, *core.shape[2:], device=self._device)
+        picture = instant_network.transform(parameters, core, noise, detail, vectors)
+        losses = self._distances(picture, smaller(picture), core, detail, styles, halved=halved)
+        if rng.random() < self.settings.shifted:
+            places = [int(n) * core.shape[2] // 128 for n in rng.integers(1, 4, 2)]
+            losses["shift"] = self._shift(parameters, places, picture, (core, noise, detail, vectors), halved=halved)
+        return losses
 
-    def solve(self) -> None:
-        """The predictor anew, from its teacher's vectors of `settings.solved` pictures."""
-        if not self.magenta:
+    def _distances(
+        self, picture: Tensor, small: Tensor, core: Tensor, detail: Tensor, styles: list[Measured], *, halved: bool
+    ) -> dict[str, Tensor]:
+        judge = self.networks.judge
+        wanted = {name: torch.cat([style.wanted[name] for style in styles]) for name in styles[0].wanted}
+        maps = judge(small)
+        have = instant_losses.summary(maps)
+        with torch.no_grad():
+            contents, taught = judge(core), self.networks.teacher.paint(core, stacked([style.taught for style in styles]))
+        statistics = instant_losses.statistics(have, wanted)
+        if halved:
+            fine = instant_losses.summary(judge(picture, FINE_LAYERS[-1]), FINE_LAYERS, "fine/")
+            statistics = 0.7 * statistics + 0.3 * instant_losses.statistics(fine, wanted, FINE_LAYERS, "fine/")
+        return {
+            "statistics": statistics,
+            "gram": instant_losses.grams(have, wanted),
+            "content": instant_losses.content(maps, contents),
+            "structure": instant_losses.structure(picture, detail),
+            "teacher": instant_losses.teacher(small, taught),
+            "palette": instant_losses.palette(small, taught),
+            "fringe": instant_losses.fringe(picture),
+            "lattice": instant_losses.lattice(picture),
+        }
+
+    def _shift(
+        self, parameters: Mapping[str, Tensor], places: list[int], picture: Tensor, inputs: tuple[Tensor, ...], *, halved: bool
+    ) -> Tensor:
+        """Return how far the painting of a shifted photograph is from the shifted painting, away from the borders."""
+        core, noise, detail, vectors = (x[:2] for x in inputs)
+        large = [place * (2 if halved else 1) for place in places]
+        moved = [torch.roll(x, by, (2, 3)) for x, by in ((core, places), (noise, places), (detail, large))]
+        again = torch.roll(instant_network.transform(parameters, *moved, vectors), [-place for place in large], (2, 3))
+        inside = lambda x: functional.avg_pool2d(x[:2, :, 16:-16, 16:-16], 2)  # noqa: E731
+        return instant_losses.teacher(inside(again), inside(picture))
+
+    @torch.no_grad()
+    def _move(self, gradients: tuple[Tensor, ...], rate: float) -> None:
+        """One step of Adam without bias correction; a step whose gradients are no numbers is left out."""
+        one = self.settings
+        norm = float(torch.sqrt(sum((g.square().sum() for g in gradients), torch.zeros((), device=self._device))))
+        if not np.isfinite(norm):
             return
-        began = time.process_time()
-        measure = tf.function(lambda x: style_statistics(self._predictors, x))
+        scale = min(1.0, one.clip / (norm + 1e-9))
+        for name, gradient in zip(self._state["variable"], gradients, strict=True):
+            variable, average, mean, square = (self._state[part][name] for part in PARTS)
+            gradient = gradient * scale
+            mean.mul_(0.9).add_(gradient, alpha=0.1)
+            square.mul_(0.99).addcmul_(gradient, gradient, value=0.01)
+            variable.sub_(rate * self._share(name) * mean / (square.sqrt() + 1e-8))
+            average.lerp_(variable, 1 - one.average)
 
-        def batches(magenta: Painter) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for start in range(0, self.settings.solved, SOLVED_BATCH):
-                draw = partial(self.pools.style, STYLE_SIDE, np.random.default_rng((self.settings.seed, 2, start)), small=True)
-                x = data.batch(SOLVED_BATCH, draw)
-                yield measure(tf.constant(x)).numpy(), magenta.predict(x)
+    def _share(self, name: str) -> float:
+        part, layer = name.split("/")[:2]
+        if part == "predictor":
+            return self.settings.predictor_rate
+        return self.settings.head_rate if layer in HEAD else self.settings.core_rate
 
-        for i, array in enumerate(solved(batches(self.magenta))):
-            self.trainer.set(f"predictor/{i}", array)
-        self.trainer.seconds += time.process_time() - began
+    # --- files
 
-    def _of(self, part: str) -> tuple[list[str], list[tf.Variable]]:
-        """What steps change: all but the statistics' mean and deviation."""
-        fixed = {"predictor/0", "predictor/1"}
-        names = [name for name in self.trainer.variables if name.startswith(part) and name not in fixed]
-        return names, [self.trainer.variables[name] for name in names]
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what is published: the moving average."""
+        return instant_network.arrays_of({**self._fixed, **self._state["average"]})
 
-    def _imitate_batch(self, rng: np.random.Generator) -> tuple[Image, np.ndarray, Image]:
-        """Vectors, four in ten of them blends of two, one in ten beyond the first."""
-        count, size = self.settings.imitated
-        assert self.magenta
-        x = data.batch(count, lambda: self.pools.content(size, rng))
-        ends = self.magenta.predict(data.batch(2 * count, lambda: self.pools.style(STYLE_SIDE, rng, small=True)))
-        share = np.where(rng.random((count, 1)) < 0.6, 1, rng.uniform(0, 1.3, (count, 1)))
-        vectors = (share * ends[:count] + (1 - share) * ends[count:]).astype(np.float32)
-        return x, vectors, self.magenta.transform(x, vectors)
+    def save(self, file: Path) -> None:
+        """Write what the next step depends on."""
+        arrays = {
+            f"{part}:{name}": x for part, group in self._state.items() for name, x in instant_network.arrays_of(group).items()
+        }
+        runs.write_arrays(file, {**arrays, "step": np.array(self.steps)})
 
-    def _imitate_graph(self, x: tf.Tensor, vectors: tf.Tensor, wanted: tf.Tensor, rate: tf.Tensor) -> dict[str, tf.Tensor]:
-        names, variables = self._of("transformer/")
-        layers = [name for name in IMITATE_LAYERS if name in self._extractor.layers]
-        target = self._extractor(wanted)
-        with tf.GradientTape() as tape:
-            y = transform(variables, x, vectors, self.dtype)
-            maps = self._extractor(y)
-            pixel = tf.reduce_mean(tf.abs(y - wanted))
-            maps_apart = tf.add_n([tf.reduce_mean(teachers.relative(maps[n], target[n])) for n in layers]) / len(layers)
-            texture = tf.reduce_mean(teachers.style_distance(maps, target, tuple(layers)))
-            loss = 5 * pixel + maps_apart + texture
-        self.trainer.apply(names, tape.gradient(loss, variables), rate)
-        return {"pixel": pixel, "maps": maps_apart, "texture": texture}
-
-    def _paint_batch(self, rng: np.random.Generator) -> tuple[Image, Image, Image, np.ndarray]:
-        """Contents and styles at the size painted, the styles at the predictor's size, and the teacher's vectors."""
-        size = int(rng.choice(self.settings.sizes))
-        count = max(1, min(8, self.settings.pixels // size**2))
-        contents = data.batch(count, lambda: self.pools.content(size, rng))
-        larger = max(size, STYLE_SIDE)
-        drawn = [self.pools.style(larger, rng, small=False) for _ in range(count)]
-        for i in range(count):
-            if rng.random() < self.settings.own_style:
-                drawn[i] = images.resize(contents[i], larger, larger)
-        seen = np.stack([images.resize(style, STYLE_SIDE, STYLE_SIDE) for style in drawn])
-        vectors = self.magenta.predict(seen) if self.magenta else np.zeros((count, NUMBERS), np.float32)
-        return contents, np.stack([images.resize(style, size, size) for style in drawn]), seen, vectors
-
-    def _paint_graph(
-        self, contents: tf.Tensor, styles: tf.Tensor, seen: tf.Tensor, vectors: tf.Tensor, rate: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        settings = self.settings
-        (heard, hearing), (drawn, drawing) = self._of("predictor/"), self._of("transformer/")
-        layers = tuple(name for name in PAINT_LAYERS if name in self._extractor.layers)
-        measured = tf.stop_gradient(style_statistics(self._predictors, seen))
-        predictor = [self.trainer.variables[f"predictor/{i}"] for i in range(4)]
-        wanted_style, wanted_content = self._extractor(styles), self._extractor(contents)[teachers.CONTENT_LAYER]
-        with tf.GradientTape() as tape:
-            guess = style_vector(predictor, measured)
-            y = transform(drawing, contents, guess, self.dtype)
-            maps = self._extractor(y)
-            style = tf.reduce_mean(teachers.style_distance(maps, wanted_style, layers))
-            content = tf.reduce_mean(teachers.relative(maps[teachers.CONTENT_LAYER], wanted_content))
-            variation = tf.reduce_mean(tf.image.total_variation(y)) / tf.cast(tf.size(y[0]), tf.float32)
-            vector = unexplained(guess, vectors) if self.magenta else tf.constant(0.0)
-            loss = style + settings.content_weight * content + settings.variation_weight * variation
-            loss += settings.vector_weight * vector
-        gradients = tape.gradient(loss, [*hearing, *drawing])
-        self.trainer.apply(heard, gradients[: len(heard)], rate * settings.predictor_rate)
-        self.trainer.apply(drawn, gradients[len(heard) :], rate)
-        return {"style": style, "content": content, "variation": variation, "vector": vector}
-
-
-def unexplained(guess: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
-    """Mean squared error in units of the teacher's variance."""
-    return tf.reduce_mean((guess - wanted) ** 2) / VARIANCE
-
-
-SOLVED_BATCH = 64
-VARIANCE = 0.15  # of mobile Magenta's vectors about their mean, over styles, photographs and generated textures
-
-
-# --- evaluation -------------------------------------------------------------------------------------------------------
-
-
-def held_out(contents: Sequence[Bytes], styles: Sequence[Bytes], count: int, size: int) -> list[tuple[Image, Image]]:
-    """Pairs of pictures that no step has seen, the longer side of each `size`."""
-    fit = lambda x: images.fit(images.from_uint8(x), size)  # noqa: E731
-    return [(fit(contents[i % len(contents)]), fit(styles[(3 * i + 1) % len(styles)])) for i in range(count)]
-
-
-def evaluate(arrays: Mapping[str, np.ndarray], eyes: Network, pairs: Sequence[tuple[Image, Image]]) -> Losses:
-    """Mean style and content distance of the pairs, painted by the runtime's own code."""
-    model = InstantLite({name: array.astype(np.float16).astype(np.float32) for name, array in arrays.items()})
-    layers = [name for name in (*teachers.STYLE_LAYERS, teachers.CONTENT_LAYER) if name in eyes.convolutions]
-    extractor = Extractor(eyes, layers)
-    found = [teachers.verdict(extractor, model.transform(c, model.predict(s)), c, s) for c, s in pairs]
-    style, content = np.mean(found, 0)
-    return {"held-out/style": float(style), "held-out/content": float(content)}
+    def restore(self, file: Path) -> None:
+        """Raises: BadNetwork when the state is another training's."""
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                groups = {part: {name: archive[f"{part}:{name}"] for name in self._state[part]} for part in PARTS}
+                self.steps = int(archive["step"])
+        except (KeyError, ValueError, OSError) as error:
+            raise BadNetwork(f"{file} is no state of this training; start without --resume.") from error
+        self._state = {part: instant_network.parameters_of(group, self._device) for part, group in groups.items()}
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="Weights to write, .npz; checkpoint, best weights and manifest go beside.")],
+    out: Annotated[Path, typer.Argument(help="Weights to write, .npz; state and manifest go beside.")],
     photographs: runs.Photographs,
     styles: runs.Styles,
-    small_styles: Annotated[list[Path] | None, typer.Option(help="A folder of small ones, for the predictor alone.")] = None,
-    textures_: Annotated[int, typer.Option("--textures", help="How many style pictures to generate.")] = 600,
-    eyes: Annotated[str, typer.Option(help="vgg19 (a download), vgg19-lite, or a stand-in's .npz file.")] = "vgg19",
-    magenta: Annotated[Path | None, typer.Option(help="The folder of the published mobile Magenta; else no teacher.")] = None,
-    start: runs.Start = "embedded",
-    steps: runs.Steps = DEFAULTS.steps,
+    judge: runs.StandIn,
+    teacher: Annotated[Path, typer.Option(help="MicroAST's weights, .npz: the painter that is copied at first.")],
+    predictor: Annotated[Path, typer.Option(help="vgg19-lite, .npz: the network that the predictor looks through.")],
+    start: Annotated[Path | None, typer.Option(help="Weights to start from, .npz; otherwise random ones.")] = None,
+    minutes: runs.Minutes = DEFAULTS.minutes,
     rate: runs.Rate = DEFAULTS.peak_rate,
-    content_weight: Annotated[float, typer.Option(help="Of the content; the style's is 1.")] = DEFAULTS.content_weight,
-    variation_weight: Annotated[float, typer.Option(help="Of the total variation.")] = DEFAULTS.variation_weight,
-    solve: Annotated[int, typer.Option(help="How many styles to solve the predictor from; 0 keeps it.")] = DEFAULTS.solved,
-    odds: Annotated[str, typer.Option(help="Shares of the steps that imitate and that paint.")] = "0.1,0.9",
+    schedule: Annotated[tuple[float, float], typer.Option(help="The part of the falling rate that these minutes are.")] = (
+        0.0,
+        1.0,
+    ),
+    batch: Annotated[int, typer.Option(help="Crops a step.")] = DEFAULTS.batch,
+    first: Annotated[int, typer.Option(help="Styles to wait for before the first step.")] = 150,
+    processes: runs.Processes = 1,
     seed: runs.Seed = 0,
-    resume: runs.Resume = False,
-    checkpoint_every: runs.CheckpointEvery = 200,
-    evaluate_every: Annotated[int, typer.Option(help="Steps.")] = 1000,
-    held_out_contents: Annotated[Path | None, typer.Option(help="A folder of photographs to judge with.")] = None,
-    held_out_styles: Annotated[Path | None, typer.Option(help="A folder of styles to judge with.")] = None,
+    resume: runs.State = None,
     log: runs.LogFile = None,
-    threads: runs.Threads = 2,
 ) -> None:
     """Train instant-lite."""
-    trainer.use_threads(threads)
-    new = lambda: random_weights(np.random.default_rng(seed))  # noqa: E731
-    settings = Settings(
-        steps, rate, seed, solve, odds=_shares(odds), content_weight=content_weight, variation_weight=variation_weight
-    )
-    painted = data.load(photographs, 352)
-    pools = Pools(painted, data.load(styles, 512), data.load(small_styles or [], 128), generated(textures_, painted, seed))
-    network = teachers.eyes(eyes)
-    teacher = teachers.MobileMagenta(magenta, threads) if magenta else None
-    training = Training(settings, pools, network, teacher, runs.starting(start, "instant-lite", new), features.fast_type())
-    state, pairs = out.with_suffix(".state.npz"), []
-    if resume:
-        training.trainer.restore(state)
-    elif solve:
-        training.solve()
-    if held_out_contents and held_out_styles:
-        pairs = held_out(data.load([held_out_contents], 640), data.load([held_out_styles], 640), 8, 384)
-    about = {
-        "model": "instant-lite",
-        "pictures": {name: len(getattr(pools, name)) for name in ("photographs", "styles", "small", "generated")},
-        "teachers": [Path(eyes).name, *(["mobile Magenta"] if magenta else [])],
-        "start": Path(start).name,
-        "settings": asdict(settings),
-        "machine": trainer.machine(),
-    }
-    run(training, out, state, pairs, Log(log), about, checkpoint_every, evaluate_every)
+    settings = Settings(minutes, schedule, rate, batch=batch, seed=seed)
+    pools, plan = painted.Pools(data.load(photographs, 384), data.load(styles, 512)), Plan()
+    with stream(partial(pools.draw, plan), seed, processes) as queue:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        networks = Networks(
+            Judge(judge, device), instant_network.predictor_network(predictor, device), MicroAst(teacher, device)
+        )
+        weights = runs.read_arrays(start) if start else instant_network.random_weights(np.random.default_rng(seed))
+        _check(weights, start)
+        training = Training(settings, networks, Bank(settings.bank), weights)
+        if resume:
+            training.restore(resume)
+        run(training, queue, first, out, Log(log, 25))
 
 
-def run(
-    training: Training,
-    out: Path,
-    state: Path,
-    pairs: Sequence[tuple[Image, Image]],
-    log: Log,
-    about: Mapping[str, Any],
-    checkpoint_every: int,
-    evaluate_every: int,
-) -> None:
-    """To the last step, with checkpoints, evaluations, and the best weights so far beside the last."""
-    one, best_file = training.trainer, out.with_suffix(".best.npz")
-    best = _merit_of(best_file) if one.step else np.inf
-    while one.step < training.settings.steps:
-        log.add(one.step + 1, training.step())
-        last = one.step == training.settings.steps
-        if one.step % checkpoint_every == 0 or last:
-            one.save(state)
-        if one.step % evaluate_every == 0 or last:
-            result = evaluate(one.averaged(), training.eyes, pairs) if pairs else {}
-            log.note({"step": one.step, **result})
-            manifest = {**about, "steps": one.step, "processor minutes": round(one.seconds / 60, 1), "result": result}
-            runs.publish(out, one.averaged(), manifest)
-            if result and _merit(result) < best:
-                best = _merit(result)
-                runs.publish(best_file, one.averaged(), manifest)
+def _check(weights: Mapping[str, np.ndarray], file: Path | None) -> None:
+    shapes = {name: array.shape for name, array in instant_network.random_weights(np.random.default_rng(0)).items()}
+    if {name: array.shape for name, array in weights.items()} != shapes:
+        raise BadNetwork(f"{file} holds no weights of instant-lite; name another file.")
 
 
-def _merit(result: Losses) -> float:
-    """Product of the distances: which is twice as large as the other does not matter, and neither can be bought cheaply."""
-    return float(np.prod(list(result.values())))
+def run(training: Training, queue: Queue[Drawn], first: int, out: Path, notes: Log) -> None:
+    """Train until time is over; weights and state every two minutes. first: styles to wait for."""
+    device = next(iter(training.networks.predictor.values()))[0].device
+    take = lambda drawn: training.bank.put(drawn, measured(training.networks, drawn, device))  # noqa: E731
+    for _ in range(first):
+        take(queue.get(timeout=PATIENCE))
+    clock = Clock(training.settings.minutes, *training.settings.schedule)
+    while (share := clock.share) < 1:
+        notes.add(training.steps + 1, training.step(clock.over(share)))
+        if training.steps % training.settings.fresh == 0:
+            for drawn in ready(queue, 1):
+                take(drawn)
+        if clock.due(120):
+            save(training, out)
+    save(training, out)
 
 
-def _merit_of(weights_file: Path) -> float:
-    """That of weights published before; infinite where there are none."""
-    manifest = weights_file.with_suffix(".json")
-    return _merit(json.loads(manifest.read_text())["result"]) if manifest.is_file() else np.inf
-
-
-def _shares(text: str) -> tuple[float, float]:
-    """Raises: BadRecipe."""
-    try:
-        imitate, paint = (float(share) for share in text.split(","))
-    except ValueError:
-        raise BadRecipe(f"--odds takes two numbers such as 0.1,0.9, not {text!r}.") from None
-    return imitate, paint
-
-
-def generated(count: int, photographs: Sequence[Bytes], seed: int) -> list[Bytes]:
-    rngs = (np.random.default_rng((seed, 1, i)) for i in range(count))
-    return [textures.texture(rng, 384, photographs[i % len(photographs)]) for i, rng in enumerate(rngs)]
+def save(training: Training, out: Path) -> None:
+    """Write weights, manifest and what the next step depends on."""
+    training.save(out.with_suffix(".state.npz"))
+    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} threads"
+    counts = {"steps": training.steps, "styles": training.bank.count, "machine": f"{machine}, PyTorch {torch.__version__}"}
+    runs.publish(out, training.arrays(), {"model": "instant-lite", "settings": asdict(training.settings), **counts})
 
 
 if __name__ == "__main__":

@@ -1,155 +1,136 @@
-"""What instant-lite's finish is asked for, in JAX: pictures painted as a step's order says, and how far they are from it.
+"""What instant-lite's pictures are trained for, in PyTorch. Pictures are (n, 3, h, w) in [0, 1].
 
-- style: relative distances of Gram matrices; a few styles are blends of two, and a few are the photograph's own;
-- halves: the same of pictures painted by halves, each half in a style of its own, by `transform_by_region`, as masks do: a half
-  may be an empty sky, whose statistics a whole picture never has;
-- content: the relative distance of maps at block4_conv2;
-- calm: total variation, and on plain walls no change of brightness beyond a stroke's: halos;
-- vector: how far the predictor strays from where it began.
+Every loss is a mean over pictures:
+
+- statistics: relative distance of mean and deviation of every channel at conv1_1 … conv4_1, as AdaIN trains (1703.06868);
+- gram: the same of Gram matrices, with little weight: alone it rewards dense hatching;
+- content: relative distance of the maps at conv3_1 and conv4_1;
+- structure: one minus the contrast and structure terms of SSIM (Wang et al. 2004) of luminance, at two sizes;
+- teacher: mean absolute difference from the teacher's picture, which gives way to `palette`, the same of areas of 8 pixels:
+  where the photograph's own colours stay;
+- fringe: chroma between 0.5 and 2 px over luminance there, beyond what paintings have;
+- lattice: power at multiples of a quarter cycle a pixel over that around it, beyond what paintings have, in bel;
+- shift: what changes in a picture where the photograph is shifted by a few pixels.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from functools import cache
 
-import jax
-import jax.numpy as jnp
-import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
 
-from nst_core.training import instant_jaxed, jaxed
-from nst_core.training.jaxed import Array, Eyes
+from nst_core.training.instant_network import gram, moments
 
-STYLE = {f"block{n}_conv1": 1.0 for n in range(1, 6)} | {"block2_conv2": 0.5, "block3_conv4": 0.5}  # weights of its layers
-CONTENT = "block4_conv2"
-LAST = "block5_conv1"
-LOW = 8  # pixels: brightness of areas this large shows halos, and no strokes
-VARIANCE = 0.15  # of style vectors about their mean
+LAYERS = ("11", "21", "31", "41")
+FINE_LAYERS = ("11", "21")  # looked at once more at the result's size, where the core sees less
+CONTENT = {"41": 0.75, "31": 0.25}
+FRINGE, LATTICE = 0.24, 4.0  # that are free: paintings have 0.29 and 4.6 dB
+AREA = 8  # pixels
+TILE, STEP = 128, 32  # of a lattice's spectrum: pixels, and bins between multiples of a quarter cycle
 
-
-class Order(NamedTuple):
-    """What a step paints: n pictures whole, and then m by halves; the first five (n + m,)."""
-
-    contents: np.ndarray  # numbers of the bank's crops
-    mirrored: np.ndarray
-    first: np.ndarray  # numbers of the bank's styles: of a whole picture, or of its upper half
-    other: np.ndarray  # what is blended in, or the lower half's
-    share: np.ndarray  # (n,) of the first in the blend
-    turned: np.ndarray  # (m,) so that what were the left and the right half are painted
+Summary = dict[str, Tensor]
 
 
-class Known(NamedTuple):
-    """What no step moves."""
-
-    eyes: Eyes
-    predictor: Sequence[Array]  # as it was: mean and deviation of the statistics, kernel, bias
-
-
-def losses(variables: Mapping[str, Array], known: Known, bank: Mapping[str, Array], order: Order) -> dict[str, Array]:
-    """By name, each a mean over the pictures. bank: (blocks, styles, …): statistics, gram/LAYER, contents and walls."""
-    n, grams = len(order.share), _grams(bank)
-    x, walls = pictures(bank, order)
-    statistics = _numbered(bank["statistics"])[jnp.concatenate([order.first, order.other])]
-    vectors = instant_jaxed.style_vector([*known.predictor[:2], variables["predictor/2"], variables["predictor/3"]], statistics)
-    before = instant_jaxed.style_vector(known.predictor, statistics)
-    first, other = jnp.split(vectors, 2)
-
-    parameters, rough = instant_jaxed.ordered(instant_jaxed.even(variables), "transformer"), x.astype(jnp.bfloat16)
-    whole = instant_jaxed.transform(parameters, rough[:n], blended(first[:n], other[:n], order.share))
-    halved = by_halves(parameters, rough[n:], first[n:], other[n:])
-    blends = {layer: blended(gram[order.first[:n]], gram[order.other[:n]], order.share) for layer, gram in grams.items()}
-    ends = {layer: gram[jnp.concatenate([order.first[n:], order.other[n:]])] for layer, gram in grams.items()}
-    style, content = _distances(known.eyes, whole, x[:n], blends)
-    style_of_halves, content_of_halves = _distances(known.eyes, halves(halved), halves(x[n:]), ends)
-    return {
-        "style": style,
-        "halves": style_of_halves,
-        "content": (n * content + len(order.turned) * content_of_halves) / len(x),
-        "variation": variation(jnp.concatenate([whole, halved])),
-        "wall": (unrest(whole, walls[:n]) + unrest(halves(halved), halves(walls[n:]))) / 2,
-        "vector": ((vectors - before) ** 2).mean() / VARIANCE,
-    }
+def summary(maps: Mapping[str, Tensor], layers: tuple[str, ...] = LAYERS, prefix: str = "") -> Summary:
+    """Return what is asked of a style: mean, deviation and Gram matrix of each layer, by name."""
+    found: Summary = {}
+    for layer in layers:
+        mean, variance = moments(maps[layer])
+        found[f"{prefix}mean/{layer}"], found[f"{prefix}deviation/{layer}"] = (
+            mean.flatten(1),
+            (variance + 1e-6).sqrt().flatten(1),
+        )
+        found[f"{prefix}gram/{layer}"] = gram(maps[layer])
+    return found
 
 
-# --- what is painted --------------------------------------------------------------------------------------------------
+def relative(x: Tensor, reference: Tensor) -> Tensor:
+    """Return ‖x − reference‖ / ‖reference‖, the mean over pictures; smooth at zero."""
+    axes = tuple(range(1, x.dim()))
+    return (((x - reference) ** 2).sum(axes) / ((reference**2).sum(axes) + 1e-6) + 1e-8).sqrt().mean()
 
 
-def pictures(bank: Mapping[str, Array], order: Order) -> tuple[Array, Array]:
-    """The crops, (n + m, size, size, 3) in [0, 1], and where their walls are, (n + m, size, size, 1)."""
-    found = []
-    for name in ("contents", "walls"):
-        x = _numbered(_numbered(bank[name]))[order.contents]  # (blocks, styles, crops, …) before
-        x = x.reshape(*x.shape[:3], -1)
-        x = jnp.where(_each(order.mirrored), x[:, :, ::-1], x)
-        whole, halved = jnp.split(x, [len(order.share)])
-        found.append(jnp.concatenate([whole, jnp.where(_each(order.turned), halved.swapaxes(1, 2), halved)]))
-    return unit(found[0]), found[1].astype(jnp.float32)
+def statistics(have: Summary, want: Summary, layers: tuple[str, ...] = LAYERS, prefix: str = "") -> Tensor:
+    names = [f"{prefix}{kind}/{layer}" for layer in layers for kind in ("mean", "deviation")]
+    return torch.stack([relative(have[name], want[name]) for name in names]).sum() / len(layers)
 
 
-def unit(x: Array) -> Array:
-    """uint8 to [0, 1]."""
-    return x.astype(jnp.float32) / 255
+def grams(have: Summary, want: Summary) -> Tensor:
+    return torch.stack([relative(have[f"gram/{layer}"], want[f"gram/{layer}"]) for layer in LAYERS]).mean()
 
 
-def _each(x: Any) -> Array:
-    """A value a picture: (n,) -> (n, 1, 1, 1)."""
-    return jnp.reshape(x, (-1, 1, 1, 1))
+def content(have: Mapping[str, Tensor], want: Mapping[str, Tensor]) -> Tensor:
+    return torch.stack([share * relative(have[layer], want[layer]) for layer, share in CONTENT.items()]).sum()
 
 
-def _numbered(x: Array) -> Array:
-    """(blocks, each, …) -> (blocks * each, …)"""
-    return x.reshape(-1, *x.shape[2:])
+def structure(picture: Tensor, photograph: Tensor) -> Tensor:
+    one, other = luminance(picture), luminance(photograph)
+    return 1 - (_similar(one, other) + _similar(functional.avg_pool2d(one, 2), functional.avg_pool2d(other, 2))) / 2
 
 
-def _grams(bank: Mapping[str, Array]) -> dict[str, Array]:
-    """(styles, c, c) by layer of those that the eyes have."""
-    return {layer: _numbered(bank[f"gram/{layer}"]) for layer in STYLE if f"gram/{layer}" in bank}
+def teacher(picture: Tensor, taught: Tensor) -> Tensor:
+    return (picture - taught).abs().mean()
 
 
-def blended(first: Array, other: Array, share: Any) -> Array:
-    """(n, …) and (n, …), the first by its share, (n,)."""
-    share = jnp.reshape(share, (-1, *[1] * (first.ndim - 1)))
-    return share * first + (1 - share) * other
+def palette(picture: Tensor, taught: Tensor) -> Tensor:
+    return teacher(functional.avg_pool2d(picture, AREA), functional.avg_pool2d(taught, AREA))
 
 
-def by_halves(parameters: Sequence[Array], x: Array, upper: Array, lower: Array) -> Array:
-    """(m, h, w, 3), its upper and its lower half each in its own style, (m, 100)."""
-    m, h, w, _ = x.shape
-    above = (jnp.arange(h) < h // 2).astype(jnp.float32)
-    shares = jnp.broadcast_to(jnp.stack([above, 1 - above], -1)[None, :, None], (m, h, w, 2))
-    return instant_jaxed.transform_by_region(parameters, x, jnp.stack([upper, lower], 1), shares)
+def fringe(pictures: Tensor) -> Tensor:
+    y = luminance(pictures)
+    chroma = torch.cat([(pictures[:, 2:] - y) * 0.564, (pictures[:, :1] - y) * 0.713], 1)  # Cb and Cr
+    power = [_band(x).square().mean((1, 2, 3)) for x in (chroma, y)]
+    return functional.relu((power[0] + 1e-8).sqrt() / (power[1] + 1e-6).sqrt() - FRINGE).mean()
 
 
-def halves(x: Array) -> Array:
-    """All upper halves, then all lower ones."""
-    return jnp.concatenate(jnp.split(x, 2, 1))
+def lattice(pictures: Tensor) -> Tensor:
+    tiles = pictures.mean(1).unfold(1, TILE, TILE).unfold(2, TILE, TILE).flatten(0, 2)
+    window, rows, columns, ring = _bins(pictures.device)
+    power = torch.fft.fft2((tiles - tiles.mean((1, 2), keepdim=True)) * window).abs().square() + 1e-9
+    blocks = power[:, rows, columns]  # (tiles, 15, 13, 13)
+    peaks, around = blocks[:, :, 5:8, 5:8].mean((2, 3)).sum(1), blocks[:, :, ring].median(-1).values.sum(1)
+    return functional.relu(10 * torch.log10(peaks / around) - LATTICE).mean() / 10
 
 
-# --- how far it is from what is asked ---------------------------------------------------------------------------------
+def luminance(pictures: Tensor) -> Tensor:
+    """Return (n, 1, h, w)."""
+    return (pictures * pictures.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
 
 
-def _distances(eyes: Eyes, y: Array, x: Array, grams: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Of painted pictures to styles' Gram matrices and to their contents."""
-    have, content = eyes.raw_maps(y, LAST, jnp.bfloat16), eyes.raw_maps(x, CONTENT, jnp.bfloat16)[CONTENT]
-    apart = {layer: jaxed.relative(jaxed.gram(jax.nn.relu(have[layer])), gram).mean() for layer, gram in grams.items()}
-    style = sum(STYLE[layer] * distance for layer, distance in apart.items()) / sum(STYLE[layer] for layer in apart)
-    return jnp.asarray(style), jaxed.relative(jax.nn.relu(have[CONTENT]), jax.nn.relu(content)).mean()
+def _similar(one: Tensor, other: Tensor, side: int = 7) -> Tensor:
+    """Return the mean of SSIM's contrast and structure terms over windows of that side."""
+    mean = lambda x: functional.avg_pool2d(x, side, 1)  # noqa: E731
+    means = mean(one), mean(other)
+    variances = [(mean(x * x) - m * m).clamp_min(0) for x, m in zip((one, other), means, strict=True)]
+    shared = mean(one * other) - means[0] * means[1]
+    return ((2 * shared + 9e-4) / (variances[0] + variances[1] + 9e-4)).mean()
 
 
-def variation(x: Array) -> Array:
-    """Total variation (n, h, w, c), by the number."""
-    down, right = jnp.abs(x[:, 1:] - x[:, :-1]), jnp.abs(x[:, :, 1:] - x[:, :, :-1])
-    return (down.sum() + right.sum()) / x.size
+def _band(x: Tensor) -> Tensor:
+    """Return what lies between Gaussians of 0.5 and 2 px."""
+    return _blurred(x, 0.5, 2) - _blurred(x, 2.0, 8)
 
 
-def unrest(pictures: Array, walls: Array) -> Array:
-    """Mean difference of neighbouring areas that both lie on a wall, (n, h, w, 1); zero where there is none."""
-    x, inside = _areas(pictures), (_areas(walls) > 0.99).astype(jnp.float32)
-    down = jnp.abs(x[:, 1:] - x[:, :-1]), inside[:, 1:] * inside[:, :-1]
-    right = jnp.abs(x[:, :, 1:] - x[:, :, :-1]), inside[:, :, 1:] * inside[:, :, :-1]
-    means = [(apart * both).sum() / (3 * both.sum() + 1) for apart, both in (down, right)]
-    return (means[0] + means[1]) / 2
+def _blurred(x: Tensor, deviation: float, reach: int) -> Tensor:
+    places = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
+    weights = torch.exp(-places.square() / (2 * deviation**2))
+    weights = (weights / weights.sum()).expand(x.shape[1], 1, 1, -1)
+    x = functional.conv2d(functional.pad(x, [reach, reach, 0, 0], mode="reflect"), weights, groups=x.shape[1])
+    return functional.conv2d(
+        functional.pad(x, [0, 0, reach, reach], mode="reflect"), weights.transpose(2, 3), groups=x.shape[1]
+    )
 
 
-def _areas(x: Array) -> Array:
-    """The mean of every LOW×LOW."""
-    n, h, w, c = x.shape
-    return x.reshape(n, h // LOW, LOW, w // LOW, LOW, c).mean((2, 4))
+@cache
+def _bins(device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return a window, rows and columns of 13 × 13 bins around each peak, (15, 13, 13), and which of these surround it."""
+    window = torch.hann_window(TILE, periodic=False)
+    peaks = [(y * STEP, x * STEP) for y in range(4) for x in range(4) if (y, x) != (0, 0)]
+    near = torch.arange(-6, 7)
+    rows = torch.stack([((near + y) % TILE)[:, None].expand(13, 13) for y, _ in peaks])
+    columns = torch.stack([((near + x) % TILE)[None].expand(13, 13) for _, x in peaks])
+    ring = torch.ones(13, 13, dtype=torch.bool)
+    ring[3:-3, 3:-3] = False
+    found = (window[:, None] * window, rows, columns, ring)
+    return found[0].to(device), found[1].to(device), found[2].to(device), found[3].to(device)

@@ -1,105 +1,176 @@
-"""instant-lite as TensorFlow has it: functions of its arrays, for training, and what the exported model is checked against.
+"""instant-lite in PyTorch: the predictor and the transformer as functions of their parameters, for training.
 
-Pictures are painted by `instant/lite.py`, from the same arrays.
+Pictures are painted by `instant/lite.py`, from the same arrays; `instant/graph.py` describes the network. Maps are
+(n, c, h, w), kernels (out, in, k, k) here and (k, k, in, out) in files.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
 
-from nst_core import features
-from nst_core.features import Extractor, tf
-from nst_core.instant.graph import EPSILON, GRAMS, MEASURED, NUMBERS
+from nst_core.training import runs
 
-WIDTH, BLOCKS = 64, 4  # of the transformer: channels, and residual blocks
+BLOCKS = tuple(f"block{i}" for i in range(1, 5))
+NOISY = ("block1a", "block2a", "block3a", "up")  # layers that get noise
+COARSE = ("block1a", "block2a")
+WIDTHS = {"down1": (5, 3, 32), "down2": (3, 32, 64)}  # side of the kernel, channels in, channels out
+WIDTHS |= {f"{block}{part}": (3, 64, 64) for block in BLOCKS for part in "ab"}
+WIDTHS |= {"up": (3, 64, 32), "lines": (3, 32, 16)}
+PLAIN = {"guide": (3, 3, 16), "refine": (3, 16, 16), "out": (3, 16, 3)}
+NUMBERS, STATISTICS = 100, 5008
+EPSILON = 1e-5
+BLURRED = 1.45  # over the deviation of white noise that was enlarged four times by bilinear interpolation
+GRAMS = 5  # of the predictor's layers, the first ones
 
-Norm = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]  # a map, dense kernel and bias of its style -> the normalised map
+Parameters = Mapping[str, Tensor]
+Convolutions = Mapping[str, tuple[Tensor, Tensor]]  # kernel and bias by number of the layer, "11" first
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet: what vgg19-lite's input is normalised by
+
+
+def parameters_of(arrays: Mapping[str, np.ndarray], device: torch.device) -> dict[str, Tensor]:
+    """Return the arrays of a file as PyTorch needs them."""
+    tensors = {name: torch.tensor(array, dtype=torch.float32, device=device) for name, array in arrays.items()}
+    return {name: kernel(x) if x.dim() == 4 else x for name, x in tensors.items()}
+
+
+def kernel(x: Tensor) -> Tensor:
+    """Return a kernel (k, k, in, out) as (out, in, k, k)."""
+    return x.permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def arrays_of(parameters: Parameters) -> dict[str, np.ndarray]:
+    """Return copies of the parameters as a file holds them."""
+    tensors = {name: x.detach().cpu() for name, x in parameters.items()}
+    return {name: (x.permute(2, 3, 1, 0) if x.dim() == 4 else x).numpy().copy(order="C") for name, x in tensors.items()}
+
+
+def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return new weights (He et al. 2015), by the names and in the shapes of a file."""
+    normal = lambda *shape: rng.standard_normal(shape).astype(np.float32)  # noqa: E731
+    he = lambda side, fan, out: normal(side, side, fan, out) * np.float32(np.sqrt(2 / (side * side * fan)))  # noqa: E731
+    made = {"predictor/0": np.zeros(STATISTICS, np.float32), "predictor/1": np.ones(STATISTICS, np.float32)}
+    made |= {"predictor/2": normal(STATISTICS, NUMBERS) * 0.01, "predictor/3": np.zeros(NUMBERS, np.float32)}
+    for name, (side, fan, out) in WIDTHS.items():
+        gains = [normal(out) * 0.15] if name in NOISY else []
+        made[f"transformer/{name}/kernel"] = he(side, fan, out)
+        made[f"transformer/{name}/dense"] = normal(NUMBERS, (2 + len(gains)) * out) * 0.02
+        made[f"transformer/{name}/bias"] = np.concatenate([np.zeros(2 * out, np.float32), *gains])
+    for name, (side, fan, out) in PLAIN.items():
+        made[f"transformer/{name}/kernel"] = he(side, fan, out)
+        made[f"transformer/{name}/bias"] = np.zeros(out, np.float32)
+    return made
 
 
 # --- styles to vectors ------------------------------------------------------------------------------------------------
 
 
-def predictors_eyes() -> Extractor:
-    """What the predictor looks through."""
-    return Extractor(features.network("vgg19-lite"), MEASURED)
+def predictor_network(file: Path, device: torch.device) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return the convolutions of vgg19-lite, through which the predictor looks. Raises: ModelUnavailable, BadNetwork."""
+    tensors = parameters_of(runs.read_arrays(file), device)
+    names = sorted({name.split(".")[0] for name in tensors})
+    return {name[4:]: (tensors[f"{name}.weight"], tensors[f"{name}.bias"]) for name in names}
 
 
-def style_statistics(eyes: Extractor, pictures: tf.Tensor) -> tf.Tensor:
-    """(n, h, w, 3) -> (n, 5008): roots of each channel's mean and deviation in MEASURED, and of the Gram matrices of GRAMS.
-
-    Roots, since products of activations have long tails. Of a Gram matrix, which is symmetric, one half.
-    """
-    maps, found = {layer: tf.cast(x, tf.float32) for layer, x in eyes(pictures).items()}, []
-    for layer in MEASURED:
-        mean, variance = tf.nn.moments(maps[layer], [1, 2])
-        found += [mean, tf.sqrt(variance + 1e-6)]
-    for layer in GRAMS:
-        x = maps[layer]
-        flat = tf.reshape(x, [tf.shape(x)[0], -1, x.shape[-1]])
-        gram = tf.matmul(flat, flat, transpose_a=True) / tf.cast(tf.shape(flat)[1], tf.float32)
-        half = np.ravel_multi_index(np.triu_indices(x.shape[-1]), (x.shape[-1], x.shape[-1]))
-        found.append(tf.gather(tf.reshape(gram, [-1, x.shape[-1] ** 2]), half, axis=1))
-    return tf.sqrt(tf.concat(found, 1))
+def maps_of(convolutions: Convolutions, x: Tensor, last: str | None = None) -> dict[str, Tensor]:
+    """Return the maps of a network like VGG, after ReLU, up to layer `last`, of its input (n, 3, h, w)."""
+    maps: dict[str, Tensor] = {}
+    block = "1"
+    for layer, (weights, bias) in convolutions.items():
+        if layer[0] != block:
+            x, block = functional.max_pool2d(x, 2), layer[0]
+        x = maps[layer] = functional.relu(convolve(x, weights, bias))
+        if layer == last:
+            break
+    return maps
 
 
-def style_vector(predictor: Sequence[tf.Tensor], statistics: tf.Tensor) -> tf.Tensor:
-    """(n, 5008) -> (n, 100). predictor: mean and deviation of the statistics, kernel, bias."""
-    mean, deviation, kernel, bias = predictor
-    return ((statistics - mean) / deviation) @ kernel + bias
+def style_statistics(convolutions: Convolutions, pictures: Tensor) -> Tensor:
+    """Return what the predictor is linear in, (n, 5008), of pictures (n, 3, h, w) in [0, 1]."""
+    mean, deviation = (pictures.new_tensor(values)[:, None, None] for values in (MEAN, DEVIATION))
+    maps = list(maps_of(convolutions, (pictures - mean) / deviation).values())
+    found: list[Tensor] = []
+    for x in maps:
+        mean, variance = moments(x)
+        found += [mean.flatten(1), (variance + 1e-6).sqrt().flatten(1)]
+    for x in maps[:GRAMS]:
+        rows, columns = np.triu_indices(x.shape[1])
+        found.append(gram(x)[:, rows, columns])
+    return torch.cat(found, 1).sqrt()
+
+
+def style_vector(parameters: Parameters, statistics: Tensor) -> Tensor:
+    """Return style vectors (n, 100) of statistics (n, 5008)."""
+    mean, deviation, weights, bias = (parameters[f"predictor/{i}"] for i in range(4))
+    return ((statistics - mean) / deviation) @ weights + bias
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and variance of every channel, (n, c, 1, 1)."""
+    mean = x.mean((2, 3), keepdim=True)
+    return mean, ((x - mean) ** 2).mean((2, 3), keepdim=True)
+
+
+def gram(x: Tensor) -> Tensor:
+    """Return Gram matrices (n, c, c), averaged over positions."""
+    flat = x.flatten(2)
+    return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
 # --- content and vectors to a picture ---------------------------------------------------------------------------------
 
 
-def transform(parameters: Sequence[tf.Tensor], x: tf.Tensor, vectors: tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
-    """(n, h, w, 3), (n, 100) to (n, h, w, 3); h and w multiples of 4. Convolutions in `dtype`, statistics in float32."""
-    return _layered(parameters, tf.cast(x, dtype), lambda x, dense, bias: style_norm(x, vectors @ dense + bias))
+def transform(parameters: Parameters, content: Tensor, noise: Tensor, detail: Tensor, vectors: Tensor) -> Tensor:
+    """Return pictures (n, 3, h', w') in [0, 1].
+
+    content: (n, 3, h, w), sides multiples of 4; noise: (n, 1, h, w), white; detail: the content at (h', w'); vectors: (n, 100).
+    """
+    fine, quarter, coarse = noises(noise)
+    given = {name: fine if name == "up" else coarse if name in COARSE else quarter for name in NOISY}
+
+    def layer(name: str, x: Tensor, stride: int = 1) -> Tensor:
+        weights, dense, bias = (parameters[f"transformer/{name}/{part}"] for part in ("kernel", "dense", "bias"))
+        return style_norm(convolve(x, weights, stride=stride), vectors @ dense + bias, given.get(name))
+
+    def plain(name: str, x: Tensor) -> Tensor:
+        return convolve(x, *(parameters[f"transformer/{name}/{part}"] for part in ("kernel", "bias")))
+
+    x = functional.relu(layer("down2", functional.relu(layer("down1", content, 2)), 2))
+    for block in BLOCKS:
+        x = x + layer(f"{block}b", functional.relu(layer(f"{block}a", x)))
+    x = layer("lines", functional.relu(layer("up", functional.interpolate(x, scale_factor=2, mode="bilinear"))))
+    x = functional.relu(enlarged(x, detail) + plain("guide", detail - 0.5))
+    return torch.sigmoid(plain("out", functional.relu(plain("refine", x))))
 
 
-def _layered(parameters: Sequence[tf.Tensor], x: tf.Tensor, norm: Norm) -> tf.Tensor:
-    """The network, whatever its norm makes of each layer."""
-    *layers, out_kernel, out_bias = parameters
-    (down1, down2, *blocks, up) = [layers[i : i + 3] for i in range(0, len(layers), 3)]
-
-    def layer(x: tf.Tensor, parameters: Sequence[tf.Tensor], stride: int = 1) -> tf.Tensor:
-        kernel, dense, bias = parameters
-        return norm(_convolve(x, kernel, stride), dense, bias)
-
-    for down in (down1, down2):
-        x = tf.nn.relu(layer(x, down, 2))
-    for first, second in zip(blocks[::2], blocks[1::2], strict=True):
-        x += layer(tf.nn.relu(layer(x, first)), second)
-    x = tf.repeat(tf.repeat(x, 2, 1), 2, 2)
-    x = tf.nn.relu(layer(x, up))
-    logits = tf.cast(_convolve(x, out_kernel), tf.float32) + out_bias
-    return tf.sigmoid(tf.nn.depth_to_space(logits, 2))
+def convolve(x: Tensor, weights: Tensor, bias: Tensor | None = None, *, stride: int = 1) -> Tensor:
+    """Return the convolution over a picture padded by half a kernel by reflection."""
+    return functional.conv2d(functional.pad(x, [weights.shape[-1] // 2] * 4, mode="reflect"), weights, bias, stride)
 
 
-def _convolve(x: tf.Tensor, kernel: tf.Tensor, stride: int = 1) -> tf.Tensor:
-    """Convolution over a picture padded by half a kernel, so that no dark border creeps in."""
-    p = kernel.shape[0] // 2
-    return tf.nn.conv2d(tf.pad(x, [[0, 0], [p, p], [p, p], [0, 0]], "REFLECT"), tf.cast(kernel, x.dtype), stride, "VALID")
+def style_norm(x: Tensor, style: Tensor, noise: Tensor | None = None) -> Tensor:
+    """Return the map after conditional instance normalisation, and with noise added.
+
+    style: scale − 1, shift and, where there is noise, its gain, (n, 2c) or (n, 3c).
+    """
+    mean, variance = moments(x)
+    scale, shift, *gain = style[:, :, None, None].split(x.shape[1], 1)
+    scale = (1 + scale) * torch.rsqrt(variance + EPSILON)
+    x = x * scale + (shift - mean * scale)
+    return x if noise is None else x + noise * gain[0]
 
 
-def style_norm(x: tf.Tensor, style: tf.Tensor) -> tf.Tensor:
-    """Conditional instance normalisation; style holds scale − 1 and shift, (n, 2c)."""
-    mean, variance = tf.nn.moments(tf.cast(x, tf.float32), [1, 2], keepdims=True)
-    scale, shift = tf.split(style[:, None, None], 2, -1)
-    gain = (1 + scale) * tf.math.rsqrt(variance + EPSILON)
-    return x * tf.cast(gain, x.dtype) + tf.cast(shift - mean * gain, x.dtype)
+def noises(noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return noise of unit variance, of white noise (n, 1, h, w): at half the size, at a quarter, and coarse at a quarter."""
+    fine = 2 * functional.avg_pool2d(noise, 2)
+    quarter = 2 * functional.avg_pool2d(fine, 2)
+    return fine, quarter, BLURRED * enlarged(4 * functional.avg_pool2d(quarter, 4), quarter)
 
 
-def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """New weights (He et al. 2015), by the names and in the shapes that `InstantLite` reads."""
-    he = lambda *shape: (rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))).astype(np.float32)  # noqa: E731
-    zeros = lambda n: np.zeros(n, np.float32)  # noqa: E731
-    count = len(style_statistics(predictors_eyes(), tf.zeros([1, 32, 32, 3]))[0])
-    predictor = [zeros(count), np.ones(count, np.float32), he(count, NUMBERS) * 0.1, zeros(NUMBERS)]
-    kernels = [he(5, 5, 3, 32), he(3, 3, 32, WIDTH), *(he(3, 3, WIDTH, WIDTH) for _ in range(2 * BLOCKS)), he(3, 3, WIDTH, 32)]
-    transformer: list[np.ndarray] = []
-    for kernel in kernels:
-        twice = 2 * kernel.shape[-1]
-        transformer += [kernel, (rng.standard_normal((NUMBERS, twice)) * 0.02).astype(np.float32), zeros(twice)]
-    transformer += [he(3, 3, 32, 12), zeros(12)]
-    parts = {"predictor": predictor, "transformer": transformer}
-    return {f"{part}/{i}": array for part, arrays in parts.items() for i, array in enumerate(arrays)}
+def enlarged(x: Tensor, other: Tensor) -> Tensor:
+    """Return the map at the other's size, by bilinear interpolation."""
+    return functional.interpolate(x, size=other.shape[2:], mode="bilinear")

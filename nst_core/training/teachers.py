@@ -1,17 +1,13 @@
-"""The networks that our own models learn from, by option: VGG-19 as eyes, the published mobile Magenta as a painter.
+"""Networks that judge, by option, and distances as they see them.
 
-- `eyes("vgg19")` is Keras' VGG-19, a download; `eyes("FILE.npz")` a stand-in of convolutions `conv11.weight` … and a 1×1
-  `conv0` that turns RGB in [0, 1] into the network's input, such as Wang et al.'s smaller VGG-19 (CVPR 2020).
-- `MobileMagenta` needs `ai-edge-litert` and the two published `.tflite` files.
+`eyes("vgg19")` is Keras' VGG-19, a download; `eyes("FILE.npz")` a stand-in of convolutions `conv11.weight` … and a 1×1 `conv0`
+that turns RGB in [0, 1] into the network's input, such as Wang et al.'s smaller VGG-19 (CVPR 2020).
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from nst_core import features
-from nst_core.errors import ModelUnavailable
 from nst_core.features import Extractor, Network, tf
 from nst_core.images import Image
 from nst_core.training import runs
@@ -35,51 +31,6 @@ def stand_in(file: Path) -> Network:
     """
     convolutions, mix, shift = runs.stand_in(file)
     return Network(convolutions, lambda rgb: tf.nn.conv2d(rgb, mix[None, None], 1, "VALID") + shift, "REFLECT")
-
-
-class MobileMagenta:
-    """The published TensorFlow Lite pair (Apache-2.0): style -> 100 numbers, (content, numbers) -> picture.
-
-    Raises: ModelUnavailable, saying what is missing.
-    """
-
-    def __init__(self, folder: Path, threads: int = 2) -> None:
-        try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError:
-            raise ModelUnavailable("The Magenta teacher needs ai-edge-litert: `pip install ai-edge-litert`.") from None
-        files = [folder / f"style_{name}.tflite" for name in ("predict_quantized_256", "transfer_quantized_dynamic")]
-        for file in files:
-            if not file.is_file():
-                raise ModelUnavailable(f"There is no {file}: name the folder of the two published mobile Magenta files.")
-        self._predictor, self._transformer = (Interpreter(str(file), num_threads=threads) for file in files)
-        self._predictor.allocate_tensors()
-        inputs = {detail["shape"][-1]: detail["index"] for detail in self._transformer.get_input_details()}
-        self._content, self._style = inputs[3], inputs[100]
-        self._shape: tuple[int, ...] = ()
-
-    def predict(self, styles: Image) -> np.ndarray:
-        """(n, 256, 256, 3) in [0, 1] -> (n, 100)."""
-        return np.stack([self._predict(style[None]) for style in styles])
-
-    def transform(self, contents: Image, vectors: np.ndarray) -> Image:
-        """(n, h, w, 3), (n, 100) -> (n, h, w, 3); h and w multiples of 4."""
-        return np.concatenate([self._transform(x[None], v) for x, v in zip(contents, vectors, strict=True)])
-
-    def _predict(self, style: Image) -> np.ndarray:
-        self._predictor.set_tensor(self._predictor.get_input_details()[0]["index"], style)
-        self._predictor.invoke()
-        return self._predictor.get_tensor(self._predictor.get_output_details()[0]["index"]).ravel()
-
-    def _transform(self, content: Image, vector: np.ndarray) -> Image:
-        if content.shape != self._shape:
-            self._transformer.resize_tensor_input(self._content, content.shape)
-            self._transformer.allocate_tensors()
-            self._shape = content.shape
-        self._transformer.set_tensor(self._content, content)
-        self._transformer.set_tensor(self._style, vector.reshape(1, 1, 1, 100).astype(np.float32))
-        self._transformer.invoke()
-        return self._transformer.get_tensor(self._transformer.get_output_details()[0]["index"])
 
 
 # --- distances --------------------------------------------------------------------------------------------------------

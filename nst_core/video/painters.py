@@ -93,13 +93,21 @@ class NetworkPainter:
         return colors.finish(painted, content, self._color)
 
 
+APART = 24  # frames, a second: one whole optimisation in so many
+LESS = 0.25  # of its iterations: for what must begin anew before, as every frame does in rain or confetti
+
+
 class OptimizingPainter:
-    """By the optimiser, `fast`: a shot's first frame as any picture, each later one in a few steps from the last."""
+    """By the optimiser, `fast`: a shot's first frame as any picture, each later one in a few steps from the last.
+
+    Where nothing can be followed every frame is a shot of its own, and few of them are optimised whole.
+    """
 
     def __init__(self, styles: Sequence[Style], recipe: VideoRecipe) -> None:
         """Raises: BadRecipe without a style that has weight."""
         self._styles, self._recipe = with_weight(styles), recipe.of_a_frame
         self._frames: Frames | None = None
+        self._since = APART  # frames since one was optimised whole
 
     def begin(self, content: Image) -> None:
         """Raises: BadMask."""
@@ -110,10 +118,13 @@ class OptimizingPainter:
 
     def paint(self, content: Image) -> Image:
         assert self._frames
-        return self._frames.first(content)
+        whole = self._since >= APART
+        self._since = 1 if whole else self._since + 1
+        return self._frames.first(content, share=1.0 if whole else LESS)
 
     def go_on(self, content: Image, last: Image) -> Image:
         assert self._frames
+        self._since += 1
         return self._frames.next(content, last)
 
     def finish(self, content: Image, painted: Image) -> Image:

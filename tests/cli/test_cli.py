@@ -15,50 +15,17 @@ import pytest
 from PIL import Image as Pillow
 
 from nst_core import images, recipes
-from nst_core.cli import app, files, work
+from nst_core.cli import files, work
 from nst_core.engine import Engine
 from nst_core.errors import Diverged
 from nst_core.models import weights
 from nst_core.pictures import masks
 from nst_core.stylizer import Step
+from tests.cli.conftest import LEFT, blobs
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds until a hang counts as a failure
 SIZE = recipes.MIN_SIZE
-LEFT = np.repeat(np.float32([[1] * 48 + [0] * 48]), 64, 0)  # a mask, white on the left
-
-
-def blobs(seed, height=64, width=96):
-    rng = np.random.default_rng(seed)
-    return images.resize(rng.random((height // 8, width // 8, 3), np.float32), height, width)
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder to work in, with a content, two styles, and files that are none."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "cat.png").write_bytes(images.encode(blobs(0)))
-    (tmp_path / "waves.jpg").write_bytes(images.encode(blobs(1, 64, 64), "jpeg"))
-    (tmp_path / "woods.webp").write_bytes(images.encode(blobs(2, 64, 64), "webp"))
-    (tmp_path / "letter.txt").write_text("Dear Sir or Madam")
-    (tmp_path / "empty").mkdir()
-    for name, mask in (("left", LEFT), ("black", 0 * LEFT), ("dot", LEFT[:1, :1])):
-        (tmp_path / f"{name}.png").write_bytes(masks.to_png(mask))
-    return tmp_path
-
-
-@pytest.fixture
-def nst(here, monkeypatch, capsys):
-    """Run the command line in this process: (exit code, standard output, standard error)."""
-
-    def run(line):
-        monkeypatch.setattr(sys, "argv", ["nst_core", *line.split()])
-        with pytest.raises(SystemExit) as end:
-            app.main()
-        said = capsys.readouterr()
-        return end.value.code or 0, said.out, said.err
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -371,7 +338,7 @@ def fake_run(monkeypatch, end=None, loss=1.0):
     """A run of four steps of half a second each, or of two and then `end`; returns the recipes of the runs to come."""
     seen = []
 
-    def steps(content, styles, recipe, initial):
+    def steps(content, styles, recipe, initial, state):
         seen.append(recipe.model_copy(update={"content": None}))
         for iteration in range(1, 3 if end else 5):
             grey = np.full_like(content, 128 / 255)
@@ -474,9 +441,11 @@ def test_a_process_that_gets_ctrl_c_ends_with_130(here):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     run.send_signal(signal.SIGINT)
-    assert run.communicate(timeout=PATIENCE) == ("", "")
-    assert run.returncode == 130
-    assert left(here) == {"losses.jsonl"}
+    out, err = run.communicate(timeout=PATIENCE)
+    assert (run.returncode, out) == (130, "")
+    assert "out.png has what was made until then; the same command goes on from there" in err
+    assert left(here) == {"losses.jsonl", "out.png", ".out.png.checkpoint.npz"}
+    assert opened(here / "out.png").size == (SIZE, round(SIZE * 64 / 96))
     assert all(json.loads(line)["total"] == 10000 for line in log.read_text().splitlines())
 
 
@@ -484,6 +453,7 @@ INTERRUPTED = """
 import os, signal, time
 from nst_core.cli import app, work
 from nst_core.stylizer import Step
+from tests.cli.conftest import LEFT, blobs
 
 def steps(*_):
     for iteration in range(1, 400):

@@ -1,5 +1,8 @@
 """`video` as its users meet it: a film, or one sentence."""
 
+import io
+import os
+import signal
 import sys
 
 import numpy as np
@@ -8,6 +11,8 @@ import pytest
 from nst_core import images
 from nst_core.cli import app
 from nst_core.pictures import masks
+from nst_core.video import painters
+from nst_core.video.reel import SEGMENT
 from tests.clips import encoded, pan, seen, told
 
 
@@ -62,3 +67,58 @@ def test_mistakes_are_a_sentence_and_leave_no_file(nst, tmp_path, line, sentence
     code, told = nst(line)
     assert code == 2 and sentence in told and told.count("\n") == 1
     assert not list(tmp_path.glob("out.*")) and not list(tmp_path.glob(".out*"))
+
+
+class Inverting:
+    """A painter that is quick, and at one frame hears Ctrl-C."""
+
+    def __init__(self, at=None):
+        self.painted, self._at = 0, at
+
+    def begin(self, content):
+        """There is nothing to hold."""
+
+    def paint(self, content):
+        self.painted += 1
+        if self.painted == self._at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return 1 - content
+
+    def finish(self, content, painted):
+        return painted
+
+
+def test_ctrl_c_keeps_what_is_painted_and_the_same_command_goes_on(nst, tmp_path, monkeypatch):
+    (tmp_path / "long.mp4").write_bytes(encoded(pan(SEGMENT + 4), sound="aac"))
+    line, hand = "video long.mp4 waves.png -o out.mp4 --size 256", Inverting()
+    monkeypatch.setattr(painters, "painter", lambda *_: hand)
+    assert nst(line) == (0, "")
+    whole = (tmp_path / "out.mp4").read_bytes()
+
+    hand = Inverting(SEGMENT + 2)
+    code, err = nst(line)
+    assert code == 130
+    assert err.startswith(f"Stopped at {SEGMENT + 2} of {SEGMENT + 4}: out.mp4 has what was made until then; the same command")
+    assert len(told((tmp_path / "out.mp4").read_bytes())["times"]) == SEGMENT + 2
+
+    hand = Inverting()
+    assert nst(line) == (0, "")
+    assert hand.painted == 2
+    assert (tmp_path / "out.mp4").read_bytes() == whole
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_clip_is_read_from_a_pipe(nst, tmp_path, monkeypatch):
+    monkeypatch.setattr(painters, "painter", lambda *_: Inverting())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "pan.mp4").read_bytes())))
+    assert nst("video - waves.png -o out.mp4 --size 256") == (0, "")
+    assert len(told((tmp_path / "out.mp4").read_bytes())["times"]) == 3
+
+
+def test_a_film_never_replaces_its_clip(nst, tmp_path):
+    before = (tmp_path / "pan.mp4").read_bytes()
+    assert nst("video pan.mp4 waves.png -o pan.mp4") == (
+        2,
+        "pan.mp4 is read by this command: name another file for the result.\n",
+    )
+    assert (tmp_path / "pan.mp4").read_bytes() == before

@@ -50,6 +50,11 @@ def pictures(rng=None):
     return rng.random((48, 64, 3), dtype=np.float32), rng.random((64, 64, 3), dtype=np.float32)
 
 
+def test_previews_become_an_mp4_in_the_light_lane(engine):
+    frames = [images.encode(np.full((32, 48, 3), shade, np.float32), "jpeg") for shade in (0.2, 0.8)]
+    assert engine.timelapse(frames).result(PATIENCE)[4:8] == b"ftyp"
+
+
 def test_a_picture_comes_back_in_the_contents_shape(engine):
     content, style = pictures()
     step = engine.stylize(content, [Style(style)], RECIPE).result(PATIENCE)
@@ -280,6 +285,17 @@ def test_a_killed_worker_costs_a_resumable_job_seconds(engine):
     lost = sum(p.iteration >= again[0] for p in job.progress if p.losses["pid"] == worker)
     assert lost <= (CHECKPOINT_EVERY + 1) / 0.1
     engine.wait_until_ready(PATIENCE)
+
+
+def test_the_light_lane_finds_the_regions_of_a_segmentation(engine):
+    halves = np.zeros((64, 96, 3), np.float32)
+    halves[:, :60, 0], halves[:, 60:, 2] = 1, 1
+    colors, regions = engine.segment(images.encode(halves), (32, 48), "plan.png").result(PATIENCE)
+    assert colors == pytest.approx(np.float32([[1, 0, 0], [0, 0, 1]]), abs=0.01)
+    assert [region.dtype for region in regions] == [bool, bool]
+    assert regions[0][:, :29].all() and regions[1][:, 31:].all() and np.array_equal(regions[0], ~regions[1])
+    with pytest.raises(BadMask, match=r"^plan\.png has no two colours"):
+        engine.segment(images.encode(0 * halves), (32, 48), "plan.png").result(PATIENCE)
 
 
 def test_a_job_that_diverges_keeps_its_best_picture(engine):

@@ -1,11 +1,13 @@
 """What the public's machines do: schedulers die, disks fill, servers are restarted in mid-job, workers are strangers."""
 
+import logging
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -87,6 +89,62 @@ def test_a_cluster_that_dies_is_started_again_and_its_jobs_go_on():
         assert engine.stylize(content, [Style(style)], RECIPE).result(PATIENCE).image.shape == content.shape
         _, living = psutil.wait_procs(family, timeout=30)
         assert not living
+
+
+def test_what_workers_print_holds_nothing_up():
+    """A pipe that nobody reads takes 64 kB."""
+    with engine_of() as engine:
+        assert engine.submit(jobs.shout, 300_000).result(PATIENCE) == 300_000
+
+
+def test_others_on_the_machine_cannot_connect_to_the_embedded_cluster():
+    from distributed import Client, Security
+
+    with engine_of() as engine:
+        engine.wait_until_ready(PATIENCE)
+        address = engine._connection._client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        with pytest.raises(OSError):
+            Client(address.replace("tls", "tcp"), timeout=5)
+        with pytest.raises(OSError):
+            Client(address, security=Security.temporary(), timeout=5)
+        assert engine.submit(jobs.process_id).result(PATIENCE) > 0
+
+
+def test_an_engine_leaves_the_callers_loggers_alone(caplog):
+    """It silences what Dask says of its own work, which jobs say in sentences."""
+    from distributed import Client
+
+    logger = logging.getLogger("distributed.client")
+    level, parent = logger.getEffectiveLevel(), logging.getLogger("distributed").level
+    with engine_of() as engine:
+        engine.wait_until_ready(PATIENCE)
+        assert Client and (logger.getEffectiveLevel(), logging.getLogger("distributed").level) == (level, parent)
+        logger.addHandler(caplog.handler)
+        try:
+            logger.warning("the caller's own")
+        finally:
+            logger.removeHandler(caplog.handler)
+    assert "the caller's own" in caplog.text
+
+
+def test_a_cluster_that_does_not_start_is_given_up_after_three_times(monkeypatch):
+    started = []
+
+    def start(memory_limit):
+        started.append(subprocess.Popen([sys.executable, "-c", "pass"], stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        return started[-1]
+
+    monkeypatch.setattr("nst_core.engine.cluster.start", start)
+    monkeypatch.setattr("nst_core.engine.connection.AGAIN", 0.1)
+    with engine_of() as engine:
+        with pytest.raises(Failure, match="before it was up"):
+            engine.wait_until_ready(PATIENCE)
+        until(lambda: len(started) == 3 and started[-1].poll() is not None)
+        time.sleep(1)
+        with pytest.raises(Failure, match=r"^The engine did not start, 3 times in a row; standard error says why\."):
+            engine.submit(jobs.process_id).result(PATIENCE)
+        assert len(started) == 3
 
 
 SERVER = """

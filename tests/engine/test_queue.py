@@ -1,6 +1,8 @@
 """Who goes first: positions, priorities, how long, and how many are too many. No cluster."""
 
 import dataclasses
+import os
+import time
 
 import numpy as np
 import pytest
@@ -104,6 +106,51 @@ def test_seconds_are_guessed_from_pixels_iterations_and_pace(queue):
     running.began()
     running.progress += [Progress(n, 50, {}, n / 2, None) for n in range(1, 11)]
     assert queue.wait_of(waiting) == pytest.approx(40 / 2)  # two iterations a second, forty to go
+
+
+def test_two_workers_make_the_wait_half_as_long(queue):
+    running, other, waiting = add(queue), add(queue), add(queue)
+    for job in (running, other):
+        job.began()
+        job.progress += [Progress(n, 50, {}, n / 2, None) for n in range(1, 11)]
+    assert queue.wait_of(waiting) == pytest.approx(40)
+    queue.at_once[Lane.SLOW] = 2.0
+    assert queue.wait_of(waiting) == pytest.approx(20)
+
+
+def test_a_film_is_not_charged_for_what_others_die_of(queue, monkeypatch, tmp_path):
+    """What kills a worker does so at the same place again; a film that comes further is a victim."""
+    monkeypatch.setenv("NST_CHECKPOINT_DIR", str(tmp_path))
+
+    def deaths(job, reached):
+        checkpoints.save(checkpoints.path(job.id), {})
+        for iteration in reached:
+            job.began()
+            job.progress.append(Progress(iteration, 100, {}, 1.0, None))
+            job.bereaved()
+        return job.state
+
+    assert deaths(add(queue, lane=Lane.FILM), [10, 20, 30, 40, 50]) is State.QUEUED
+    assert deaths(add(queue, lane=Lane.FILM), [10, 10, 10]) is State.FAILED
+    assert deaths(add(queue, lane=Lane.FILM), [10, 20, 20, 19]) is State.FAILED
+    assert deaths(add(queue, lane=Lane.SLOW), [10, 20, 30]) is State.FAILED  # it was alone
+
+
+def test_servers_that_share_a_folder_leave_each_others_states(monkeypatch, tmp_path):
+    """One that is too small for both: what is under way elsewhere is renewed, what nobody wants goes."""
+    monkeypatch.setenv("NST_CHECKPOINT_DIR", str(tmp_path))
+    monkeypatch.setattr("nst_core.engine.checkpoints.LIMITS", dataclasses.replace(LIMITS, checkpoints_mb=1))
+    for name in ("ours", "theirs", "nobodys"):
+        checkpoints.path(name).write_bytes(bytes(1_100_000))
+        checkpoints.order(name).write_bytes(bytes(1_100_000))
+        checkpoints.parts(checkpoints.path(name)).mkdir()
+        (checkpoints.parts(checkpoints.path(name)) / "frame").write_bytes(bytes(1_100_000))
+        for file in (checkpoints.path(name), checkpoints.order(name), checkpoints.parts(checkpoints.path(name))):
+            os.utime(file, (0, time.time() - 2 * checkpoints.LEASE))
+    checkpoints.renew({"theirs", "a job without files"})  # by the other server
+    checkpoints.tidy({"ours"})
+    assert {file.name.partition(".")[0] for file in tmp_path.iterdir()} == {"ours", "theirs"}
+    assert len(list(tmp_path.iterdir())) == 6
 
 
 def test_a_finished_run_teaches_the_pace(queue):

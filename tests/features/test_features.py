@@ -1,5 +1,8 @@
 """Networks and extractors, against Keras' own models and against NumPy."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from nst_core.features import Extractor, Network
 from nst_core.models import weights
 from nst_core.recipes import LAYERS
 
+ROOT = Path(__file__).parents[2]
 PICTURE = np.random.default_rng(0).random((1, 32, 48, 3), np.float32)
 
 
@@ -161,3 +165,15 @@ def test_bfloat16_stays_near_float32() -> None:
     assert rough.dtype == tf.bfloat16
     error = tf.norm(tf.cast(rough, tf.float32) - exact) / tf.norm(exact)
     assert 0 < float(error) < 0.02
+
+
+def test_an_import_of_tensorflow_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Afterwards Keras and JAX, where they are installed, can be imported as before."""
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('broken')")
+    script = (
+        "import sys\ntry:\n    import nst_core.features\nexcept ImportError as error:\n    print(error)\n"
+        "print({'keras', 'jax'} & set(sys.modules))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n") == ["broken", "set()", ""]

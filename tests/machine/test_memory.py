@@ -1,14 +1,16 @@
 """How much memory a run takes: the estimate covers what was measured, and a request too large meets the largest that fits."""
 
+import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from nst_core.errors import TooLarge
-from nst_core.machine import memory
-from nst_core.recipes import MAX_PRINT, PRESETS, OptimizeRecipe
+from nst_core.errors import Busy, TooLarge
+from nst_core.machine import allocator, memory
+from nst_core.recipes import MAX_PRINT, MIN_SIZE, PRESETS, OptimizeRecipe
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,6 +47,21 @@ def test_a_print_of_4096_px_fits_streamlit_community_cloud(monkeypatch):
     assert 2.01e9 < memory.estimate(OptimizeRecipe(), 3072, 4096) < memory.available()
 
 
+@pytest.mark.parametrize("value", ["2700000000", "2.7e9", "2700000000.0"])
+def test_the_memory_limit_is_any_number(value, monkeypatch):
+    """TOML's floats, for example: they ended the embedded cluster, again and again."""
+    monkeypatch.setenv("NST_MEMORY_LIMIT", value)
+    assert memory.of_light_worker() == 1_620_000_000 and isinstance(memory.of_slow_worker(), int)
+
+
+@pytest.mark.parametrize("value", ["lots", "-1", "0", "nan", "2.7", "1e99", ""])
+def test_what_is_no_memory_limit_is_passed_over(value, monkeypatch):
+    monkeypatch.delenv("NST_MEMORY_LIMIT", raising=False)
+    there = memory.of_slow_worker()
+    monkeypatch.setenv("NST_MEMORY_LIMIT", value)
+    assert memory.of_slow_worker() == there
+
+
 def test_vgg19_at_1024_fits_streamlit_community_cloud(monkeypatch):
     monkeypatch.setattr(memory, "has_bfloat16", lambda: True)
     assert memory.estimate(PRESETS["vgg19-rms"], 1024, 1024) < 2.7e9
@@ -64,6 +81,67 @@ def test_too_large_a_request_is_told_what_fits(monkeypatch):
     with pytest.raises(TooLarge, match=f"choose {memory.largest_size(recipe, 1, 2_000_000_000)} px at most"):
         memory.check(recipe, 2048, 2048)
     memory.check(recipe, 256, 256)
+
+
+@pytest.mark.parametrize("engine", ["instant-lite", "magenta"])
+def test_an_instant_pass_that_does_not_fit_is_told_what_does(engine, monkeypatch):
+    monkeypatch.setenv("NST_MEMORY_LIMIT", "2.2e9")
+    with pytest.raises(TooLarge, match="in one pass") as error:
+        memory.check_instant(engine, 4096, 4096)
+    fits = int(re.search(r"choose (\d+) px at most", str(error.value))[1])
+    memory.check_instant(engine, fits, fits)
+    with pytest.raises(TooLarge):
+        memory.check_instant(engine, fits + 32, fits + 32)
+
+
+def test_passes_and_a_print_share_what_a_small_machine_has(monkeypatch):
+    """Each alone may take more than the other leaves: 1.4 times the machine, together."""
+    monkeypatch.setattr(memory, "has_bfloat16", lambda: True)
+    monkeypatch.setenv("NST_MEMORY_LIMIT", "2700000000")
+    beside = memory.estimate(OptimizeRecipe(), 3072, 4096)
+    memory.check_instant("instant-lite", 1536, 2048)
+    memory.check_instant("instant-lite", 512, 512, beside=beside)
+    for check in (partial(memory.check_instant, "instant-lite"), memory.check_pass):
+        with pytest.raises(Busy, match="try again when it has ended"):
+            check(1024, 1024, beside=beside)
+    memory.check_instant("magenta", 512, 512, beside=beside)  # it waits until the print is done
+
+
+@pytest.mark.parametrize("bfloat16", [True, False])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_way_out_leads_out(preset, bfloat16, monkeypatch):
+    """On machines of any memory, with and without bfloat16: what the message recommends fits."""
+    monkeypatch.setattr(memory, "has_bfloat16", lambda: bfloat16)
+    for there in range(500_000_000, 1_200_000_000, 20_000_000):
+        monkeypatch.setattr(memory, "available", lambda there=there: there)
+        with pytest.raises(TooLarge) as raised:
+            memory.check(PRESETS[preset], 4096, 3072)
+        words = str(raised.value)
+        if "instant-lite" in words:
+            assert memory.estimate(OptimizeRecipe(), MIN_SIZE, round(MIN_SIZE * 3 / 4)) > there
+            continue
+        size = int(re.search(r"(\d+) px at most", words).group(1))
+        memory.check(OptimizeRecipe() if "preset fast" in words else PRESETS[preset], size, round(size * 3 / 4))
+
+
+def test_without_a_c_library_the_allocator_does_nothing(monkeypatch):
+    """As on Windows, where ctypes raises a TypeError."""
+    asked = []
+
+    def no_handle(name):
+        asked.append(name)
+        raise TypeError("LoadLibrary() argument 1 must be str, not None")
+
+    monkeypatch.setattr(allocator.ctypes, "CDLL", no_handle)
+    allocator._library.cache_clear()
+    try:
+        allocator.reuse()
+        allocator.few_arenas()
+        allocator.huge_pages(allowed=True)
+        allocator.give_back()
+    finally:
+        allocator._library.cache_clear()
+    assert asked == [None]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells")

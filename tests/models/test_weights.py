@@ -5,6 +5,9 @@ import gzip
 import hashlib
 import io
 import os
+import shutil
+import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -21,6 +24,7 @@ from nst_core.errors import DownloadFailed, ModelUnavailable
 from nst_core.models import weights
 from nst_core.models.weights import MODELS, Status
 
+ROOT = Path(__file__).parents[2]
 DOWNLOADS = ["magenta", "vgg16", "vgg19"]
 PAYLOAD = bytes(range(256)) * 400  # stands for a file of weights
 
@@ -360,13 +364,15 @@ def forbidden(empty_caches, monkeypatch):
     monkeypatch.setattr(tensorflow_hub, "resolve", resolve)
 
 
-def kaggle(monkeypatch, names):
+def kaggle(monkeypatch, module, names):
+    """Kaggle has these files of a module."""
+
     def model_download(handle, *, output_dir):
         assert handle == weights.MAGENTA_ON_KAGGLE
         for name in names:
             file = Path(output_dir) / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(b"from Kaggle")
+            file.write_bytes((module / name).read_bytes())
         return output_dir
 
     monkeypatch.setattr(kagglehub, "model_download", model_download)
@@ -375,21 +381,82 @@ def kaggle(monkeypatch, names):
 MODULE = ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"]
 
 
-def test_kaggle_is_the_second_source(forbidden, monkeypatch, empty_caches):
-    kaggle(monkeypatch, MODULE)
+def test_kaggle_is_the_second_source(forbidden, monkeypatch, empty_caches, plain_module):
+    kaggle(monkeypatch, plain_module, MODULE)
     folder = weights.download("magenta")
-    assert (folder / "saved_model.pb").read_bytes() == b"from Kaggle"
+    assert (folder / "saved_model.pb").read_bytes() == (plain_module / "saved_model.pb").read_bytes()
     assert MODELS["magenta"].status is Status.CACHED
     assert weights.best_instant() == "magenta"
     assert files(empty_caches) == sorted(f"models/magenta-from-kaggle/{name}" for name in MODULE)
     assert [folder.name for folder in (empty_caches / "models").iterdir()] == ["magenta-from-kaggle"]
 
 
-def test_half_a_module_from_kaggle_leaves_nothing(forbidden, monkeypatch, empty_caches):
-    kaggle(monkeypatch, MODULE[:2])
+def test_half_a_module_from_kaggle_leaves_nothing(forbidden, monkeypatch, empty_caches, plain_module):
+    kaggle(monkeypatch, plain_module, MODULE[:2])
     with pytest.raises(DownloadFailed):
         weights.download("magenta")
     assert files(empty_caches) == []
+
+
+def with_a_wrong_bit(module, folder):
+    """A copy whose weights are not those that the index has the checksums of."""
+    shutil.copytree(module, folder)
+    (data,) = (folder / "variables").glob("variables.data*")
+    wrong = bytearray(data.read_bytes())
+    wrong[0] ^= 1
+    data.write_bytes(wrong)
+    return folder
+
+
+def test_wrong_weights_are_not_kept(forbidden, monkeypatch, empty_caches, plain_module, tmp_path):
+    kaggle(monkeypatch, with_a_wrong_bit(plain_module, tmp_path / "wrong"), MODULE)
+    with pytest.raises(DownloadFailed):
+        weights.download("magenta")
+    assert MODELS["magenta"].status is Status.MISSING
+    assert not list((empty_caches / "models").iterdir())
+
+
+def test_wrong_weights_of_the_hub_are_not_kept(mirror, plain_module, tmp_path):
+    mirror("whole", gzip.compress(archive(with_a_wrong_bit(plain_module, tmp_path / "wrong"))))
+    with pytest.raises(DownloadFailed) as error:
+        weights.download("magenta")
+    assert is_sentence(error)
+    assert MODELS["magenta"].status is Status.MISSING
+
+
+def test_two_who_ask_at_once_download_once(empty_caches, monkeypatch):
+    """In one process or in two: the second waits, and finds it."""
+    fetched, found, both = [], [], threading.Barrier(2, timeout=20)
+
+    def fetch():
+        fetched.append(1)
+        time.sleep(0.2)  # the other is at the door by then
+        found.append(empty_caches)
+
+    slow = dataclasses.replace(MODELS["magenta"], fetch=fetch, find=lambda: found[0] if found else None)
+    monkeypatch.setitem(MODELS, "magenta", slow)
+    ask = lambda: (both.wait(), weights.download("magenta"))  # noqa: E731
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert fetched == [1]
+
+
+def test_another_process_waits_too(tmp_path):
+    """Each adds its line at the end of what it read at the beginning: together they would lose one."""
+    script = (
+        "import sys, time; from pathlib import Path; from nst_core.models.locks import alone\n"
+        "file = Path(sys.argv[1])\n"
+        "with alone('a test of locks'):\n"
+        "    before = file.read_text(); time.sleep(0.3); file.write_text(before + 'x')\n"
+    )
+    log = tmp_path / "log"
+    log.write_text("")
+    runs = [subprocess.Popen([sys.executable, "-c", script, str(log)], cwd=ROOT) for _ in range(3)]
+    assert [run.wait(60) for run in runs] == [0, 0, 0]
+    assert log.read_text() == "xxx"
 
 
 @pytest.mark.parametrize(

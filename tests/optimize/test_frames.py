@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from nst_core.optimize import Frames, Objective, frames
+from nst_core.errors import Diverged
+from nst_core.optimize import Frames, Objective, Optimization, frames, run
+from nst_core.optimize.optimizers import Evaluation
 from nst_core.pictures.regions import Regions
 from nst_core.stylizer import Style
 from tests.optimize.test_optimize import CONTENT, LEFT, OTHER, STYLE, fake, recipe
@@ -21,24 +23,65 @@ def loss(picture, content, chosen):
 
 
 def test_each_frame_is_optimised_for_its_own_content():
-    chosen, run = recipe(form="moments"), moving(form="moments")
+    chosen, moved = recipe(form="moments"), moving(form="moments")
     for content in (OTHER, CONTENT, OTHER):
-        made = run.next(content, content)
+        made = moved.next(content, content)
         assert loss(made, content, chosen) < loss(content, content, chosen)
-    assert np.array_equal(run.next(OTHER, OTHER), made)  # nothing is remembered of the frame before
+    assert np.array_equal(moved.next(OTHER, OTHER), made)  # nothing is remembered of the frame before
 
 
-def test_the_first_is_a_run_like_any_other():
-    assert moving(iterations=3).first(CONTENT).shape == CONTENT.shape
+@pytest.mark.parametrize(
+    "changes", [{}, {"scales": 2, "scale_factor": 1.5, "warmup": 0.3, "final_rate": 0.1}], ids=["one", "two"]
+)
+def test_the_first_is_a_run_like_any_other(changes, monkeypatch):
+    """For every content, though nothing is made anew."""
+    monkeypatch.setattr(run, "MIN_SCALE_SIDE", 16)
+    moved = moving(iterations=5, **changes)
+    for content in (CONTENT, OTHER):
+        *_, last = Optimization(content, [Style(STYLE)], recipe(iterations=5, **changes), network=fake())
+        np.testing.assert_allclose(moved.first(content), last.image, atol=1e-5)
+
+
+def test_a_first_of_fewer_iterations(monkeypatch):
+    counts = []
+    steps = frames.Adam.steps
+    monkeypatch.setattr(frames.Adam, "steps", lambda self, weights, n: counts.append(n) or steps(self, weights, n))
+    monkeypatch.setattr(run, "MIN_SCALE_SIDE", 16)
+    moving(iterations=12, scales=2).first(CONTENT, share=0.25)
+    assert counts == [2, 1]
+
+
+def test_no_cut_traces_anything_again(monkeypatch):
+    monkeypatch.setattr(run, "MIN_SCALE_SIDE", 16)
+    traces = []
+    original = Objective.__call__
+    monkeypatch.setattr(Objective, "__call__", lambda self, picture: traces.append(1) or original(self, picture))
+    moved = moving(scales=2)
+    for content in (CONTENT, OTHER, CONTENT):
+        moved.first(content)
+        moved.next(content, content)
+    assert len(traces) == 2  # one a size
+
+
+def test_where_every_mask_is_black_a_first_frame_stays(monkeypatch):
+    monkeypatch.setattr(run, "MIN_SCALE_SIDE", 16)
+    made = moving(Style(STYLE, mask=LEFT), scales=2).first(OTHER)
+    np.testing.assert_array_equal(made[:, 24:], OTHER[:, 24:])
+
+
+def test_losses_that_are_no_numbers_end_the_film(monkeypatch):
+    monkeypatch.setattr(frames.Adam, "steps", lambda self, weights, n: iter([Evaluation(np.array([np.nan]), CONTENT)]))
+    with pytest.raises(Diverged, match="no numbers"):
+        moving().first(CONTENT)
 
 
 def test_nothing_is_traced_again(monkeypatch):
     traces = []
     original = Objective.__call__
     monkeypatch.setattr(Objective, "__call__", lambda self, picture: traces.append(1) or original(self, picture))
-    run = moving()
+    moved = moving()
     for content in (CONTENT, OTHER, CONTENT):
-        run.next(content, content)
+        moved.next(content, content)
     assert len(traces) == 1
 
 
@@ -49,7 +92,8 @@ def test_where_every_mask_is_black_the_frame_stays():
 
 def test_the_rate_falls_over_a_frame(monkeypatch):
     rates = []
-    monkeypatch.setattr(frames.Adam, "steps", lambda self, weights, n: iter([rates.append(weights()[1]) for _ in range(n)]))
+    told = lambda rate: rates.append(rate) or Evaluation(np.zeros(1), CONTENT)  # noqa: E731
+    monkeypatch.setattr(frames.Adam, "steps", lambda self, weights, n: (told(weights()[1]) for _ in range(n)))
     moving(learning_rate=0.02).next(CONTENT, CONTENT)
     assert len(rates) == frames.ITERATIONS
     assert rates[0] == pytest.approx(0.01)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from nst_core import recipes
+from nst_core import images, recipes
 from nst_core.recipes import MAX_STRENGTH, Source
 from tests.browser import PATIENCE, caption, next_result, pixels, result, saved, settled, upload
 from ui.frame import WAYS
@@ -168,6 +168,24 @@ def test_a_link_that_makes_no_sense_is_a_sentence(page, address):
     assert result(page)
     page.goto(f"{address}/?content=unicorn&styles=woodcut-waves")
     expect(page.get_by_test_id("stAlert").filter(has_text="unicorn")).to_be_visible()
+
+
+def test_what_a_stranger_wrote_is_text_and_nothing_else(page, address):
+    """A link, a recipe inside a PNG, a file's name: none brings a picture, a link or an emoji into the page."""
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    evil = "![x](http://evil.example/x.png) [Log in](http://evil.example/) :smile: **a_b_c**"
+    page.goto(f"{address}/?content={urllib.parse.quote(evil)}")
+    alert = page.get_by_test_id("stAlert")
+    expect(alert.filter(has_text="names of samples")).to_be_visible()
+    result(page)
+    recipe = recipes.instant(content=Source(name=evil), styles=[{"source": {"name": "woodcut-waves"}}])
+    upload(page, "evil.png", images.encode(np.full((64, 64, 3), 0.5, np.float32), text=recipes.png_text(recipe)), "image/png")
+    expect(alert.filter(has_text="There is no sample called")).to_contain_text("![x](http:")
+    expect(alert.filter(has_text="There is no sample called")).to_contain_text("[Log in](http:")
+    expect(alert.filter(has_text="There is no sample called")).to_contain_text(":smile: **a_b_c**")
+    assert not alert.locator("img, a, strong, em").count()
+    assert not [url for url in asked if "evil.example" in url.split("?")[0]]
 
 
 def test_the_strip_leads_back_to_earlier_results(page):

@@ -117,6 +117,8 @@ def apart(one, other):
 
 def test_a_frame_is_what_the_server_paints_of_it_and_nothing_else_leaves_the_page(visit, lite, address, runtime):
     content, painted = visit.painted()
+    for name in ("Snapshot", "Record"):
+        expect(visit.studio.get_by_role("button", name=name)).to_be_enabled()
     woodcut = vector(lite, "woodcut-waves")
     assert painted.shape == (72, SIDE, 3)
     assert painted.std() > 20
@@ -263,9 +265,55 @@ def test_without_the_runtime_a_sentence_and_a_way_to_instant(chromium, address, 
     visit.context.route(f"{runtime}/*", answer)
     visit.page.goto(f"{address}/live")
     visit.said("its checksum differs" if altered else f"could not be had from {runtime.removeprefix('http://')}")
+    for name in ("Snapshot", "Record"):  # there is nothing to take
+        expect(visit.studio.get_by_role("button", name=name)).to_be_disabled()
     visit.press("Take a photograph on Instant instead")
     expect(visit.page.get_by_role("button", name="Take Photo")).to_be_visible()
     visit.context.close()
+
+
+def paced(chromium, prefer, cost, aspects):
+    """Return the sizes that Pace comes to, one for each aspect, on a device whose frames take `cost` milliseconds a pixel."""
+    page = chromium.new_page()
+    script = f"""({{ prefer, cost, aspects }}) => {{
+        {(live.PARTS / "pace.js").read_text()}
+        return aspects.map((aspect) => {{
+            const pace = new Pace(160, undefined, prefer);
+            for (let frame = 0; frame < 300; frame++) {{
+                const [width, height] = pace.shape(aspect);
+                pace.note(cost * width * height);
+            }}
+            return pace.shape(aspect);
+        }});
+    }}"""
+    try:
+        return page.evaluate(script, {"prefer": prefer, "cost": cost, "aspects": aspects})
+    finally:
+        page.close()
+
+
+@pytest.mark.parametrize("prefer", ["smoother", "sharper"])
+def test_no_device_is_too_slow_for_160_by_120(chromium, prefer):
+    wide, standard, square, upright = paced(chromium, prefer, 1.0, [16 / 9, 4 / 3, 1, 3 / 4])
+    assert (standard, upright) == ([160, 120], [120, 160])
+    assert square == [160, 160]
+    assert min(wide) == 120 and max(wide) >= 212
+
+
+def test_sharper_paints_larger_frames_than_smoother_on_the_same_device(chromium):
+    """A frame of 320 × 240 takes 84 ms, one of 448 × 336 166 ms: the largest that keep 8 and 4 frames a second."""
+    ((smoother, _),), ((sharper, _),) = (paced(chromium, prefer, 0.0011, [4 / 3]) for prefer in ("smoother", "sharper"))
+    assert (smoother, sharper) == (320, 448)
+
+
+def test_a_preference_is_kept(visit):
+    visit.painted(1)
+    choice = visit.studio.get_by_role("combobox", name="If this device is slow")
+    choice.select_option("sharper")
+    visit.page.reload()
+    visit.painted(1)
+    expect(choice).to_have_value("sharper")
+    assert visit.studio.evaluate("root => root.studio.pace.slow") == 250
 
 
 def test_a_phone(playwright, address):

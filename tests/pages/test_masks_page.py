@@ -339,7 +339,7 @@ def test_make_it_fine_optimises_the_same_regions(page):
     page.get_by_text("Everything else", exact=True).click()
     page.get_by_text("For specialists", exact=True).click()
     page.get_by_role("slider", name="Longer side, pixels").press("Home")
-    for label, value in (("Rounds (iterations)", "20"), ("Scales, coarse to fine", "1")):
+    for label, value in (("Iterations", "20"), ("Scales, coarse to fine", "1")):
         page.get_by_label(label, exact=True).fill(value)
         page.get_by_label(label, exact=True).press("Enter")
     page.get_by_role("button", name="Start").click()

@@ -18,7 +18,7 @@ ITERATION = re.compile(r"Iteration \d+ of")
 def open_optimize(page, address, iterations=5000):
     page.goto(f"{address}/optimize")
     page.get_by_text("Everything else", exact=True).click()
-    box = page.get_by_label("Rounds (iterations)", exact=True)
+    box = page.get_by_label("Iterations", exact=True)
     box.fill(str(iterations))
     box.press("Enter")
     settled(page)

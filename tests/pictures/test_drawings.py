@@ -2,11 +2,14 @@
 
 import base64
 import io
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from nst_core.errors import BadMask
 from nst_core.pictures import drawings
 
 RED = "#ff0000"
@@ -128,11 +131,103 @@ def test_a_mask_can_be_painted_over_what_is_there():
     assert [item["type"] for item in both["objects"]] == ["Path", "Image"] and len(first["objects"]) == 1
 
 
-def test_what_the_canvas_sends_is_read():
+def url_of(picture, format="PNG"):
+    """A data URL of what may be a PNG."""
     file = io.BytesIO()
-    Pillow.fromarray(np.full((3, 4, 4), 153, np.uint8)).save(file, "PNG")
+    Pillow.fromarray(picture).save(file, format)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+SENT = {"raw": drawings.empty(), "data": url_of(np.full((3, 4, 4), 153, np.uint8))}
+BROKEN = base64.b64encode(b"words").decode()
+
+
+def test_what_the_canvas_sends_is_read():
+    drawn, mask = drawings.received(SENT, (3, 4))
+    assert drawn == drawings.empty() and (mask == 255).all() and mask.shape == (3, 4)
+    assert drawings.received({**SENT, "data": None}, (3, 4)) is None
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        None,
+        [],
+        {"raw": drawings.empty()} | {"data": url_of(np.full((4, 3, 4), 153, np.uint8))},  # of another shape
+        {**SENT, "data": url_of(np.full((3, 4, 3), 153, np.uint8), "BMP")},
+        {**SENT, "data": 7},
+        {**SENT, "data": "https://elsewhere.example/x.png"},
+        {**SENT, "data": "data:image/png;base64,é"},
+        {**SENT, "data": f"data:image/png;base64,{BROKEN}"},
+        {**SENT, "data": f"data:image/png;base64,{BROKEN * 5000}"},
+        {**SENT, "raw": None},
+        {**SENT, "raw": {"objects": {}}},
+        {**SENT, "raw": {"objects": [7]}},
+    ],
+)
+def test_what_no_canvas_sends_is_refused_with_a_sentence(sent):
+    with pytest.raises(BadMask, match=r"^This stroke did not arrive whole: paint it again"):
+        drawings.received(sent, (3, 4))
+
+
+def test_a_canvas_of_another_shape_is_refused_before_it_is_decoded():
+    """A PNG of 36 megapixels and 40 kB would be 144 MB."""
+    file = io.BytesIO()
+    Pillow.new("1", (6000, 6000)).save(file, "PNG", optimize=True)
     url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-    assert (drawings.painted_url(url) == 255).all() and drawings.painted_url(url).shape == (3, 4)
+    tracemalloc.start()
+    with pytest.raises(BadMask):
+        drawings.received({**SENT, "data": url}, (480, 640))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2_000_000
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        stroke(drawings.paint(RED, "eraser")),
+        stroke(drawings.paint(RED, "eraser"), strokeWidth=9, path=7),
+        stroke(drawings.paint(RED, "eraser"), strokeWidth=9, path=[7]),
+        stroke(drawings.paint(RED, "eraser"), strokeWidth=9, path=[]),
+        stroke(drawings.paint(RED, "eraser"), strokeWidth=9, path=[["M", 10]]),
+        stroke(drawings.paint(RED, "eraser"), strokeWidth=9, path=[["M", 10, "24"]]),
+        stroke(drawings.paint(RED, "eraser"), strokeWidth=None, path=[["M", 10, 24]]),
+        stroke(drawings.paint(RED, "snap"), strokeWidth=9, path=[["M", 10, float("nan")]]),
+        {"type": "Rect", "fill": drawings.paint(RED, "ellipse"), "left": 5, "top": 6, "width": 20},
+        {"type": "Rect", "fill": drawings.paint(RED, "ellipse"), "left": [], "top": 6, "width": 20, "height": 7},
+        {"type": "Circle", "fill": drawings.paint(RED, "wand"), "left": 40, "top": 20},
+    ],
+)
+def test_strokes_that_no_canvas_draws_are_refused_with_a_sentence(item):
+    with pytest.raises(BadMask, match=r"^This stroke did not arrive whole"):
+        drawings.translate(drawing(item), NOTHING, CONTENT, RED, 0.1, unasked)
+
+
+def test_numbers_of_any_size_and_very_many_points_are_drawn_in_moderate_time():
+    huge = 10**400
+    path = [["M", -huge, 24], *[["L", (-1) ** x * 1e300, x % 48] for x in range(20_000)]]
+    item = stroke(drawings.ERASER, strokeWidth=huge, path=path)
+    began = time.process_time()
+    _, mask = drawings.translate(drawing(*[item] * 10), ALL, CONTENT, RED, 0.1, unasked)
+    assert time.process_time() - began < 10 and mask.max() == 0
+    box = {"fill": drawings.paint(RED, "ellipse"), "left": -huge, "top": -1e300, "width": huge, "height": huge, "scaleX": -1}
+    assert drawings.translate(drawing(box), NOTHING, CONTENT, RED, 0.1, unasked)
+    with pytest.raises(BadMask):
+        drawings.translate(drawing(*[item] * 1000), ALL, CONTENT, RED, 0.1, unasked)
+
+
+def test_a_drawing_is_large_long_before_it_is_a_burden():
+    one = stroke(drawings.paint(RED), strokeWidth=9, path=[["Q", 10.25, 24.5, 20.75, 24.5]] * 100)
+    assert not drawings.is_large(drawing(*[one] * 20))
+    assert drawings.is_large(drawing(*[one] * 200))
+    deep = []
+    for _ in range(3000):
+        deep = [deep]
+    with pytest.raises(BadMask):
+        drawings.is_large(drawing({"path": deep}))
+    while deep:  # Python would take it apart recursively
+        deep = deep[0]
 
 
 def test_a_polygon_is_given_in_fractions():

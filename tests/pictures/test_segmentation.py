@@ -1,6 +1,8 @@
 """Segmentations: flat colours to regions that cover every pixel once; pairs by colour; a sentence for what is none."""
 
 import io
+import tracemalloc
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -105,6 +107,34 @@ def test_what_is_no_segmentation_gets_a_sentence(picture, sentence):
     with pytest.raises(BadMask, match=rf"^plan\.png {sentence}") as error:
         segmentation.from_picture(file.getvalue(), SHAPE, name="plan.png")
     assert str(error.value).endswith(".")
+
+
+def peak(function):
+    """Return the bytes that a call takes at its peak, beyond what there was; it may end in a BadMask."""
+    tracemalloc.start()
+    with suppress(BadMask):
+        function()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(3, 2), (6, 5), (49, 7)])
+def test_memory_grows_with_the_pixels_and_not_with_the_colours(columns, rows):
+    """A patchwork of 343 colours, a PNG of a few kilobytes, took 6,211 bytes a pixel."""
+    steps = np.linspace(0, 255, 7).astype(np.uint8)
+    colors = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3)[:: 343 // (rows * columns)][: rows * columns]
+    side = 588  # a multiple of each number of rows and columns, but for 5
+    patches = Pillow.fromarray(colors.reshape(rows, columns, 3)).resize((side, side), Pillow.Resampling.NEAREST)
+    picture = images.from_uint8(np.asarray(patches))
+    assert peak(lambda: segmentation.of_image(picture)) < 120 * side**2
+
+
+def test_a_patchwork_of_many_colours_gets_a_sentence():
+    steps = np.linspace(0, 1, 7, dtype=np.float32)
+    colors = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(7, 49, 3)
+    with pytest.raises(BadMask, match=r"^plan\.png is no picture of a few flat colours"):
+        segmentation.of_image(colors.repeat(70, 0).repeat(10, 1), name="plan.png")
 
 
 def test_a_photograph_is_none_nor_are_words():

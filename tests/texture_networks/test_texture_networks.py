@@ -322,8 +322,11 @@ def test_losses_that_are_no_numbers_end_a_training():
 
 
 def test_a_folder_without_photographs(tmp_path):
+    (tmp_path / "._a.jpg").write_bytes(b"\0\5\x16\7")  # which macOS leaves beside a picture
     with pytest.raises(BadPicture, match="no photograph"):
         photographs.photographs_in(tmp_path)
+    (tmp_path / "a.jpg").write_bytes(images.encode(blobs(0), "jpeg"))
+    assert len(photographs.photographs_in(tmp_path)) == 1
 
 
 @pytest.mark.slow

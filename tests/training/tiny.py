@@ -35,18 +35,6 @@ def write_stand_in(file, names=LAYERS):
     np.savez(file, **arrays)
 
 
-def painter(rng, blocks=1, width=8):
-    """Random weights by the names that `InstantLite` reads: one residual block, and the predictor in its full size."""
-    normal = lambda *shape: (rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))).astype(np.float32)  # noqa: E731
-    kernels = [normal(5, 5, 3, width), *(normal(3, 3, width, width) for _ in range(2 * blocks + 2))]
-    layers = []
-    for kernel in kernels:
-        layers += [kernel, 0.02 * rng.standard_normal((100, 2 * width)).astype(np.float32), np.zeros(2 * width, np.float32)]
-    predictor = [np.zeros(5008, np.float32), np.ones(5008, np.float32), 0.1 * normal(5008, 100), np.zeros(100, np.float32)]
-    parts = {"predictor": predictor, "transformer": [*layers, normal(3, 3, width, 12), np.zeros(12, np.float32)]}
-    return {f"{part}/{i}": array for part, arrays in parts.items() for i, array in enumerate(arrays)}
-
-
 def watcher(rng, layers, width=8):
     """Random weights of a vgg19-lite of these layers."""
     arrays, below = {}, 3

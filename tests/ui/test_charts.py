@@ -47,6 +47,11 @@ def test_a_logarithmic_chart_leaves_out_what_is_not_above_zero(drawn):
     assert 0 < drawn[0]["yAxis"]["min"] < 0.3
 
 
+@pytest.mark.parametrize(("before", "after", "share"), [(0.8, 0.2, 0.75), (0.5, 0.0, 1), (0.5, 0.6, 0), (0.0, 0.1, 0)])
+def test_the_bar_shows_how_far_it_came(before, after, share):
+    assert charts.share_of_the_way(before, after) == pytest.approx(share)
+
+
 def test_a_style_distance_in_words():
     assert "0.80 away from the style, the result is 0.12" in charts.in_words(0.8, 0.12)
     assert charts.in_words(0.8, 0.12).endswith("**It came 85% of the way.**")

@@ -1,7 +1,13 @@
 """What a session keeps: uploads leave Streamlit's memory, and what made room is forgotten with a sentence."""
 
+import ast
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.proto.Common_pb2 import FileURLs
@@ -9,8 +15,11 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile, UploadedFileRec
 from streamlit.testing.v1 import AppTest
 
+from nst_core import images
 from nst_core.machine import Shelf
-from ui import files
+from ui import files, pictures
+
+ROOT = Path(__file__).parents[2]
 
 PATIENCE = 60  # seconds until a hang counts as a failure
 
@@ -67,6 +76,49 @@ def test_every_session_has_a_budget_of_its_own(small):
     )
     for app in (one, other):
         assert all(entry.there for entry in app.session_state["some.results"].values())
+
+
+def test_no_more_than_two_uploads_are_decoded_at_once(monkeypatch):
+    """Whichever way they come in."""
+    now, most, lock = [], [], threading.Lock()
+
+    def decode(data, **options):
+        with lock:
+            now.append(data)
+            most.append(len(now))
+        time.sleep(0.1)
+        with lock:
+            now.remove(data)
+        return np.zeros((32, 32, 3), np.float32)
+
+    monkeypatch.setattr(images, "decode", decode)
+    monkeypatch.setattr(images, "opacity", lambda data, **options: None)
+    monkeypatch.setattr(pictures, "keep", lambda data: data)
+    monkeypatch.setattr(pictures, "uploads", dict)
+    monkeypatch.setattr(pictures, "keep_latest", lambda kept, limit: None)
+    kept = SimpleNamespace(file=SimpleNamespace(read=lambda: b"kept"), source=SimpleNamespace(name="kept"))
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(4):
+            threads.submit(pictures.keep_upload, "new", bytes([number]))
+            threads.submit(pictures._scaled_upload, "digest", 32, "white", kept)
+    assert len(most) == 8 and max(most) == files.DECODERS
+
+
+@pytest.mark.parametrize("folder", ["ui", "pages"])
+def test_uploads_are_decoded_behind_the_semaphore_only(folder):
+    decoders = {"images.decode", "images.opacity", "masks.from_picture", "masks.from_alpha", "prints.flattened"}
+    ours = {"desk.py", "networks.py"}  # decode what the app made itself
+    for file in (ROOT / folder).rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        guarded = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.With) and any("decoding" in ast.unparse(item) for item in node.items)
+        ]
+        inside = {child for node in guarded for child in ast.walk(node)}
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) in decoders]
+        free = [ast.unparse(call) for call in calls if call not in inside and file.name not in ours]
+        assert free in ([], ["images.decode(file.read_bytes())"]), file  # a sample of ours
 
 
 def collection():

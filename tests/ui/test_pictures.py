@@ -81,3 +81,44 @@ def test_of_a_jpeg_that_is_cut_off_it_is_told():
     noise = np.random.default_rng(0).random((200, 200, 3), np.float32)
     data = images.encode(noise, "jpeg")
     assert "sticker.png is cut off" in run(data[: len(data) // 2]).toast[0].value
+
+
+def batch_page(files):
+    """A visitor has several pictures painted: each becomes grey."""
+    from types import SimpleNamespace
+
+    import numpy as np
+    import streamlit as st
+
+    from nst_core.engine import Lane
+    from nst_core.recipes import InstantRecipe, Source, StyleSource
+    from nst_core.stylizer import Step
+    from ui import batch
+    from ui.files import keep
+
+    contents = []
+
+    def painted(content):
+        contents.append(content)
+        step = Step(1, 1, image=np.full_like(content, 0.5))
+        return SimpleNamespace(result=lambda: step, collected=lambda: None, delays_others=False)
+
+    recipe = InstantRecipe(styles=(StyleSource(source=Source(name="a")),), size=256)
+    kept = [batch.File(Source.of_upload(name, data), keep(data)) for name, data in files.items()]
+    st.session_state["some.batch_files"] = kept
+    batch._start("some", kept, recipe, Lane.SLOW, lambda: painted)
+    assert st.session_state["some.batch"].wait(30)
+    st.session_state.contents = contents
+
+
+def test_of_many_each_is_as_transparent_as_its_photograph_and_painted_with_colours_under_it():
+    files = {"sticker.png": sticker(), "grey.png": images.encode(np.full((64, 96, 3), 0.3, np.float32))}
+    app = AppTest.from_function(batch_page, args=(files,), default_timeout=PATIENCE).run()
+    assert not app.exception
+    assert not app.session_state["some.batch"].failed
+    first, second = app.session_state["some.batch"].entries
+    alpha = images.opacity(first.value.png.read())
+    assert (alpha[:, :126].min(), alpha[:, 130:].max()) == (1, 0)
+    assert images.decode(first.value.small)[:, 150:].min() > 0.97
+    assert np.abs(app.session_state.contents[0] * 255 - (200, 30, 10)).max() < 8
+    assert images.opacity(second.value.png.read()) is None

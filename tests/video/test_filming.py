@@ -6,14 +6,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from nst_core import images, instant, recipes
+from nst_core import images, instant, optimize, recipes
 from nst_core.errors import BadClip, BadMask, BadRecipe
 from nst_core.models import weights
 from nst_core.optimize import Frames
 from nst_core.recipes import Color, Source
 from nst_core.stylizer import Style
 from nst_core.texture_networks import painting
-from nst_core.video import Film, reading
+from nst_core.video import Film, painters, reading
 from nst_core.video.reel import SEGMENT
 from nst_core.video.run import Filming
 from nst_core.video.steady import Steady
@@ -225,11 +225,41 @@ def test_a_painter_that_goes_on_is_given_the_last_frame_moved_along():
 
 
 def test_the_optimiser_paints_a_clip(style, monkeypatch):
-    monkeypatch.setattr(
-        Frames, "first", lambda self, content: self.next(content, content)
-    )  # 300 iterations are tested elsewhere
+    """Its first frame coarse to fine, here in four steps instead of 300."""
+    first = Frames.first
+    monkeypatch.setattr(Frames, "first", lambda self, content, *, share: first(self, content, share=share / 75))
     data = encoded(pan(3, shape=(64, 96)))
     fine = recipes.video(fine=True, size=256, strength=1)
     steps, film = filmed(data, [style], fine)
     assert film.iteration == 3
     assert len(steps) == 3
+
+
+class CountedFrames:
+    """What the optimiser is asked for."""
+
+    def __init__(self, *_):
+        self.firsts, self.nexts = [], 0
+
+    def first(self, content, *, share):
+        self.firsts.append(share)
+        return content
+
+    def next(self, content, start):
+        self.nexts += 1
+        return start
+
+
+@pytest.mark.parametrize(("rain", "shares"), [(True, [1.0, *[painters.LESS] * 23] * 2 + [1.0, painters.LESS]), (False, [1.0])])
+def test_in_rain_few_frames_are_optimised_whole(rain, shares, style, monkeypatch):
+    """Nothing of the frame before is found again, so every frame is a shot of its own."""
+    made = []
+    monkeypatch.setattr(optimize, "Frames", lambda *given: made.append(CountedFrames(*given)) or made[-1])
+    rng = np.random.default_rng(0)
+    drops = [rng.integers(0, 256, (96, 128, 3), np.uint8) for _ in range(50)]
+    hand = Steady(painters.OptimizingPainter([style], recipes.video(fine=True)), recipes.STEADINESS)
+    for frame in drops if rain else pan(50):
+        hand.paint(frame)
+    (frames,) = made
+    assert frames.firsts == shares
+    assert frames.nexts == 50 - len(shares)

@@ -21,7 +21,7 @@ from ui.components import Frame, gallery
 from ui.files import keep, taken, visitor
 from ui.messages import HOURGLASS, LOADING, sentences
 from ui.pickers import pick_content
-from ui.pictures import FILE_TYPES, STYLES, data_uri, identity, keep_upload, picture, thumbnails, title, uploads
+from ui.pictures import FILE_TYPES, STYLES, data_uri, identity, keep_upload, picture, plain_title, thumbnails, uploads
 from ui.shared_engine import claim, collected, engine
 
 PREFIX = "explain"
@@ -53,7 +53,7 @@ def both() -> tuple[Image, Image]:
 
 def pick_photograph() -> None:
     chosen("content")
-    with st.popover(f"Photograph: {title(chosen('content'))}", icon=":material/photo_camera:"):
+    with st.popover(f"Photograph: {plain_title(chosen('content'))}", icon=":material/photo_camera:"):
         st.session_state.setdefault(f"{PREFIX}.content.kind", "Samples")
         pick_content(f"{PREFIX}.content")
 
@@ -63,7 +63,7 @@ def pick_style() -> None:
     own = [source for source in st.session_state.get(f"{key}.own", []) if identity(source) in uploads()]
     shown = [*own, *(Source(name=name) for name in STYLES)]
     pick = lambda id: st.session_state.update({key: next(s for s in shown if identity(s) == id)})  # noqa: E731
-    with st.popover(f"Style: {title(current)}", icon=":material/palette:"):
+    with st.popover(f"Style: {plain_title(current)}", icon=":material/palette:"):
         gallery(thumbnails(shown), [identity(current)], pick, key=f"{key}.gallery")
         st.file_uploader("Your own style", FILE_TYPES, key=f"{key}.file", on_change=_take_style)
 

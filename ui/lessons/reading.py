@@ -84,7 +84,7 @@ IDEAS = (
         "Adam",
         "Kingma & Ba 2014",
         "1412.6980",
-        "Steps as long as a gradient is steady.",
+        "Gradient descent with a step length of its own for every pixel, from running means of the gradient.",
         "nst_core/optimize/optimizers.py",
         "Adam._update",
     ),

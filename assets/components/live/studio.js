@@ -75,9 +75,10 @@ class Studio {
 
   begin({ backend }) {
     URL.revokeObjectURL(this.code);
-    this.pace = new Pace(backend === "webgpu" ? 384 : 160, this.data.side);
+    this.pace = new Pace(backend === "webgpu" ? 384 : 160, this.data.side, this.settings.prefer);
     this.backend = backend === "webgpu" ? "graphics processor" : "processor";
     this.root.dataset.backend = backend;
+    this.#dress();
     this.#state("The first frame is on the easel …");
     this.#capture();
   }
@@ -88,6 +89,7 @@ class Studio {
     this.root.classList.remove("snapping");
     this.worker.terminate();
     this.worker = this.pace = null;
+    this.#dress();
     this.say(sentence, true, [
       ["Try again", () => this.#load()],
       ["Take a photograph on Instant instead", () => this.send("instead", true)],
@@ -168,7 +170,7 @@ class Studio {
   // --- controls -----------------------------------------------------------------------------------------------------
 
   #controls() {
-    this.settings = { blend: 0.5, strength: 1, steadiness: 0.5, ...remembered() };
+    this.settings = { blend: 0.5, strength: 1, steadiness: 0.5, prefer: "smoother", ...remembered() };
     for (const range of this.root.querySelectorAll("input[type=range]")) {
       range.value = this.settings[range.name];
       const set = () => {
@@ -180,6 +182,13 @@ class Studio {
       range.oninput = set;
       set();
     }
+    const prefer = this.root.querySelector("select[name=prefer]");
+    prefer.value = this.settings.prefer;
+    prefer.onchange = () => {
+      this.settings.prefer = prefer.value;
+      this.pace?.prefer(prefer.value);
+      remember(this.settings);
+    };
     this.find("more").open = !UPRIGHT.matches; // a phone's screen is for the picture and the styles
     const acts = { camera: "turnOn", other: "other", snap: "snap", record: "record", mirror: "mirror" };
     for (const [name, act] of Object.entries(acts)) this.find(name).onclick = () => this[act]();
@@ -195,6 +204,8 @@ class Studio {
     this.find("mirror").setAttribute("aria-pressed", this.settings.mirror ?? this.source.mirrored);
     this.find("record").setAttribute("aria-pressed", Boolean(this.recorder));
     label(this.find("record"), this.recorder ? "Stop" : "Record");
+    this.find("snap").disabled = !this.pace; // nothing paints yet, or no more
+    this.find("record").disabled = !this.pace && !this.recorder;
     this.find("record").hidden = !window.MediaRecorder || !this.canvas.captureStream;
     const styles = this.data?.styles.map(({ title }) => title).join(" and ");
     this.canvas.setAttribute("aria-label", `${this.source.title}, painted live${styles ? ` in ${styles}` : ""}`);
@@ -344,8 +355,8 @@ function remembered() {
   try { return JSON.parse(sessionStorage.getItem(REMEMBERED)) ?? {}; } catch { return {}; }
 }
 
-function remember({ blend, strength, steadiness }) {
-  try { sessionStorage.setItem(REMEMBERED, JSON.stringify({ blend, strength, steadiness })); } catch {}
+function remember({ blend, strength, steadiness, prefer }) {
+  try { sessionStorage.setItem(REMEMBERED, JSON.stringify({ blend, strength, steadiness, prefer })); } catch {}
 }
 
 function png({ pixels, width, height }) {

@@ -6,12 +6,12 @@
 // What the network is, `nst_core/instant/graph.py` says. The files are checked before they are used, and kept by the browser.
 const SIDE = 256; // pixels of the squares that the predictor looks at
 const NUMBERS = 100; // of a style vector
-const IDLE = { styles: 32, content: 32, ground: 8 }; // pixels of what is fed where nothing is asked: as few as work
+const IDLE = 32; // pixels of what is fed where nothing is asked: as few as work
 const PATIENCE = 120; // milliseconds of a small frame: a graphics processor that takes longer is none
 const MOVED = 25; // of 255: a pixel that changed so much is hardly drawn towards what it was
 const STILL = Float32Array.from({ length: 256 }, (_, change) => Math.exp(-((change / MOVED) ** 2)));
 
-let runtime, session, own, before; // own: the content's vector; before: the last frame, and what it was painted as
+let runtime, session, own, before, noises; // own: the content's vector; before: the last frame, and what it was painted as
 let order = Promise.resolve();
 
 self.onmessage = ({ data }) => {
@@ -149,9 +149,27 @@ function mixed([first, second = first], blend, strength, content) {
   });
 }
 
+// The core and the last convolutions see the frame at the same size: strokes are as large as the network draws them.
 async function run(frame, vector) {
-  const { painted } = await session.run({ ...idle(), content: tensor(frame), vector: array(vector, [NUMBERS]) }, ["painted"]);
-  return painted.data;
+  const content = tensor(frame);
+  const feeds = { ...idle(), content, detail: content, noise: noise(frame.width, frame.height), vector: array(vector, [NUMBERS]) };
+  return (await session.run(feeds, ["painted"])).painted.data;
+}
+
+// White noise of unit variance, the same for every frame of a size, so that strokes stand still: as `nst_core.instant.noise` makes it.
+function noise(width, height) {
+  if (noises?.width !== width || noises.height !== height) {
+    let state = 0;
+    const random = () => {
+      let bits = (state = (state + 0x6d2b79f5) | 0);
+      bits = Math.imul(bits ^ (bits >>> 15), bits | 1);
+      bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+      return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+    };
+    const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    noises = { width, height, values: Float32Array.from({ length: width * height }, normal) };
+  }
+  return array(noises.values, [1, height, width, 1]);
 }
 
 // The vector of a frame's own style: the mean over the fewest squares that cover it, as `nst_core.instant.vectors.squares`.
@@ -190,11 +208,9 @@ function tensor({ pixels, width, height }) {
 // The model's three parts are run together: what nobody asks for is fed next to nothing.
 function idle() {
   const blank = (...shape) => array(new Float32Array(shape.reduce((a, b) => a * b)), shape);
-  const pictures = Object.entries(IDLE).map(([name, side]) => [name, blank(1, side, side, 3)]);
-  const { ground } = IDLE;
-  return {
-    ...Object.fromEntries(pictures), vector: blank(NUMBERS), vectors: blank(1, NUMBERS), shares: blank(1, ground, ground, 1),
-  };
+  const pictures = Object.fromEntries(["styles", "content", "detail", "ground", "ground_detail"].map((name) => [name, blank(1, IDLE, IDLE, 3)]));
+  const planes = Object.fromEntries(["noise", "ground_noise", "shares"].map((name) => [name, blank(1, IDLE, IDLE, 1)]));
+  return { ...pictures, ...planes, vector: blank(NUMBERS), vectors: blank(1, NUMBERS) };
 }
 
 // Draws every pixel towards what it was painted as before, as far as what is painted has not moved there: less flicker, no trail.

@@ -29,13 +29,13 @@ def first_photograph() -> Image:
 
 
 def photographs_in(folder: Path) -> list[np.ndarray]:
-    """All that can be read, 8 bits.
+    """All that can be read, 8 bits. Hidden files are passed over: beside a.jpg macOS leaves a ._a.jpg that is none.
 
     Raises: BadPicture when there is none.
     """
     found: list[np.ndarray] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.suffix.lower() in images.SUFFIXES and len(found) < MAX_PHOTOGRAPHS:
+        if path.suffix.lower() in images.SUFFIXES and not path.name.startswith(".") and len(found) < MAX_PHOTOGRAPHS:
             found.append(images.to_uint8(images.decode(path.read_bytes(), name=path.name, max_side=PHOTOGRAPH_SIDE)))
     if not found:
         raise BadPicture(f"There is no photograph in {folder}.")

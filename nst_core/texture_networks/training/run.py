@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nst_core import features, images
+from nst_core import features
 from nst_core.errors import Diverged
 from nst_core.features import tf
 from nst_core.images import Image
 from nst_core.models import weights
+from nst_core.pictures.styles import fitted
 from nst_core.recipes import TrainingRecipe
 from nst_core.stylizer import Step
 from nst_core.texture_networks import generators
@@ -45,7 +46,7 @@ def train(
 
     Raises: ModelUnavailable, BadPicture.
     """
-    objective = Perception(recipe, features.network(recipe.features), images.fit(style, recipe.style_size))
+    objective = Perception(recipe, features.network(recipe.features), fitted(style, recipe.style_size))
     photographs = [] if recipe.purpose == "synthesize" else photographs_in(folder) if folder else default_photographs()
     start = generators.read(weights.NETWORK_START.read_bytes()) if recipe.start == "photograph" else None
     if start and start.plan != generators.plan(recipe):

@@ -1,0 +1,57 @@
+"""What sessions watch: a job or a batch, which goes on for a while after its page was closed, and is kept for as long."""
+
+import threading
+import time
+
+from nst_core.limits import LIMITS
+
+GRACE = 60.0  # seconds that anything outlives its page: a reload or a dropped connection comes back by then
+LOOK = 0.5  # seconds between looks at what nobody watches
+
+
+class Watched:
+    """What ends some time after its last watcher has gone; where it has ended by itself, it is kept for as long."""
+
+    def __init__(self) -> None:
+        self._claims, self.left = 0, 0.0  # left: when the last watcher went, by time.monotonic; 0: none went yet
+
+    @property
+    def finished(self) -> bool:
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        raise NotImplementedError
+
+    def abandon(self) -> None:
+        """Nobody came back to it."""
+        self.cancel()
+
+    def outstayed(self, seconds: float) -> bool:
+        """Whether it has gone on for long enough, so many seconds after its last watcher went."""
+        return seconds > GRACE
+
+    def claim(self) -> None:
+        """A session watches this."""
+        self._claims += 1
+
+    def release(self) -> None:
+        """It does no longer; without another this is abandoned after a while."""
+        self._claims -= 1
+        if self._claims <= 0:
+            self.left = time.monotonic()
+            threading.Thread(target=self._wait_for_watchers, args=[self.left], name="nst-grace", daemon=True).start()
+
+    @property
+    def watched(self) -> bool:
+        """False once its last watcher has gone. What nobody has claimed yet counts as watched."""
+        return self._claims > 0 or not self.left
+
+    def _wait_for_watchers(self, left: float) -> None:
+        while not self.watched and self.left == left:
+            alone = time.monotonic() - left
+            if not self.finished and self.outstayed(alone):
+                self.abandon()
+                return
+            if alone > max(GRACE, 60 * LIMITS.grace_minutes):
+                return
+            time.sleep(LOOK)
