@@ -63,6 +63,7 @@ HELP = {
     "form": "What of the network's maps is matched, and how differences are scaled. Each form needs weights of its own.",
     "optimizer": "Adam is fast and needs little memory; the papers used L-BFGS, which needs more.",
     "scales": "The picture is optimised at this many sizes, the smallest first. More: larger strokes and shapes.",
+    "chroma_smoothing": "How far colour is smoothed along brightness in the result: coloured grain goes, edges stay. 0: not.",
     "learning_rate": "How far Adam changes a pixel in an iteration, of the range from 0 to 1. Higher: faster and rougher.",
     "seed": "Another number gives other noise to start from, and so another picture.",
     "all_layers": "Compares every convolution of the network instead of one in each block.",
@@ -273,6 +274,7 @@ def ask_special() -> None:
     with left:
         _choose("optimizer", "Optimiser", {"adam": "Adam", "lbfgs": "L-BFGS"})
         _ask("number_input", "scales", "Scales, coarse to fine", min_value=1, max_value=8)
+        _ask("number_input", "chroma_smoothing", "Colour smoothing, pixels", min_value=0, max_value=16)
     with right:
         _ask("number_input", "learning_rate", "Learning rate", min_value=1e-4, max_value=1.0, format="%g")
         _ask("number_input", "seed", "Seed of the noise", min_value=0, max_value=2**32 - 1)

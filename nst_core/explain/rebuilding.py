@@ -65,7 +65,7 @@ def improved(name: str, *, iterations: int = 100) -> OptimizeRecipe:
 
 
 def _recipe(**settings: Any) -> OptimizeRecipe:
-    common: dict[str, Any] = {"form": "mean", "init": "image", "warmup": 0}  # noise has nothing to lose at first
+    common: dict[str, Any] = {"form": "mean", "init": "image", "warmup": 0, "chroma_smoothing": 0}  # noise has nothing to lose
     return OptimizeRecipe(**common | settings)
 
 

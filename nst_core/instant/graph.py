@@ -3,6 +3,7 @@
     styles (n, h, w, 3) ─► vgg19-lite ─► maps ─► statistics ─► ridge regression ─► predicted (n, 100)
     content (1, h, w, 3), noise (1, h, w, 1), detail (1, h', w', 3), vector (100,) ─► transformer ─► painted (1, h', w', 3)
     ground, ground_noise, ground_detail, vectors (m, 100), shares (1, h, w, m) ─► the same, by region ─► painted_by_region
+    what the core draws, lines or ground_lines, and rows of the detail ─► drawn, a strip of a large picture
 
 The transformer works on two pictures of the same scene. Its core sees `content` at the size at which a stroke has its natural
 width, and halves it twice; its last three convolutions work at the size of `detail`, which is the result's, and draw edges
@@ -32,7 +33,7 @@ NUMBERS = 100  # of a style vector
 BLOCKS = tuple(f"block{i}" for i in range(1, 5))  # residual, at a quarter of the core's size
 NORMALISED = ("down1", "down2", *(f"{block}{part}" for block in BLOCKS for part in "ab"), "up", "lines")
 HALF_SIZE = ("down1", "up", "lines")  # layers whose maps have half the core's size; those of the others have a quarter
-PLAIN = ("guide", "refine", "out")  # convolutions with a bias, at the result's size
+LINES = 16  # channels that the core hands to the last stage
 NOISY = ("block1a", "block2a", "block3a", "up")  # layers that get noise
 COARSE = NOISY[:2]  # the coarse one
 
@@ -48,10 +49,16 @@ def lite(arrays: Arrays, network: Mapping[str, eyes.Convolution]) -> bytes:
     graph.output("predicted", _predict(graph, maps, [arrays[f"predictor/{i}"] for i in range(4)]), ("n", NUMBERS))
     for layer, x in maps.items():
         graph.output(layer, graph.op("Transpose", x, perm=[0, 2, 3, 1]), ("n", f"{layer}_h", f"{layer}_w", "c"))
-    by_vector = _transform(graph, _Scene.inputs(graph, "content", ""), arrays, _by_vector(graph))
-    graph.output("painted", by_vector, (1, "painted_h", "painted_w", 3))
-    by_region = _transform(graph, _Scene.inputs(graph, "ground", "ground_"), arrays, _by_region(graph))
-    graph.output("painted_by_region", by_region, (1, "painted_by_region_h", "painted_by_region_w", 3))
+    for name, prefix, norm, output in (
+        ("content", "", _by_vector, "painted"),
+        ("ground", "ground_", _by_region, "painted_by_region"),
+    ):
+        scene = _Scene.inputs(graph, name, prefix)
+        lines = _core(graph, scene, arrays, norm(graph))
+        graph.output(f"{prefix}lines", lines, (1, LINES, f"{prefix}lines_h", f"{prefix}lines_w"))
+        picture = _drawn(graph, graph.like(lines, scene.detail), scene.detail, arrays)
+        graph.output(output, picture, (1, f"{output}_h", f"{output}_w", 3))
+    _strip(graph, arrays)
     return graph.model()
 
 
@@ -135,8 +142,8 @@ def layer_of(arrays: Arrays, name: str) -> Layer:
     return kernel, dense, bias
 
 
-def _transform(graph: Graph, scene: _Scene, arrays: Arrays, norm: Norm) -> str:
-    """Return the picture, (1, h', w', 3) in [0, 1]; the sides of the content are multiples of 4."""
+def _core(graph: Graph, scene: _Scene, arrays: Arrays, norm: Norm) -> str:
+    """Return what the last stage draws from, (1, LINES, h / 2, w / 2); the sides of the content are multiples of 4."""
     fine, quarter, coarse = _noises(graph, scene.noise)
     noises = {name: fine if name in HALF_SIZE else coarse if name in COARSE else quarter for name in NOISY}
 
@@ -144,17 +151,34 @@ def _transform(graph: Graph, scene: _Scene, arrays: Arrays, norm: Norm) -> str:
         arrays_of_layer = layer_of(arrays, name)
         return norm(graph.convolve(x, arrays_of_layer[0], stride=stride), name, arrays_of_layer, noises.get(name, ""))
 
-    def plain(name: str, x: str) -> str:
-        return graph.convolve(x, *(arrays[f"transformer/{name}/{part}"] for part in ("kernel", "bias")))
-
     x = graph.op("Relu", layer("down2", graph.op("Relu", layer("down1", scene.content, 2)), 2))
     for block in BLOCKS:
         x = graph.op("Add", x, layer(f"{block}b", graph.op("Relu", layer(f"{block}a", x))))
-    x = layer("lines", graph.op("Relu", layer("up", graph.twice(x))))
-    guide = plain("guide", graph.op("Sub", scene.detail, graph.constant(0.5)))
-    x = graph.op("Relu", graph.op("Add", graph.like(x, scene.detail), guide))
+    return layer("lines", graph.op("Relu", layer("up", graph.twice(x))))
+
+
+def _drawn(graph: Graph, lines: str, detail: str, arrays: Arrays) -> str:
+    """Return the picture, (1, h', w', 3) in [0, 1], from maps of the detail's size."""
+
+    def plain(name: str, x: str) -> str:
+        return graph.convolve(x, *(arrays[f"transformer/{name}/{part}"] for part in ("kernel", "bias")))
+
+    guide = plain("guide", graph.op("Sub", detail, graph.constant(0.5)))
+    x = graph.op("Relu", graph.op("Add", lines, guide))
     x = plain("out", graph.op("Relu", plain("refine", x)))
     return graph.op("Transpose", graph.op("Sigmoid", x), perm=[0, 2, 3, 1])
+
+
+def _strip(graph: Graph, arrays: Arrays) -> None:
+    """The last stage over a few rows of the result, so that a large picture needs no maps of its whole size.
+
+    wide_lines (1, LINES, h, w), strip (1, h', w', 3) and roi (8,), first and last place of the strip's pixels in the maps over
+    their last index (ONNX, Resize) ─► drawn (1, h', w', 3).
+    """
+    lines = graph.input("wide_lines", (1, LINES, "wide_lines_h", "wide_lines_w"))
+    detail = graph.op("Transpose", graph.input("strip", (1, "strip_h", "strip_w", 3)), perm=[0, 3, 1, 2])
+    enlarged = graph.like(lines, detail, roi=graph.input("roi", (8,)))
+    graph.output("drawn", _drawn(graph, enlarged, detail, arrays), (1, "drawn_h", "drawn_w", 3))
 
 
 def _noises(graph: Graph, noise: str) -> tuple[str, str, str]:
@@ -223,10 +247,11 @@ def borrowing(arrays: Arrays) -> bytes:
         return styles(x, name, layer, noise)
 
     scene = _Scene.inputs(graph, "content", "")
-    _transform(graph, scene, arrays, own)
+    _core(graph, scene, arrays, own)
     graph.output("own_means", graph.op("Concat", *means, axis=0), (total,))
     graph.output("own_deviations", graph.op("Concat", *deviations, axis=0), (total,))
-    borrowed = _transform(graph, scene, arrays, _by_statistics(graph, total))
+    lines = _core(graph, scene, arrays, _by_statistics(graph, total))
+    borrowed = _drawn(graph, graph.like(lines, scene.detail), scene.detail, arrays)
     graph.output("borrowed", borrowed, (1, "borrowed_h", "borrowed_w", 3))
     return graph.model()
 

@@ -16,7 +16,9 @@ from nst_core.pictures.regions import Regions
 from nst_core.recipes import InstantRecipe
 from nst_core.stylizer import Style
 
-LEAST = 32  # pixels of the core's shorter side
+LEAST = 32  # pixels of the core's shorter side, and rows of a strip
+STRIP = 2**18  # pixels that the last stage draws at a time
+REACH = 4  # rows beyond a strip that its pixels depend on: three convolutions of 3 × 3 see 3
 
 
 class Scene(NamedTuple):
@@ -39,9 +41,13 @@ class Scene(NamedTuple):
         detail = images.resize(content, round(height * scale), round(width * scale)) if scale > 1 else content
         return cls(images.resize(content, *core), noise.white(core[0], core[1], seed), detail)
 
-    def feeds(self, content: str = "content", prefix: str = "") -> dict[str, np.ndarray]:
-        """Return the model's inputs by name."""
-        return {content: self.content[None], f"{prefix}noise": self.noise[None], f"{prefix}detail": self.detail[None]}
+    def core(self, content: str = "content", prefix: str = "") -> dict[str, np.ndarray]:
+        """Return what the core sees, by the names of the model's inputs."""
+        return {content: self.content[None], f"{prefix}noise": self.noise[None]}
+
+    def feeds(self) -> dict[str, np.ndarray]:
+        """Return all three, by the names of the model's inputs."""
+        return self.core() | {"detail": self.detail[None]}
 
 
 class InstantLite(VectorStylizer):
@@ -64,8 +70,8 @@ class InstantLite(VectorStylizer):
     def transform(self, content: Image, vector: Vector, *, stroke_size: float = 1.0, seed: int = 0) -> Image:
         """Return the content (h, w, 3) in a style. stroke_size: see `strokes.side`; seed: of the noise."""
         scene = Scene.of(content, stroke_size, seed)
-        painted = self._session.run("painted", **scene.feeds(), vector=vector.astype(np.float32))[0][0]
-        return images.resize(painted, *content.shape[:2])
+        (lines,) = self._session.run("lines", **scene.core(), vector=vector.astype(np.float32))
+        return images.resize(self._drawn(lines, scene.detail), *content.shape[:2])
 
     def transform_regions(
         self, content: Image, vectors: Sequence[Vector], shares: np.ndarray, *, stroke_size: float = 1.0, seed: int = 0
@@ -77,8 +83,29 @@ class InstantLite(VectorStylizer):
         scene = Scene.of(content, stroke_size, seed)
         by_pixel = np.stack([masks.resize(share, scene.content.shape[:2]) for share in shares], -1)
         by_pixel /= by_pixel.sum(-1, keepdims=True)
-        feeds = scene.feeds("ground", "ground_") | {"vectors": np.stack(vectors).astype(np.float32), "shares": by_pixel[None]}
-        return images.resize(self._session.run("painted_by_region", **feeds)[0][0], *content.shape[:2])
+        stacked = np.stack(vectors).astype(np.float32)
+        (lines,) = self._session.run("ground_lines", **scene.core("ground", "ground_"), vectors=stacked, shares=by_pixel[None])
+        return images.resize(self._drawn(lines, scene.detail), *content.shape[:2])
+
+    def _drawn(self, lines: np.ndarray, detail: Image) -> Image:
+        """Return the picture that the last stage draws, in strips: whole maps of 2048 × 2048 px would take 1 GB.
+
+        lines: (1, c, h, w), what the core makes; detail: (h', w', 3).
+        """
+        (_, _, h, w), (height, width, _) = lines.shape, detail.shape
+        wide = np.pad(lines, ((0, 0), (0, 0), (1, 2), (1, 1)), "edge")
+        place = lambda index, size, maps, last: ((index + 0.5) * maps / size + 0.5) / last  # noqa: E731
+        picture, rows = np.empty_like(detail), max(LEAST, STRIP // width)
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            first, end = max(0, top - REACH), min(height, bottom + REACH)
+            # as many rows as the strip has would be copied, not interpolated: ONNX Runtime takes that for no change of size
+            last = h + (2 if end - first == h + 2 else 1)
+            roi = [0, 0, place(first, height, h, last), place(0, width, w, w + 1)]
+            roi += [1, 1, place(end - 1, height, h, last), place(width - 1, width, w, w + 1)]
+            feeds = {"wide_lines": wide[:, :, : last + 1], "strip": detail[None, first:end], "roi": np.array(roi, np.float32)}
+            picture[top:bottom] = self._session.run("drawn", **feeds)[0][0, top - first : bottom - first]
+        return picture
 
     def painted(self, content: Image, regions: Regions, amounts: Sequence[float], recipe: InstantRecipe) -> Image:
         """Return the content painted in one pass, whatever its size."""

@@ -117,8 +117,9 @@ def _way_out(recipe: OptimizeRecipe, aspect: float, there: int) -> str:
 # --- what one pass takes ----------------------------------------------------------------------------------------------
 
 _NETWORK = 250e6, 720  # a base, and bytes a pixel, measured from 512 to 2048 px: 48 channels of the picture's size, a few times
-# the same of Instant's engines with the process that they run in, from 512 to 1024 px: `benchmarks/out/instant.md`
-_INSTANT = {"instant-lite": (155e6, 375), "magenta": (1060e6, 700)}
+# the same of Instant's engines with the process that they run in: instant-lite, which draws in strips, from 512 to 2048 px
+# (287 and 434 MB); Magenta from 512 to 1024 px, by `benchmarks/out/instant.md`
+_INSTANT = {"instant-lite": (275e6, 50), "magenta": (1060e6, 700)}
 _AT_REST = 170e6  # bytes of the light worker in OTHERS
 
 

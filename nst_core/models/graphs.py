@@ -86,12 +86,16 @@ class Graph:
         """Return a map of twice the size, by bilinear interpolation."""
         return self.op("Resize", x, "", self.constant([1, 1, 2, 2]), **BILINEAR)
 
-    def like(self, x: str, other: str) -> str:
-        """Return a map (n, c, h, w) at the size of another, (n', c', h', w'), by bilinear interpolation."""
+    def like(self, x: str, other: str, *, roi: str = "") -> str:
+        """Return a map (n, c, h, w) at the size of another, (n', c', h', w'), by bilinear interpolation.
+
+        roi: (8,), the first and the last place of a part of the map, over its last index in each dimension.
+        """
         ends = self.constant([2], np.int64), self.constant([4], np.int64)
         size = self.op("Slice", self.op("Shape", other), *ends)
         channels = self.op("Slice", self.op("Shape", x), self.constant([0], np.int64), self.constant([2], np.int64))
-        return self.op("Resize", x, "", "", self.op("Concat", channels, size, axis=0), **BILINEAR)
+        how = {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize"} if roi else BILINEAR
+        return self.op("Resize", x, roi, "", self.op("Concat", channels, size, axis=0), **how)
 
     def model(self) -> bytes:
         """The finished model, checked."""

@@ -14,6 +14,7 @@ from nst_core.machine import allocator
 from nst_core.optimize.objective import Objective, Scene
 from nst_core.optimize.optimizers import OPTIMIZERS, Adam, Evaluation, Lbfgs, State
 from nst_core.optimize.tiles import Tiles
+from nst_core.pictures import surface
 from nst_core.pictures.regions import Regions
 from nst_core.pictures.styles import fitted
 from nst_core.recipes import OptimizeRecipe
@@ -227,7 +228,9 @@ class Optimization:
         return self._finished(images.fit(picture, PREVIEW) if max(picture.shape) > PREVIEW else picture.copy())
 
     def _finished(self, picture: Image) -> Image:
-        return self._regions.finish(picture, self._shares)
+        radius = self._recipe.chroma_smoothing
+        calm = surface.smooth_chroma(picture, radius) if radius else picture
+        return self._regions.finish(calm, self._shares)
 
 
 def rate(recipe: OptimizeRecipe, done: int, iterations: int) -> float:

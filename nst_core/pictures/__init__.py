@@ -11,6 +11,7 @@ from nst_core.pictures import (
     snapping,
     strokes,
     styles,
+    surface,
     timelapse,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "snapping",
     "strokes",
     "styles",
+    "surface",
     "timelapse",
 ]

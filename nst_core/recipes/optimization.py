@@ -79,13 +79,16 @@ class OptimizeRecipe(Recipe):
     scale_factor: float = Field(default=1.6, ge=1.1, le=4)  # from one to the next
     style_scale: float = Field(default=1.0, ge=0.25, le=4)  # the style's long side over the content's: larger strokes
     seed: int = Field(default=0, ge=0, le=2**32 - 1)  # of the noise
+    # pixels around each over which the result's chroma is smoothed along its luminance, by `pictures.surface`; 0: not at all
+    chroma_smoothing: int = Field(default=4, ge=0, le=16)
 
     @model_validator(mode="before")
     @classmethod
-    def rate_did_not_rise(cls, values: Any, info: ValidationInfo) -> Any:
-        """A picture's recipe names everything: one with a final rate and no warmup is from before there was one."""
-        old = info.mode == "json" and isinstance(values, dict) and "final_rate" in values and "warmup" not in values
-        return values | {"warmup": 0} if old else values
+    def keeps_what_was_made_without(cls, values: Any, info: ValidationInfo) -> Any:
+        """Set what came later to 0 in a picture's recipe from before: it names everything there was, the final rate too."""
+        if info.mode != "json" or not isinstance(values, dict) or "final_rate" not in values:
+            return values
+        return {"warmup": 0, "chroma_smoothing": 0} | values
 
     @model_validator(mode="after")
     def layers_exist(self) -> Self:
@@ -159,6 +162,7 @@ _QUOTED: dict[str, Any] = {
     "warmup": 0,
     "final_rate": 1,
     "scales": 1,
+    "chroma_smoothing": 0,
 }
 PRESETS: Mapping[str, OptimizeRecipe] = {
     "fast": OptimizeRecipe(),

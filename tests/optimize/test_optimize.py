@@ -16,7 +16,7 @@ from nst_core.features import Network, losses
 from nst_core.images import Image
 from nst_core.optimize import Objective, Optimization, Stage, objective, optimizers, run, stages
 from nst_core.optimize.objective import gradient_of
-from nst_core.pictures import colors, masks
+from nst_core.pictures import colors, masks, surface
 from nst_core.pictures.regions import Parts, Regions
 from nst_core.recipes import FIRST_LAYERS, PIXELS, PRESETS, Color, OptimizeRecipe, Source, StyleSource
 from nst_core.stylizer import Step, Style
@@ -53,8 +53,16 @@ def recipe(**changes: object) -> OptimizeRecipe:
         "iterations": 6,
         "scales": 1,
         "scale_factor": 2,
+        "chroma_smoothing": 0,
     }
     return OptimizeRecipe(**(settings | changes))  # type: ignore[arg-type]
+
+
+def test_the_result_is_smoothed_and_the_run_is_not() -> None:
+    plain, smooth = ([*start(recipe(chroma_smoothing=radius))] for radius in (0, 4))
+    assert [step.losses for step in plain] == [step.losses for step in smooth]
+    assert smooth[-1].image == pytest.approx(surface.smooth_chroma(plain[-1].image, 4), abs=1e-6)
+    assert np.abs(smooth[-1].image - plain[-1].image).max() > 1e-3
 
 
 def start(chosen: OptimizeRecipe, *, styles: tuple[Image, ...] = (STYLE,), **options: object) -> Optimization:

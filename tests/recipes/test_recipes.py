@@ -266,8 +266,12 @@ def test_pictures_from_before_bring_their_recipes_back():
     assert texture == TextureNetworkRecipe(network=Source(name="molten-embers-texture"), shape=(128, 96), seed=3)
 
 
-def test_only_a_recipe_from_before_has_a_rate_that_does_not_rise():
+def test_a_recipe_from_before_is_what_it_was():
     usual = OptimizeRecipe().warmup
     assert usual > 0
     assert recipes.parse('{"kind": "optimize"}').warmup == OptimizeRecipe(final_rate=0.2).warmup == usual
-    assert recipes.parse('{"kind": "optimize", "final_rate": 0.2}').warmup == 0
+    old = recipes.parse('{"kind": "optimize", "final_rate": 0.2}')
+    assert (old.warmup, old.chroma_smoothing) == (0, 0)
+    later = recipes.parse('{"kind": "optimize", "final_rate": 0.2, "warmup": 0.1}')
+    assert (later.warmup, later.chroma_smoothing) == (0.1, 0)
+    assert recipes.parse('{"kind": "optimize"}').chroma_smoothing == OptimizeRecipe().chroma_smoothing > 0

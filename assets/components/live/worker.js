@@ -6,6 +6,7 @@
 // What the network is, `nst_core/instant/graph.py` says. The files are checked before they are used, and kept by the browser.
 const SIDE = 256; // pixels of the squares that the predictor looks at
 const NUMBERS = 100; // of a style vector
+const LINES = 16; // channels that the core hands to the last stage
 const IDLE = 32; // pixels of what is fed where nothing is asked: as few as work
 const PATIENCE = 120; // milliseconds of a small frame: a graphics processor that takes longer is none
 const MOVED = 25; // of 255: a pixel that changed so much is hardly drawn towards what it was
@@ -208,9 +209,10 @@ function tensor({ pixels, width, height }) {
 // The model's three parts are run together: what nobody asks for is fed next to nothing.
 function idle() {
   const blank = (...shape) => array(new Float32Array(shape.reduce((a, b) => a * b)), shape);
-  const pictures = Object.fromEntries(["styles", "content", "detail", "ground", "ground_detail"].map((name) => [name, blank(1, IDLE, IDLE, 3)]));
+  const pictures = Object.fromEntries(["styles", "content", "detail", "ground", "ground_detail", "strip"].map((name) => [name, blank(1, IDLE, IDLE, 3)]));
   const planes = Object.fromEntries(["noise", "ground_noise", "shares"].map((name) => [name, blank(1, IDLE, IDLE, 1)]));
-  return { ...pictures, ...planes, vector: blank(NUMBERS), vectors: blank(1, NUMBERS) };
+  const strip = { wide_lines: blank(1, LINES, IDLE, IDLE), roi: blank(8) };
+  return { ...pictures, ...planes, ...strip, vector: blank(NUMBERS), vectors: blank(1, NUMBERS) };
 }
 
 // Draws every pixel towards what it was painted as before, as far as what is painted has not moved there: less flicker, no trail.
