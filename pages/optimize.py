@@ -97,8 +97,8 @@ def show_run() -> None:
     with losses:
         ui.loss_chart(ui.pick_curve("optimize.every_layer")(run.progress))
     with film, st.container(horizontal=True):
-        films: dict[str, Callable[[list[bytes]], bytes]] = {"gif": timelapse.gif, "mp4": partial(in_a_worker, ui.engine())}
-        for name, make in films.items():
+        formats: dict[str, Callable[[list[bytes]], bytes]] = {"gif": timelapse.gif, "mp4": partial(in_a_worker, ui.engine())}
+        for name, make in formats.items():
             st.download_button(
                 name.upper(), partial(film_of, run, make), f"time-lapse.{name}", on_click="ignore", icon=":material/movie:"
             )

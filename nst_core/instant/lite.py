@@ -109,13 +109,13 @@ class InstantLite(VectorStylizer):
 
     def painted(self, content: Image, regions: Regions, amounts: Sequence[float], recipe: InstantRecipe) -> Image:
         """Return the content painted in one pass, whatever its size."""
-        how = {"stroke_size": recipe.stroke_size, "seed": recipe.seed}
-        styles = regions.learned()
+        stroke_size, seed, styles = recipe.stroke_size, recipe.seed, regions.learned()
         if regions.masked:
             found = self.of_regions(content, styles, regions.shares(amounts), recipe.strength)
-            return self.transform_regions(content, *found, **how)
+            return self.transform_regions(content, *found, stroke_size=stroke_size, seed=seed)
         blend = [Style(image, amount) for image, amount in zip(styles, amounts, strict=True)]
-        return self.transform(content, self.blend(content, blend, recipe.strength), **how)
+        vector = self.blend(content, blend, recipe.strength)
+        return self.transform(content, vector, stroke_size=stroke_size, seed=seed)
 
     def of_regions(
         self, content: Image, styles: Sequence[Image], shares: np.ndarray, strength: float

@@ -32,6 +32,12 @@ HEAD = ("lines", "guide", "refine", "out")  # layers that learn faster, since no
 PARTS = ("variable", "average", "mean", "square")  # of a state: the variables, their average, the moments of their gradients
 
 
+WEIGHTS: Mapping[str, float] = {
+    "statistics": 1.8, "gram": 0.9, "content": 0.4, "structure": 0.08, "coarse": 0.25, "teacher": 0.1, "palette": 0.6,
+    "fringe": 1.0, "lattice": 0.3, "shift": 1.0,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What decides the numbers, besides pictures and networks."""
@@ -52,10 +58,6 @@ class Settings:
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
 
 
-WEIGHTS = {
-    "statistics": 1.6, "gram": 0.7, "content": 0.4, "structure": 0.12, "teacher": 0.8, "palette": 0.5,
-    "fringe": 1.0, "lattice": 0.3, "shift": 1.0,
-}  # fmt: skip
 TEACHER_LEFT = 0.15  # of the teacher's weight in the second half
 DEFAULTS = Settings()
 
@@ -208,6 +210,7 @@ class Training:
             "gram": instant_losses.grams(have, wanted),
             "content": instant_losses.content(maps, contents),
             "structure": instant_losses.structure(picture, detail),
+            "coarse": instant_losses.coarse(picture, detail),
             "teacher": instant_losses.teacher(small, taught),
             "palette": instant_losses.palette(small, taught),
             "fringe": instant_losses.fringe(picture),
@@ -220,8 +223,9 @@ class Training:
         """Return how far the painting of a shifted photograph is from the shifted painting, away from the borders."""
         core, noise, detail, vectors = (x[:2] for x in inputs)
         large = [place * (2 if halved else 1) for place in places]
-        moved = [torch.roll(x, by, (2, 3)) for x, by in ((core, places), (noise, places), (detail, large))]
-        again = torch.roll(instant_network.transform(parameters, *moved, vectors), [-place for place in large], (2, 3))
+        core, noise, detail = (torch.roll(x, by, (2, 3)) for x, by in ((core, places), (noise, places), (detail, large)))
+        again = instant_network.transform(parameters, core, noise, detail, vectors)
+        again = torch.roll(again, [-place for place in large], (2, 3))
         inside = lambda x: functional.avg_pool2d(x[:2, :, 16:-16, 16:-16], 2)  # noqa: E731
         return instant_losses.teacher(inside(again), inside(picture))
 

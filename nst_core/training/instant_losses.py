@@ -6,7 +6,8 @@ Every loss is a mean over pictures:
 - gram: the same of Gram matrices, with little weight: alone it rewards dense hatching;
 - content: relative distance of the maps at conv3_1 and conv4_1;
 - structure: one minus the contrast and structure terms of SSIM (Wang et al. 2004) of luminance, at two sizes;
-- teacher: mean absolute difference from the teacher's picture, which gives way to `palette`, the same of areas of 8 pixels:
+- coarse: the same at a quarter of the size, which has halos beside contours;
+- teacher: mean absolute difference from the teacher's picture, which gives way to `palette`, the same of areas of 32 pixels:
   where the photograph's own colours stay;
 - fringe: chroma between 0.5 and 2 px over luminance there, beyond what paintings have;
 - lattice: power at multiples of a quarter cycle a pixel over that around it, beyond what paintings have, in bel;
@@ -26,7 +27,7 @@ LAYERS = ("11", "21", "31", "41")
 FINE_LAYERS = ("11", "21")  # looked at once more at the result's size, where the core sees less
 CONTENT = {"41": 0.75, "31": 0.25}
 FRINGE, LATTICE = 0.24, 4.0  # that are free: paintings have 0.29 and 4.6 dB
-AREA = 8  # pixels
+AREA = 32  # pixels: too large for the halos that the teacher draws
 TILE, STEP = 128, 32  # of a lattice's spectrum: pixels, and bins between multiples of a quarter cycle
 
 Summary = dict[str, Tensor]
@@ -67,6 +68,11 @@ def content(have: Mapping[str, Tensor], want: Mapping[str, Tensor]) -> Tensor:
 def structure(picture: Tensor, photograph: Tensor) -> Tensor:
     one, other = luminance(picture), luminance(photograph)
     return 1 - (_similar(one, other) + _similar(functional.avg_pool2d(one, 2), functional.avg_pool2d(other, 2))) / 2
+
+
+def coarse(picture: Tensor, photograph: Tensor) -> Tensor:
+    one, other = (functional.avg_pool2d(luminance(x), 4) for x in (picture, photograph))
+    return 1 - _similar(one, other)
 
 
 def teacher(picture: Tensor, taught: Tensor) -> Tensor:
