@@ -1,4 +1,4 @@
-"""Neural style transfer: pictures, recipes, models and the engine that runs them. See README.md for the map."""
+"""Neural style transfer: pictures, recipes, models and the engine that runs them. See ARCHITECTURE.md for an overview."""
 
 import os
 

@@ -1,7 +1,7 @@
 """Every limit of the service: what a visitor may ask for, and what the machine keeps. Environment in, numbers out.
 
 `NST_MAX_SIZE=1024` sets `max_size`: in the environment, or at the top of Streamlit's `secrets.toml`, which is copied there.
-Read once a process; workers inherit the page's. The README's table of limits is held to this file by a test.
+Read once a process; workers inherit the page's. A test compares the table in DEPLOYING.md with this file.
 """
 
 import dataclasses
@@ -42,9 +42,9 @@ class Limits:
     grace_minutes: float = _limit(
         10.0, 0.1, 1440, "minutes that a slow job goes on without its page while nobody waits behind it"
     )
-    kept_uploads: int = _limit(12, 2, 100, "uploads that a session keeps; the oldest are let go")
-    kept_results: int = _limit(16, 2, 100, "results that a session keeps on each page; the oldest are let go")
-    visitor_mb: int = _limit(150, 10, 100_000, "MB of files that a session keeps; the oldest are let go")
+    kept_uploads: int = _limit(12, 2, 100, "uploads that a session keeps; the oldest are deleted")
+    kept_results: int = _limit(16, 2, 100, "results that a session keeps on each page; the oldest are deleted")
+    visitor_mb: int = _limit(150, 10, 100_000, "MB of files that a session keeps; the oldest are deleted")
     visitors_mb: int = _limit(1000, 100, 1_000_000, "MB of files that all sessions keep together")
     checkpoint_hours: float = _limit(24.0, 0.1, 1000, "hours that an interrupted job can be found again")
     checkpoints_mb: int = _limit(500, 50, 1_000_000, "MB of the states of interrupted jobs")

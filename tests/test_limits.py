@@ -1,4 +1,4 @@
-"""Limits: read from the environment, wrong ones passed over, all of them in the README."""
+"""Limits are read from the environment, wrong ones are ignored, and DEPLOYING.md lists all of them."""
 
 import dataclasses
 import logging
@@ -10,7 +10,7 @@ import pytest
 from nst_core import limits
 from nst_core.limits import Limits
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+DEPLOYING = (Path(__file__).parents[1] / "DEPLOYING.md").read_text()
 
 
 def test_the_environment_sets_them():
@@ -33,7 +33,7 @@ def test_what_cannot_be_keeps_its_default_and_is_told(value, caplog):
     assert "NST_MAX_SIZE" in caplog.text and "stays 2048" in caplog.text
 
 
-def test_the_readme_lists_every_one_with_its_default_and_what_it_is():
-    listed = re.findall(r"^\| `(NST_\w+)` \| ([\d.,]+) \| (.+) \|$", README, re.M)
+def test_deploying_lists_every_one_with_its_default_and_what_it_is():
+    listed = re.findall(r"^\| `(NST_\w+)` \| ([\d.,]+) \| (.+) \|$", DEPLOYING, re.M)
     wanted = [(limits.variable(it.name), f"{it.default:,g}", it.metadata["about"]) for it in dataclasses.fields(Limits)]
     assert listed == wanted

@@ -20,7 +20,7 @@ AGAIN, LATEST = 1.0, 15.0  # seconds until a job is sent again that the engine h
 
 @dataclass(eq=False)
 class Entry(Generic[T]):
-    """A picture of the batch: its job while it is under way, then what it became, or its sentence; of a diverged run both."""
+    """Hold a picture of the batch: its job while it runs, then its result or its error, or both if the run diverged."""
 
     name: str
     job: Job | None = None
@@ -30,7 +30,7 @@ class Entry(Generic[T]):
 
 
 class Batch(Watched, Generic[T]):
-    """It begins at once. What goes wrong with one picture holds up no other. Reading its properties never blocks."""
+    """Run the jobs of several pictures. A picture that fails does not stop the others. Properties never block."""
 
     def __init__(
         self, names: Sequence[str], send: Callable[[int], Job], take: Callable[[int, Step], T], *, at_once: int
@@ -53,7 +53,7 @@ class Batch(Watched, Generic[T]):
 
     @property
     def done(self) -> int:
-        """Pictures that have met their fate."""
+        """Return the number of pictures that are finished, have failed or were cancelled."""
         return sum(entry.done for entry in self.entries)
 
     @property
@@ -62,21 +62,21 @@ class Batch(Watched, Generic[T]):
 
     @property
     def seconds_left(self) -> float:
-        """At the pace until now; 0 until there is one."""
+        """Return the estimated seconds left at the pace so far; 0 until one picture is done."""
         left = len(self.entries) - self.done
         return (time.monotonic() - self.began) / self.done * left if self.done else 0.0
 
     def wait(self, timeout: float | None = None) -> bool:
-        """True once every picture has met its fate."""
+        """Wait until every picture is done; return False if the timeout came first."""
         return self._finished.wait(timeout)
 
     def outstayed(self, seconds: float) -> bool:
-        """A batch goes on without its page for longer than other jobs, unless somebody waits behind it."""
+        """Return whether it has run long enough without its page: longer than other jobs, unless another job waits."""
         delays = any(job.delays_others for entry in self.entries if (job := entry.job))
         return (seconds > GRACE and delays) or seconds > 60 * LIMITS.grace_minutes
 
     def cancel(self) -> None:
-        """What is done stays done."""
+        """Stop the batch; pictures that are done are kept."""
         self._cancelled.set()
         for entry in self.entries:
             if job := entry.job:

@@ -22,7 +22,7 @@ LEASE = 1200.0  # seconds for which a job's files count as wanted once they were
 
 
 def folder() -> Path:
-    """Made when it is asked for, and nobody else's to look into. Where that cannot be, a temporary one."""
+    """Return the folder of states, created if need be and readable by its owner only; a temporary one if that fails."""
     named = os.environ.get("NST_CHECKPOINT_DIR")
     place = Path(named) if named else platformdirs.user_state_path("nst", appauthor=False) / "checkpoints"
     try:
@@ -42,17 +42,17 @@ def _temporary() -> Scratch:
 
 
 def path(job: str) -> Path:
-    """Of its state."""
+    """Return the path of the job's state."""
     return folder() / f"{job}.npz"
 
 
 def order(job: str) -> Path:
-    """Of what was asked for."""
+    """Return the path of the job's order."""
     return folder() / f"{job}.order.npz"
 
 
 def _leased() -> set[str]:
-    """The ids of jobs of which a file was written or renewed of late."""
+    """Return the ids of jobs with a file that was written or renewed within LEASE seconds."""
     leased = set[str]()
     for file in folder().glob("*.npz"):
         with suppress(OSError):
@@ -62,12 +62,12 @@ def _leased() -> set[str]:
 
 
 def parts(file: Path) -> Path:
-    """Beside a state: the folder of what a job has made so far, where that is too large for one."""
+    """Return the folder beside a state for results so far that are too large for the state."""
     return file.with_suffix(".parts")
 
 
 def save(file: Path, state: Mapping[str, np.ndarray]) -> None:
-    """Beside its place first: a worker killed while writing leaves the state before.
+    """Write a state to a temporary file and rename it, so that a worker killed while writing leaves the previous state.
 
     Raises: OSError when the disk is full.
     """
@@ -101,7 +101,7 @@ def renew(open: Collection[str]) -> None:
 
 
 def tidy(open: Collection[str] = ()) -> None:
-    """What nobody came back for goes: the old, and the oldest of what is too much. open: ids of jobs under way.
+    """Delete files that are too old, and the oldest beyond the size limit. open: ids of jobs to keep.
 
     Servers may share the folder: what another one has under way is not older than LEASE.
     """

@@ -42,7 +42,7 @@ CLOSED = "The app was closed. A slow job goes on when its page is loaded again."
 
 
 class Engine:
-    """The way to the workers: starts an embedded cluster, or joins the one that NST_SCHEDULER names.
+    """Send jobs to the workers of an embedded cluster, or of the one that NST_SCHEDULER names.
 
     The constructor returns at once; jobs submitted before the cluster is up are sent when it is. A cluster that is lost is
     started or joined again, and what was under way goes on. Everything that talks to Dask runs on one thread, an event loop.
@@ -56,7 +56,7 @@ class Engine:
         timeout: float = CONNECT_TIMEOUT,
         rest: float = REST,
     ) -> None:
-        """scheduler: an address, default NST_SCHEDULER, default embedded. memory_limit: each embedded worker's, bytes.
+        """Start or join a cluster. scheduler: default NST_SCHEDULER, else embedded. memory_limit: of each worker, bytes.
 
         timeout: for the connection, seconds. rest: seconds without a job after which a process with TensorFlow ends.
         """
@@ -87,11 +87,11 @@ class Engine:
 
     @property
     def ready(self) -> bool:
-        """Whether the light lane has its models loaded. False again while a dead worker is being replaced."""
+        """Return whether the light lane has loaded its models. False again while a dead worker is being replaced."""
         return self._connection.warm
 
     def wait_until_ready(self, timeout: float) -> None:
-        """Raises: Failure when the light lane is not ready in time (seconds)."""
+        """Wait until the light lane is ready. Raises: Failure when that takes longer than the timeout (seconds)."""
         try:
             self._soon(self._connection.warmth()).result(timeout)
         except NSTError:
@@ -100,7 +100,7 @@ class Engine:
             raise Failure(f"The engine did not start within {timeout:.0f} seconds: {error or type(error).__name__}.") from error
 
     def at_once(self, lane: Lane) -> int:
-        """How many jobs of the lane the cluster does at the same time.
+        """Return how many jobs of the lane the cluster runs at the same time.
 
         Raises: Failure when it cannot be reached, or does none.
         """
@@ -109,7 +109,7 @@ class Engine:
 
     @property
     def slow_memory(self) -> int:
-        """Bytes that the optimisation under way may take beside the light lane; 0 where its worker may be another machine."""
+        """Return the bytes that the running optimisation may take on this machine; 0 if its worker may be elsewhere."""
         if self._connection.process is None:
             return 0
         running = [job for job in self._queue if job.lane is Lane.SLOW and job.state is State.RUNNING]
@@ -117,17 +117,17 @@ class Engine:
         return max(sizes, default=0)
 
     def seconds_of(self, recipe: OptimizeRecipe, pixels: int) -> float:
-        """That an optimisation will take, roughly, once it runs."""
+        """Return the seconds that an optimisation will roughly take, from its start."""
         return self._queue.seconds_of(recipe, pixels)
 
     def prepare(self) -> None:
-        """Somebody may want the slow lane soon: have TensorFlow loaded there. Returns at once."""
+        """Have the slow lane load TensorFlow, since a job may follow soon. Returns at once."""
         self._soon(self._prepare())
 
     def stylize(
         self, content: Image, styles: Sequence[Style], recipe: AnyRecipe, *, initial: Image | None = None, visitor: str = ""
     ) -> Job:
-        """A job whose result is the last Step, with a picture of the content's shape. initial: where to optimize from.
+        """Return a job whose result is the last Step, with a picture of the content's shape. initial: where to start.
 
         Raises: Busy, if there is a visitor; so do the others that take one.
         """
@@ -141,11 +141,11 @@ class Engine:
         return self.submit(worker.stylize, picture, packed, recipe, lane=lane, visitor=visitor)
 
     def vectors(self, styles: Sequence[Image], *, visitor: str = "") -> Job:
-        """A job whose result is, of each style, the vector that `instant-lite` paints in: 100 numbers, as a list."""
+        """Return a job whose result is a list with the style vector of `instant-lite` for each style: 100 numbers."""
         return self.submit(worker.vectors, [images.to_uint8(style) for style in styles], visitor=visitor)
 
     def assess(self, result: Image, content: Image, styles: Sequence[Style]) -> Job:
-        """A job whose result is the `Quality` of the result."""
+        """Return a job whose result is the `Quality` of the result."""
         return self.submit(worker.assess, *map(images.to_uint8, (result, content)), pack_all(styles))
 
     def timelapse(self, frames: Sequence[bytes]) -> Job:
@@ -153,33 +153,33 @@ class Engine:
         return self.submit(worker.timelapse, list(frames))
 
     def snap(self, photograph: Image, scribble: Mask, taken: Mask, *, visitor: str = "") -> Job:
-        """A job whose result is the thing that was scribbled on, as a mask of 8 bits. taken: what other things have."""
+        """Return a job whose result is an 8-bit mask of the object that was scribbled on. taken: the mask of other objects."""
         return self.submit(worker.snap, *map(images.to_uint8, (photograph, scribble, taken)), visitor=visitor)
 
     def segment(self, data: bytes, shape: tuple[int, int], name: str, *, visitor: str = "") -> Job:
-        """A job whose result is the colours of the `Segmentation` in a picture file, and its masks, booleans of that shape.
+        """Return a job whose result is the colours of the `Segmentation` in a picture file, and its masks of that shape.
 
-        name: begins the sentence about what is wrong with it.
+        name: begins the error message about the file.
         """
         return self.submit(worker.segment, data, shape, name, visitor=visitor)
 
     def paint(self, network: bytes, content: Image | None, recipe: TextureNetworkRecipe, *, visitor: str = "") -> Job:
-        """A job whose result is a Step: the content painted by a texture network's file, or without one a texture."""
+        """Return a job whose result is a Step: the content painted by a texture network's file, or without one a texture."""
         picture = None if content is None else images.to_uint8(content)
         return self.submit(worker.paint, network, picture, recipe, visitor=visitor)
 
     def train(self, style: Image, shown: Image, recipe: TrainingRecipe, *, visitor: str = "") -> Job:
-        """A job that trains a texture network; its Steps show what it makes of `shown`, its result is `Trained`."""
+        """Return a job that trains a texture network; its Steps show `shown` as painted so far, its result is `Trained`."""
         return self.order(Order(recipe, {"style": images.to_uint8(style), "shown": images.to_uint8(shown)}), visitor=visitor)
 
     def explain(
         self, function: Callable[..., Any], *pictures: Image, lane: Lane = Lane.LIGHT, visitor: str = "", **options: Any
     ) -> Job:
-        """A job whose result is what a function of `nst_core.explain` makes of the pictures; of Steps, the last."""
+        """Return a job whose result is that of a function of `nst_core.explain` for the pictures; of Steps, the last."""
         return self.submit(worker.explain, function, [*map(images.to_uint8, pictures)], options, lane=lane, visitor=visitor)
 
     def probe(self, clip: bytes, name: str, *, visitor: str = "") -> Job:
-        """A job whose result is what is known of a clip, `Facts`. name: begins the sentence about what is wrong with it."""
+        """Return a job whose result is the `Facts` of a clip. name: begins the error message about it."""
         return self.submit(worker.probe, clip, name, visitor=visitor)
 
     def film(
@@ -192,7 +192,7 @@ class Engine:
         network: bytes | None = None,
         visitor: str = "",
     ) -> Job:
-        """A job that paints a clip, a Step a frame; its result is a `Film`.
+        """Return a job that paints a clip, one Step per frame; its result is a `Film`.
 
         facts: of `probe`. network: the file of the texture network that the recipe names.
         """
@@ -202,17 +202,17 @@ class Engine:
         return self.order(Order(recipe, pictures, pack_all(styles), expected=expected), visitor=visitor)
 
     def order(self, order: Order, *, visitor: str = "") -> Job:
-        """A slow job that a restarted server can go on with."""
+        """Return a slow job that a restarted server can resume."""
         self._queue.check(order.lane, visitor)
         return self._enter(self._ordered(order, visitor))
 
     def submit(self, function: Callable[..., Any], *args: Any, lane: Lane = Lane.LIGHT, visitor: str = "") -> Job:
-        """A job that calls the function in a worker. A generator's Steps become the job's progress, the last its result."""
+        """Return a job that calls the function in a worker. A generator's Steps are its progress, the last one its result."""
         self._queue.check(lane, visitor)
         return self._enter(Job(self, function, args, lane, visitor=visitor))
 
     def find(self, id: str, kind: type, *, visitor: str = "") -> Job | None:
-        """A slow job by its id, for the page that was reloaded; one that a server before this one left is gone on with.
+        """Return a slow job by its id, for a page that was reloaded; resume one that a previous server left.
 
         kind: of its recipe; a job of another is not found.
         """
@@ -225,7 +225,7 @@ class Engine:
             return found if found and isinstance(found.recipe, kind) else None
 
     def collected(self, job: Job) -> None:
-        """Its page has what the job made: nobody needs to find it any more."""
+        """Forget a job whose page has its result: it need not be found again."""
         self._findable.pop(job.id, None)
 
     def close(self) -> None:
@@ -253,7 +253,7 @@ class Engine:
         return self._queue.wait_of(job)
 
     def send(self, job: Job) -> None:
-        """Send it, in the order of asking, as soon as the cluster is up."""
+        """Send the job as soon as the cluster is up; jobs are sent in the order of these calls."""
         if self.closed:
             job.fail(Failure(CLOSED), recallable=True)
             return
@@ -264,7 +264,7 @@ class Engine:
         self._following[job.id] = self._soon(self._follow(job))
 
     def forget(self, job: Job) -> None:
-        """It has come to its end: what of it lies in the cluster is let go."""
+        """Release what the cluster holds of a job that has ended."""
         self._queue.leave(job)
         journal.write(job)
         self._let_go()
@@ -294,7 +294,7 @@ class Engine:
         return job
 
     def _let_go(self) -> None:
-        """The oldest of the finished jobs that nobody has collected, where they are too many or too large."""
+        """Drop the oldest finished jobs that nobody has collected, where they are too many or too large."""
         size = 0
         for number, job in enumerate([job for job in reversed(list(self._findable.values())) if job.finished]):
             size += job.size
@@ -302,13 +302,13 @@ class Engine:
                 self._findable.pop(job.id, None)
 
     def _tidy(self) -> None:
-        """Now and then, in a server: files of jobs that nobody came back for."""
+        """Delete files of abandoned jobs, in servers only and not more often than every TIDY_EVERY seconds."""
         if time.monotonic() - self._tidied > TIDY_EVERY and any(job.visitor for job in self._queue):
             self._tidied = time.monotonic()
             checkpoints.tidy({job.id for job in self._queue})
 
     async def _renew(self) -> None:
-        """Now and then: other servers that share the folder of states shall see that ours are wanted."""
+        """Renew the files of our jobs regularly, so that other servers that share the folder do not delete them."""
         while not self.closed:
             await asyncio.sleep(checkpoints.LEASE / 3)
             checkpoints.renew({job.id for job in self._queue})
@@ -387,5 +387,5 @@ class Engine:
 
 
 def lane_of(engine: str) -> Lane:
-    """Which workers run the stylizer of that name."""
+    """Return the lane whose workers run the stylizer of that name."""
     return Lane.LIGHT if engine == "instant-lite" else Lane.TENSORFLOW

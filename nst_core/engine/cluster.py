@@ -46,7 +46,7 @@ SETTINGS = {
 
 
 class Address(NamedTuple):
-    """Where the scheduler is, and what it takes to connect."""
+    """Hold the scheduler's address and the certificate and key needed to connect."""
 
     scheduler: str
     certificate: str  # PEM, and so is the key
@@ -70,7 +70,7 @@ def address(process: subprocess.Popen[bytes]) -> Address | None:
 
 
 def start(memory_limit: int | None) -> subprocess.Popen[bytes]:
-    """The cluster's process; `address` reads the only line that it prints. memory_limit: the workers', bytes."""
+    """Start the cluster's process; `address` reads the only line that it prints. memory_limit: of each worker, bytes."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-c", f"from nst_core.engine.cluster import serve; serve({memory_limit})"],

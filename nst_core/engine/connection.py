@@ -30,7 +30,7 @@ LEAVING = 4  # seconds for good-byes; Dask itself listens for two
 
 
 class Connection:
-    """Kept up until it is closed. What was under way when it was lost, its awaiters hear of from Dask."""
+    """Connect to a cluster, and connect again until it is closed. Dask tells those who await a job when it is lost."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Connection:
         topic: str,
         heard: Callable[..., None],
     ) -> None:
-        """address: None for the embedded cluster, which starts at once. heard: is told what workers log under the topic."""
+        """Start connecting. address: None for the embedded cluster, started at once. heard: gets what workers log."""
         self._address, self._memory_limit = address, memory_limit
         self._timeout, self._rest, self._topic, self._heard = timeout, rest, topic, heard
         self.process = None if address else cluster.start(memory_limit)
@@ -56,17 +56,17 @@ class Connection:
 
     @property
     def warm(self) -> bool:
-        """Whether the light lane has its models loaded."""
+        """Return whether the light lane has loaded its models."""
         return self._warm is not None and self._warm.status == "finished"
 
     async def warmth(self) -> None:
-        """Wait for that. Raises: Failure, or whatever the worker raised."""
+        """Wait until the light lane has loaded its models. Raises: Failure, or whatever the worker raised."""
         await self.client()
         assert self._warm is not None
         await self._warm
 
     async def keep(self) -> None:
-        """Until it is closed: connect, and connect again when the connection is lost."""
+        """Connect, and connect again when the connection is lost, until it is closed."""
         self._task = asyncio.current_task()
         while not self._closed:
             try:
@@ -91,7 +91,7 @@ class Connection:
                 await self._drop()
 
     async def client(self) -> "distributed.Client":
-        """Raises: Failure, when there is none and the last try has failed."""
+        """Return the Dask client. Raises: Failure when there is none and the last attempt has failed."""
         while True:
             await self._up.wait()
             if self._client is None or self._closed:
@@ -101,7 +101,7 @@ class Connection:
             await asyncio.sleep(GLANCE)
 
     async def resources(self, lane: Lane) -> dict[str, int]:
-        """What a job asks a worker for.
+        """Return the Dask resources that a job of the lane requests.
 
         Raises: Failure, when no worker does such jobs.
         """
@@ -117,7 +117,7 @@ class Connection:
         )
 
     async def units(self, lane: Lane) -> float:
-        """How many jobs of the lane the cluster does at once."""
+        """Return how many jobs of the lane the cluster runs at once."""
         if self.process:
             return sum(resources.get(lane, 0) for resources in cluster.WORKERS.values())
         if not self._units.get(lane):
@@ -136,7 +136,7 @@ class Connection:
             self._task.cancel()
 
     def end(self) -> None:
-        """The embedded cluster's process; blocks until it is gone."""
+        """End the embedded cluster's process; blocks until it has ended."""
         if not self.process or not self.process.stdin:
             return
         with suppress(OSError):
@@ -173,7 +173,7 @@ class Connection:
         return client
 
     def _embedded(self) -> cluster.Address:
-        """Where the embedded scheduler is, whose process is started again when it has gone.
+        """Return the address of the embedded scheduler, whose process is started again if it has ended.
 
         Raises: Failure, when that ends before it is up.
         """
@@ -201,7 +201,7 @@ class Connection:
                 surveyed = time.monotonic()
 
     async def _survey(self, client: "distributed.Client") -> None:
-        """Of a borrowed cluster: what its workers do, and something to do for those that were not told.
+        """Find out which lanes the workers of a borrowed cluster serve, and assign lanes to those that have none.
 
         Where it cannot be asked just now, it is as it was: who waits asks again, and a lost connection is seen elsewhere.
         """
@@ -218,7 +218,7 @@ class Connection:
         )
 
     async def _drop(self) -> None:
-        """A client without its scheduler; and an embedded cluster that nobody can talk to any more."""
+        """Close a client that has lost its scheduler, and end an embedded cluster that cannot be reached any more."""
         client, self._client, self._warm = self._client, None, None
         if client:
             with suppress(TimeoutError, OSError):
@@ -228,7 +228,7 @@ class Connection:
 
 
 def _keep_quiet() -> None:
-    """Have Dask log nothing of what it does for us: what is wrong, jobs say in sentences. Others who use it hear all."""
+    """Keep Dask from logging what it does for us, since jobs report what is wrong. Other users of Dask see all log lines."""
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] == "distributed":
             logging.getLogger(name).addFilter(_of_others)

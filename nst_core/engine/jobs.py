@@ -26,7 +26,7 @@ DEATHS = 2  # workers that a job may lose before it is given up: it is probably 
 
 
 class Lane(StrEnum):
-    """Which workers do a job; also the name of the resource that it asks them for."""
+    """Name the workers that run a job, and the Dask resource that the job requests."""
 
     LIGHT = "light"  # one pass, without TensorFlow
     FILM = "film"  # minutes without TensorFlow: clips, one at a time, beside the passes of the light lane
@@ -35,7 +35,7 @@ class Lane(StrEnum):
 
     @property
     def lasting(self) -> bool:
-        """Whether its jobs take minutes: they leave states to go on from, and can be found again."""
+        """Return whether its jobs take minutes: they save states to resume from, and can be found again."""
         return self in (Lane.FILM, Lane.SLOW)
 
 
@@ -52,7 +52,7 @@ PAUSED = State.PAUSED  # what a worker returns instead of a result
 
 
 class Signal(StrEnum):
-    """What a page can tell a job that runs."""
+    """Name what a page can tell a running job."""
 
     CANCEL = "cancel"
     PAUSE = "pause"
@@ -64,7 +64,7 @@ ANY = "any"  # of the signals
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A Step as it reaches the page: the picture as a JPEG of at most 512 px, in a file, and not at every step."""
+    """Hold a Step as the page gets it: the picture as a JPEG file of at most 512 px, and not at every step."""
 
     iteration: int
     total: int
@@ -74,7 +74,7 @@ class Progress:
 
 
 class Sender(Protocol):
-    """What a job asks of its engine."""
+    """Declare what a job needs of its engine."""
 
     def ahead_of(self, job: "Job") -> Sequence["Job"]: ...
     def wait_of(self, job: "Job") -> float: ...
@@ -86,7 +86,7 @@ class Sender(Protocol):
 
 
 class Job(Watched):
-    """A piece of work that the engine does elsewhere. Reading its properties never blocks."""
+    """Represent work that the engine does in another process. Reading its properties never blocks."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Job(Watched):
         order: "Order | None" = None,
         id: str = "",
     ) -> None:
-        """visitor: whose it is, for limits and fairness; "": nobody's. order: what a restarted server can go on with."""
+        """Create a job. visitor: its owner, for limits and scheduling; "": nobody. order: what a new server can resume."""
         super().__init__()
         self.id = id or uuid.uuid4().hex
         self.lane, self.visitor, self.order = lane, visitor, order
@@ -129,27 +129,27 @@ class Job(Watched):
 
     @property
     def position(self) -> int:
-        """How many jobs of its lane go first; 0 when it is running or next."""
+        """Return how many jobs of its lane go first; 0 when it is running or next."""
         return len(self._engine.ahead_of(self))
 
     @property
     def wait_left(self) -> float:
-        """Seconds until it may begin, as far as can be said."""
+        """Return the estimated seconds until it may begin."""
         return self._engine.wait_of(self)
 
     @property
     def delays_others(self) -> bool:
-        """Whether somebody waits behind it."""
+        """Return whether another job waits for it."""
         return self._engine.delays(self)
 
     @property
     def interrupted(self) -> bool:
-        """Whether its worker died, and it is to go on."""
+        """Return whether its worker died and it will resume."""
         return self._deaths > 0 and self.lane.lasting
 
     @property
     def shared(self) -> bool:
-        """Whether its worker does other people's jobs at the same time, which may be what it dies of."""
+        """Return whether its worker runs other visitors' jobs at the same time, any of which can kill the worker."""
         return self.lane is Lane.FILM
 
     @property
@@ -158,26 +158,26 @@ class Job(Watched):
 
     @property
     def waited(self) -> float:
-        """Seconds until a worker took it up, or until it was given up before."""
+        """Return the seconds until a worker started it, or until it ended without being started."""
         return (self._began or self._ended or time.monotonic()) - self._asked
 
     @property
     def seconds(self) -> float:
-        """That it ran, pauses included; 0 until it has ended, or if it never began."""
+        """Return its running time in seconds, pauses included; 0 until it has ended, or if it never began."""
         return max(0.0, self._ended - self._began) if self._began else 0.0
 
     @property
     def size(self) -> int:
-        """Bytes of the picture that it made and that nobody has collected yet."""
+        """Return the bytes of its result's picture; 0 if there is none."""
         image = getattr(self._value, "image", None)
         return 0 if image is None else image.nbytes
 
     def wait(self, timeout: float | None = None) -> bool:
-        """True once the job is done, failed or cancelled; False when the timeout (seconds) came first."""
+        """Wait until the job is done, failed or cancelled; return False if the timeout (seconds) came first."""
         return self._finished.wait(timeout)
 
     def result(self, timeout: float | None = None) -> Any:
-        """What the job made; of `Engine.stylize`, the last Step with its picture.
+        """Return the job's result; for `Engine.stylize`, the last Step with its picture.
 
         Raises: its error (an NSTError), or TimeoutError.
         """
@@ -188,7 +188,7 @@ class Job(Watched):
         return unpack(self._value)
 
     def collected(self) -> None:
-        """Who wanted it has what it made: nobody needs to find it any more."""
+        """Tell the engine that the result has been collected and the job need not be found again."""
         self._engine.collected(self)
 
     def cancel(self) -> None:
@@ -202,13 +202,13 @@ class Job(Watched):
         self._engine.signal(self, Signal.CANCEL)
 
     def outstayed(self, seconds: float) -> bool:
-        """A slow job that can be found again goes on for longer than others, unless somebody waits behind it."""
+        """Return whether it has run long enough without its page: longer if it can be found again and no other job waits."""
         if seconds > GRACE and (self.order is None or self.delays_others):
             return True
         return seconds > 60 * LIMITS.grace_minutes
 
     def abandon(self) -> None:
-        """End it with what it has, which its address finds for a while; without that, with a sentence."""
+        """End it with what it has, which can be found for a while; if it has nothing, with an error message."""
         minutes = (time.monotonic() - self.left) / 60
         why = f"its page had been closed for {minutes:.0f} minutes" if minutes >= 1.5 else "its page had been closed"
         why += ", and others were waiting" if self.delays_others else ""
@@ -247,11 +247,11 @@ class Job(Watched):
 
     @property
     def work(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """The function, and what it is given."""
+        """Return the function and its arguments."""
         return self._function, self._args
 
     def began(self) -> None:
-        """A worker has taken it up."""
+        """Note that a worker has started it."""
         with self._lock:
             if not self.finished:
                 if not self.progress:
@@ -271,24 +271,24 @@ class Job(Watched):
                 self._finish(State.DONE, value=value)
 
     def _pause_is_over(self, steps: int) -> None:
-        """A job that nobody resumes leaves its place to others. steps: that it had when it was paused."""
+        """Cancel a paused job that nobody has resumed. steps: the number that it had when it was paused."""
         if self._state is State.PAUSED and len(self.progress) == steps:
             self.cancel()
 
     def failed(self, error: Exception) -> None:
-        """With what the worker raised."""
+        """End it with the error that the worker raised."""
         if isinstance(error, Diverged):
             error.best = unpack(error.best)
         self.fail(error if isinstance(error, NSTError) else unforeseen(error))
 
     def fail(self, error: NSTError, *, recallable: bool = False) -> None:
-        """recallable: no fault of its own; what it needs to go on is left for a restarted server."""
+        """End it with an error. recallable: keep its files, since a restarted server can resume it."""
         with self._lock:
             if not self.finished:
                 self._finish(State.CANCELLED if isinstance(error, Cancelled) else State.FAILED, error=error, keep=recallable)
 
     def bereaved(self) -> None:
-        """Its worker has died, or the scheduler.
+        """Send the job again after its worker or the scheduler died, or end it if it probably killed the worker.
 
         A job that had not begun was another's victim, and so was one that has come further than where it died before: what
         kills a worker kills it at the same place. One with a state goes on from there; one pass is soon made again.
@@ -334,19 +334,19 @@ def unforeseen(error: Exception) -> Failure:
 
 
 def pack(carrier: Any) -> Any:
-    """A Style or Step with its picture, mask and guide as 8 bits, for the journey; after many steps as 16, for printers."""
+    """Return a Style or Step with its picture, mask and guide as 8 bits for transport; a Step of an optimisation as 16 bits."""
     fine = isinstance(carrier, Step) and carrier.total > 1
     return _recast(carrier, images.to_uint16 if fine else images.to_uint8)
 
 
 def pack_all(styles: Sequence[Style]) -> list[Style]:
-    """Each of them; a picture that several share, each with a guide of its own, travels once."""
+    """Return the packed styles; a picture that several share, each with its own guide, is sent once."""
     once = {id(style.image): images.to_uint8(style.image) for style in styles}
     return [replace(pack(style), image=once[id(style.image)]) for style in styles]
 
 
 def unpack(value: Any) -> Any:
-    """The reverse of `pack`; anything else as it is."""
+    """Return the Style or Step that `pack` was given; anything else as it is."""
     return _recast(value, _from_whole) if isinstance(value, Style | Step) else value
 
 

@@ -14,7 +14,7 @@ LOG = logging.getLogger("nst")
 
 
 def listen() -> None:
-    """For a server: show the lines. A command line has none."""
+    """Show the log lines, in a server; the command line shows none."""
     if not LOG.handlers:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))

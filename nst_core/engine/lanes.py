@@ -19,12 +19,12 @@ SLOW: Units = {str(Lane.SLOW): 1, str(Lane.TENSORFLOW): 1, str(Lane.FILM): 1}  #
 
 
 def served(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Units of each lane in the whole cluster."""
+    """Return the units of each lane in the whole cluster."""
     return {str(lane): sum(each.get("resources", {}).get(lane, 0) for each in workers.values()) for lane in Lane}
 
 
 def lent(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, Units]:
-    """For each worker that knows no lane: one with threads to spare does everything, a single thread what is lacking most."""
+    """Return lanes for workers that have none: all of them with threads to spare, else those that the cluster lacks most."""
     counts, given = served(workers), dict[str, Units]()
     for address in sorted(address for address, each in workers.items() if not set(Lane) & set(each.get("resources", {}))):
         if (threads := workers[address]["nthreads"]) > 1:
@@ -37,12 +37,12 @@ def lent(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, Units]:
 
 
 async def take(lanes: Units, dask_worker: "Worker") -> None:
-    """In the worker: these are its lanes from now on."""
+    """Set the lanes of this worker. Runs in the worker."""
     await dask_worker.set_resources(**lanes)
 
 
 def look_again(dask_scheduler: "Scheduler") -> None:
-    """In the scheduler: jobs that found no worker of their lane are offered again.
+    """Offer jobs that found no worker of their lane again. Runs in the scheduler.
 
     By itself Dask does that only when a worker joins, not when one is given a lane.
     """

@@ -27,8 +27,11 @@ SlowRecipe = OptimizeRecipe | TrainingRecipe | VideoRecipe
 
 @dataclass(frozen=True)
 class Order:
-    """pictures: 8 bits, by name: of an optimisation `content` and perhaps `initial`, of a training `style` and `shown`; of a
-    film `clip` and perhaps `network`, the bytes of their files. expected: seconds that it will take; 0: nobody could say."""
+    """Hold what a slow job was asked for, so that it can be resumed.
+
+    pictures: 8 bits, by name: of an optimisation `content` and perhaps `initial`, of a training `style` and `shown`; of a film
+    `clip` and perhaps `network`, the bytes of their files. expected: seconds that it will take; 0 if unknown.
+    """
 
     recipe: SlowRecipe
     pictures: Mapping[str, np.ndarray]
@@ -37,7 +40,7 @@ class Order:
 
     @property
     def work(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """The function that does it, and what it is given."""
+        """Return the worker's function and its arguments."""
         if isinstance(self.recipe, VideoRecipe):
             network = self.pictures["network"].tobytes() if "network" in self.pictures else None
             return worker.film, (self.pictures["clip"].tobytes(), list(self.styles), self.recipe, network)
@@ -53,16 +56,16 @@ class Order:
         return images.from_uint8(self.pictures[name])
 
     def unpacked(self) -> list[Style]:
-        """The styles, their pictures and masks in [0, 1]."""
+        """Return the styles with pictures and masks in [0, 1]."""
         return [unpack(style) for style in self.styles]
 
     def changed(self, recipe: Any) -> "Order":
-        """The same with other weights."""
+        """Return the same order with another recipe."""
         return replace(self, recipe=recipe)
 
 
 def save(job: str, order: Order) -> None:
-    """Raises: OSError."""
+    """Write the order beside the job's state. Raises: OSError."""
     arrays = dict(order.pictures)
     for number, style in enumerate(order.styles):
         arrays |= {f"{name}.{number}": array for name in _OF_STYLE if (array := getattr(style, name)) is not None}
@@ -76,7 +79,7 @@ def save(job: str, order: Order) -> None:
 
 
 def load(job: str) -> Order | None:
-    """None where there is none, or none that can be read: an id comes from an address, which anybody may write."""
+    """Return a job's order; None if there is none or it cannot be read, since ids come from URLs that anybody can write."""
     if not _ID.fullmatch(job) or not (file := checkpoints.order(job)).is_file():
         return None
     try:

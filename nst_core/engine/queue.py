@@ -22,7 +22,7 @@ LEARNED = 0.5  # weight of the latest run
 
 
 class Queue:
-    """Open jobs of all visitors."""
+    """Hold the open jobs of all visitors."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
@@ -37,7 +37,7 @@ class Queue:
         return self._jobs.get(id)
 
     def check(self, lane: Lane, visitor: str) -> None:
-        """Raises: Busy, where the visitor has too many jobs, or all have. Nobody, as on a command line, has never too many."""
+        """Raise Busy if the visitor, or all visitors together, have too many jobs. Jobs without a visitor are never refused."""
         if not visitor:
             return
         if not lane.lasting:
@@ -65,7 +65,7 @@ class Queue:
             self._pace[job.recipe.features] += LEARNED * (pace - self._pace[job.recipe.features])
 
     def place(self, job: Job) -> int:
-        """Its priority, for this sending. Later sendings stand behind earlier ones of the same priority."""
+        """Set the job's priority, each time it is sent. Among equal priorities, jobs sent earlier go first."""
         job.turn = next(self._turns)
         if job.interrupted:
             job.priority = INTERRUPTED
@@ -74,14 +74,14 @@ class Queue:
         return job.priority
 
     def ahead_of(self, job: Job) -> list[Job]:
-        """What is served before a job that waits."""
+        """Return the jobs that are served before a waiting job."""
         if job.state is not State.QUEUED:
             return []
         mine = self._rank(job)
         return [other for other in self._of(job.lane) if other is not job and self._rank(other) < mine]
 
     def behind(self, job: Job) -> list[Job]:
-        """What waits for a job to end and has somebody who watches it, or did not have anybody yet."""
+        """Return the jobs that wait for this one and are watched, or were not claimed yet."""
         if job.state is State.PAUSED:
             return []
         mine = self._rank(job)
@@ -89,14 +89,14 @@ class Queue:
         return [other for other in waiting if other.watched and mine < self._rank(other)]
 
     def wait_of(self, job: Job) -> float:
-        """Seconds until a slow job that waits may begin, as many at once as there are workers."""
+        """Return the seconds until a waiting slow job may begin, given the number of workers."""
         return sum(self.left_of(other) for other in self.ahead_of(job)) / self._workers(job.lane)
 
     def _workers(self, lane: Lane) -> float:
         return max(1.0, self.at_once.get(lane, 1.0))
 
     def left_of(self, job: Job) -> float:
-        """Seconds that a slow job may still take."""
+        """Return the seconds that a slow job may still take."""
         if len(job.progress) > 1 and (pace := _iterations_a_second(job)):
             return (job.progress[-1].total - job.progress[-1].iteration) / pace
         if isinstance(job.recipe, TrainingRecipe) and job.recipe.seconds:
@@ -106,7 +106,7 @@ class Queue:
         return job.expected or GUESS
 
     def seconds_of(self, recipe: OptimizeRecipe, pixels: int) -> float:
-        """That an optimisation will take from its start, roughly, at the pace of those before it."""
+        """Return the seconds that an optimisation will roughly take from its start, at the pace of those before it."""
         return PREPARING + self._pace[recipe.features] * _work(recipe, pixels)
 
     def _of(self, lane: Lane) -> list[Job]:
@@ -123,5 +123,5 @@ def _iterations_a_second(job: Job) -> float:
 
 
 def _work(recipe: OptimizeRecipe, pixels: int) -> float:
-    """What a run's time is in proportion to."""
+    """Return the amount of work, to which a run's time is proportional."""
     return pixels * recipe.full_size_iterations * (1 + MORE * recipe.more_layers)

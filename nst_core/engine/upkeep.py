@@ -32,7 +32,7 @@ class Upkeep(WorkerPlugin):
     name = "nst-upkeep"
 
     def __init__(self, rest: float) -> None:
-        """rest: seconds without a job after which a process with TensorFlow ends."""
+        """Set up the worker. rest: seconds without a job after which a process with TensorFlow ends."""
         self._rest = rest
 
     def setup(self, worker: "Worker") -> None:
@@ -51,7 +51,7 @@ class Upkeep(WorkerPlugin):
         self._busy, self._trimmed = time.monotonic(), False
 
     def look(self) -> None:
-        """Now and then, on the worker's event loop."""
+        """Return free memory, and end a process that has grown or rested. Called regularly on the worker's event loop."""
         if self.worker.state.executing or self.worker.status is not Status.running:
             self._busy = time.monotonic()
             return
@@ -66,7 +66,7 @@ class Upkeep(WorkerPlugin):
 
 
 async def retire(worker: "Worker", reason: str) -> None:
-    """End this process, and its nanny starts another.
+    """End this process, so that its nanny starts another.
 
     First the scheduler takes back what it had in hand or was to do, so that nothing is lost and nothing counts as a death.
     """
@@ -81,7 +81,7 @@ async def retire(worker: "Worker", reason: str) -> None:
 
 
 def begin(worker: "Worker") -> None:
-    """At the start of a job: a process that has grown hands it over to a fresh one, unless it does something else as well.
+    """Hand a job that starts over to a fresh process if this one has grown, unless it runs another job as well.
 
     Raises: Reschedule.
     """

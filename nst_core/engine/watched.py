@@ -10,7 +10,7 @@ LOOK = 0.5  # seconds between looks at what nobody watches
 
 
 class Watched:
-    """What ends some time after its last watcher has gone; where it has ended by itself, it is kept for as long."""
+    """End some time after the last watcher has gone, or keep what has ended by itself for as long."""
 
     def __init__(self) -> None:
         self._claims, self.left = 0, 0.0  # left: when the last watcher went, by time.monotonic; 0: none went yet
@@ -23,19 +23,19 @@ class Watched:
         raise NotImplementedError
 
     def abandon(self) -> None:
-        """Nobody came back to it."""
+        """End it because nobody came back."""
         self.cancel()
 
     def outstayed(self, seconds: float) -> bool:
-        """Whether it has gone on for long enough, so many seconds after its last watcher went."""
+        """Return whether it has run long enough, so many seconds after its last watcher went."""
         return seconds > GRACE
 
     def claim(self) -> None:
-        """A session watches this."""
+        """Note that a session watches this."""
         self._claims += 1
 
     def release(self) -> None:
-        """It does no longer; without another this is abandoned after a while."""
+        """Note that a session has stopped watching; without another one, this is abandoned after a while."""
         self._claims -= 1
         if self._claims <= 0:
             self.left = time.monotonic()
@@ -43,7 +43,7 @@ class Watched:
 
     @property
     def watched(self) -> bool:
-        """False once its last watcher has gone. What nobody has claimed yet counts as watched."""
+        """Return whether anybody watches; True as well before anybody has claimed it."""
         return self._claims > 0 or not self.left
 
     def _wait_for_watchers(self, left: float) -> None:

@@ -68,7 +68,7 @@ def perform(
 
 
 def _left(function: Callable[..., Any], checkpoint: Path | None) -> dict[str, Any]:
-    """What an earlier worker left to go on from: its state, and the folder of what is too large for one."""
+    """Return what an earlier worker left to resume from: its state, and the folder of what is too large for it."""
     left: dict[str, Any] = {}
     if checkpoint and checkpoint.exists():
         left["state"] = checkpoints.load(checkpoint)
@@ -78,7 +78,7 @@ def _left(function: Callable[..., Any], checkpoint: Path | None) -> dict[str, An
 
 
 def _steps(outcome: Iterator[Step], ear: "Ear", say: Say, checkpoint: Path | None, limit: float | None) -> Any:
-    """The last step, packed, or PAUSED."""
+    """Publish the steps and return the last one, packed, or PAUSED."""
     saved, step, every = time.monotonic(), None, CHECKPOINT_EVERY
     try:
         for step in outcome:
@@ -108,7 +108,7 @@ def _steps(outcome: Iterator[Step], ear: "Ear", say: Say, checkpoint: Path | Non
 
 
 def _leave(checkpoint: Path, state: Mapping[str, np.ndarray], say: Say, paused: bool) -> bool:
-    """Whether the state could be written; a full disk costs the pause, not the job."""
+    """Write the state and return whether that worked; a full disk prevents the pause, but does not end the job."""
     try:
         checkpoints.save(checkpoint, state)
         return True
@@ -119,7 +119,7 @@ def _leave(checkpoint: Path, state: Mapping[str, np.ndarray], say: Say, paused: 
 
 
 class Ear:
-    """What the page has told the job, asked of the scheduler now and then: a question takes a millisecond."""
+    """Ask the scheduler now and then what the page has told the job; each request takes a millisecond."""
 
     def __init__(self, job: str) -> None:
         from distributed import Event, get_worker
@@ -132,14 +132,14 @@ class Ear:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """What was heard is done with; the scheduler would remember it for ever."""
+        """Clear the events, which the scheduler would remember for ever."""
         for signal in self._heard:
             self._events[signal].clear()
         if self._heard and not self._said():
             self._any.clear()
 
     def listen(self) -> set[Signal]:
-        """What is said at present; nothing when it was asked just now."""
+        """Return the current signals; none if the scheduler was asked just now."""
         if time.monotonic() - self._asked < LISTEN_EVERY:
             return set()
         self._asked = time.monotonic()
@@ -149,7 +149,7 @@ class Ear:
         return self._heard
 
     def _wanted(self) -> bool:
-        """Whether somebody waits for it: a page's process that has died has let go of it."""
+        """Return whether the result is still wanted: the process of the page may have died."""
         task = self._worker.state.tasks.get(self._task)
         return task is not None and task.state in ("executing", "long-running")
 
@@ -159,14 +159,14 @@ class Ear:
 
 @runtime_checkable
 class Resumable(Protocol):
-    """An iterator of Steps that another can continue: its function takes the `state` as a keyword."""
+    """Declare an iterator of Steps that another one can continue: its function takes the `state` as a keyword."""
 
     def state(self) -> Mapping[str, np.ndarray]: ...
 
 
 @runtime_checkable
 class Stoppable(Protocol):
-    """An iterator of Steps that can be told to make the next one its last."""
+    """Declare an iterator of Steps that can be told to make the next one its last."""
 
     def stop(self) -> None: ...
 
@@ -187,7 +187,7 @@ def _progress(step: Step) -> dict[str, Any]:
 
 
 def stylize(content: np.ndarray, styles: Sequence[Style], recipe: InstantRecipe) -> Iterator[Step]:
-    """8-bit content and styles to the Steps of the stylizer that the recipe names."""
+    """Return the Steps of the stylizer that the recipe names, for 8-bit content and styles."""
     from nst_core import instant
 
     stylizer = instant.stylizer(recipe.engine)
@@ -195,7 +195,7 @@ def stylize(content: np.ndarray, styles: Sequence[Style], recipe: InstantRecipe)
 
 
 def vectors(styles: Sequence[np.ndarray]) -> list[list[float]]:
-    """8-bit styles to the vectors that `instant-lite` predicts of them."""
+    """Return the style vectors that `instant-lite` predicts for 8-bit styles."""
     from nst_core import instant
 
     lite = instant.stylizer("instant-lite")
@@ -209,7 +209,7 @@ def optimize(
     initial: np.ndarray | None,
     state: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[Step]:
-    """8-bit pictures to the run that the recipe describes, or to the rest of one."""
+    """Return the run that the recipe describes, or the rest of one, for 8-bit pictures."""
     from nst_core.optimize import Optimization
 
     unpacked = [unpack(style) for style in styles]
@@ -220,7 +220,7 @@ def optimize(
 
 
 def assess(result: np.ndarray, content: np.ndarray, styles: Sequence[Style]) -> "Quality":
-    """8-bit pictures to how good the result is."""
+    """Return the quality of a result, for 8-bit pictures."""
     from nst_core import instant
     from nst_core.pictures import quality
 
@@ -236,14 +236,14 @@ def timelapse(frames: Sequence[bytes]) -> bytes:
 
 
 def snap(photograph: np.ndarray, scribble: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """8-bit photograph, scribble and what is taken to the mask of the thing that was scribbled on, 8 bits too."""
+    """Return the mask of the object that was scribbled on, from a photograph, scribble and mask of other objects, all 8-bit."""
     from nst_core.pictures import snapping
 
     return images.to_uint8(snapping.snap(*map(images.from_uint8, (photograph, scribble, taken))))
 
 
 def segment(data: bytes, shape: "Shape", name: str) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The file of a colour segmentation to its regions, stretched to a shape: their colours, and booleans where they are."""
+    """Return the colours of a segmentation file's regions, and their boolean masks stretched to a shape."""
     from nst_core.pictures import segmentation
 
     found = segmentation.from_picture(data, shape, name=name)
@@ -251,7 +251,7 @@ def segment(data: bytes, shape: "Shape", name: str) -> tuple[np.ndarray, list[np
 
 
 def paint(network: bytes, content: np.ndarray | None, recipe: TextureNetworkRecipe) -> Iterator[Step]:
-    """A texture network's file and an 8-bit content, or none, to one Step."""
+    """Return one Step of a texture network's file, for an 8-bit content or none."""
     from nst_core.texture_networks import painting
 
     yield from painting.paint(network, None if content is None else images.from_uint8(content), recipe)
@@ -260,19 +260,19 @@ def paint(network: bytes, content: np.ndarray | None, recipe: TextureNetworkReci
 def train(
     style: np.ndarray, shown: np.ndarray, recipe: TrainingRecipe, state: Mapping[str, np.ndarray] | None = None
 ) -> Iterator[Step]:
-    """8-bit pictures to the training that the recipe describes, or to the rest of one."""
+    """Return the training that the recipe describes, or the rest of one, for 8-bit pictures."""
     from nst_core.texture_networks import training
 
     return training.train(images.from_uint8(style), recipe, images.from_uint8(shown), state=state)
 
 
 def explain(function: Callable[..., Any], pictures: Sequence[np.ndarray], options: Mapping[str, Any]) -> Any:
-    """8-bit pictures to what a function of `nst_core.explain` makes of them: Steps, or anything else."""
+    """Return the result of a function of `nst_core.explain` for 8-bit pictures: Steps, or anything else."""
     return function(*map(images.from_uint8, pictures), **options)
 
 
 def probe(clip: bytes, name: str) -> "Facts":
-    """A clip's file to what is known of it."""
+    """Return the facts about a clip's file."""
     from nst_core.video import reading
 
     return reading.probe(clip, name)
@@ -286,14 +286,14 @@ def film(
     parts: Path | None = None,
     state: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[Step]:
-    """A clip's file, and perhaps a texture network's, to its film, or to the rest of one."""
+    """Return the Steps of a film, or the rest of one, for the files of a clip and perhaps of a texture network."""
     from nst_core.video import run
 
     return run.Filming(clip, [unpack(style) for style in styles], recipe, network=network, parts=parts, state=state)
 
 
 def load_light() -> bool:
-    """Have the light lane's models ready, and what finds outlines."""
+    """Load the light lane's models and the code that finds outlines."""
     import cv2  # noqa: F401
 
     from nst_core import instant
@@ -303,7 +303,7 @@ def load_light() -> bool:
 
 
 def load_slow() -> bool:
-    """Have TensorFlow ready, and the eyes that most runs look through."""
+    """Load TensorFlow and the feature network that most runs use."""
     from distributed import get_worker
 
     from nst_core.engine import upkeep

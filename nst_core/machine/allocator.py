@@ -18,7 +18,7 @@ _RETURNED = 256 * 1024  # bytes; likewise
 
 
 def reuse() -> None:
-    """For a process that computes: few arenas, and blocks of up to 32 MB are kept for the next pass.
+    """Set the allocator up for a computing process: few arenas, and blocks of up to 32 MB are kept for the next pass.
 
     ONNX Runtime takes its maps in every pass; asking the system for pages each time takes as long as the convolutions. To be
     called before threads begin. Elsewhere than on glibc nothing.
@@ -27,7 +27,7 @@ def reuse() -> None:
 
 
 def stay_small() -> None:
-    """For a process that serves: pictures go back to the system at once, and now and then what is free besides.
+    """Set the allocator up for a serving process: pictures' memory is returned at once, other free memory now and then.
 
     Huge pages are off: the kernel would fill them again around a few bytes that are still needed.
     """
@@ -37,12 +37,12 @@ def stay_small() -> None:
 
 
 def few_arenas() -> None:
-    """For a process with TensorFlow, which has an allocator of its own ideas."""
+    """Limit the arenas of a process with TensorFlow, which has its own allocator."""
     _tune({_M_ARENA_MAX: 2})
 
 
 def huge_pages(*, allowed: bool) -> None:
-    """Of this process, and of those that it will start. Elsewhere than on Linux nothing."""
+    """Allow or forbid huge pages for this process and those that it will start; only on Linux."""
     if (library := _library()) and hasattr(library, "prctl"):
         library.prctl(_PR_SET_THP_DISABLE, int(not allowed), 0, 0, 0)
 
@@ -54,7 +54,7 @@ def _tune(settings: Mapping[int, int]) -> None:
 
 
 def give_back() -> None:
-    """What is free goes back to the system."""
+    """Return free memory to the system."""
     gc.collect()
     if glibc := _glibc():
         glibc.malloc_trim(0)
@@ -70,13 +70,13 @@ def _give_back_now_and_then() -> None:
 
 
 def reset_peak() -> None:
-    """From here on `peak` counts. Elsewhere than on Linux nothing."""
+    """Reset the peak that `peak` returns; only on Linux."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak() -> int:
-    """Bytes of this process in memory, the most since `reset_peak`; where that is not known, now."""
+    """Return the most bytes of this process in memory since `reset_peak`; where that is unknown, the current bytes."""
     with suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
@@ -84,7 +84,7 @@ def peak() -> int:
 
 
 def resident() -> int:
-    """Bytes of this process in memory."""
+    """Return the bytes of this process in memory."""
     import psutil
 
     return psutil.Process().memory_info().rss

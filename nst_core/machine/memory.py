@@ -11,7 +11,7 @@ from nst_core.recipes import MAX_PRINT, MIN_SIZE, ONE_LOOK, OptimizeRecipe
 
 @lru_cache
 def has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 natively (Linux says so; elsewhere no)."""
+    """Return whether the processor multiplies bfloat16 natively; False on systems other than Linux."""
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -43,7 +43,7 @@ _CHAIN = 1100  # bytes a pixel, on a VGG: a correlation chain holds the maps of 
 
 
 def estimate(recipe: OptimizeRecipe, height: int, width: int) -> int:
-    """Bytes that the worker will need at its peak for a picture of this size."""
+    """Return the bytes that the worker will need at its peak for a picture of this size."""
     maps: float = _PER_PIXEL[recipe.features] + _LAYER_PER_PIXEL * recipe.more_layers
     if recipe.correlation_chain and recipe.features != "vgg19-lite":
         maps += _CHAIN
@@ -59,23 +59,23 @@ def estimate(recipe: OptimizeRecipe, height: int, width: int) -> int:
 
 
 def largest_size(recipe: OptimizeRecipe, aspect: float, available: int) -> int:
-    """The longest side, in steps of 64 px up to MAX_PRINT, that fits into so many bytes. aspect: longer / shorter side."""
+    """Return the longest side, in steps of 64 px up to MAX_PRINT, that fits into these bytes. aspect: longer / shorter side."""
     sizes = range(MAX_PRINT, MIN_SIZE - 1, -64)
     return next((size for size in sizes if estimate(recipe, size, round(size / aspect)) <= available), 0)
 
 
 def of_slow_worker() -> int:
-    """Bytes that are its own."""
+    """Return the bytes that the slow worker may use."""
     return int(max(_total() - OTHERS, _total() / 2))
 
 
 def of_light_worker() -> int:
-    """Bytes that it may take."""
+    """Return the bytes that the light worker may use."""
     return int(_total() * LIGHT_SHARE)
 
 
 def _total() -> int:
-    """NST_MEMORY_LIMIT, else what the machine or its container has."""
+    """Return NST_MEMORY_LIMIT, else the memory of the machine or its container."""
     from distributed.system import MEMORY_LIMIT
 
     return _limit(os.environ.get("NST_MEMORY_LIMIT", ""), MEMORY_LIMIT)
@@ -83,17 +83,17 @@ def _total() -> int:
 
 @lru_cache
 def _limit(text: str, there: int) -> int:
-    """Bytes that a text says, read like every other limit: once, with a line in the log where it cannot be."""
+    """Return the bytes that a text names, read like every other limit: once, with a log line if it is invalid."""
     return limits.number("NST_MEMORY_LIMIT", text, there, LEAST_LIMIT, MOST_LIMIT) if text else there
 
 
 def available() -> int:
-    """Bytes that an optimisation may take before it is ended."""
+    """Return the bytes that an optimisation may take before it is ended."""
     return int(of_slow_worker() * TERMINATE)
 
 
 def check(recipe: OptimizeRecipe, height: int, width: int) -> None:
-    """Raises: TooLarge, with the largest size that fits."""
+    """Check that an optimisation fits. Raises: TooLarge, with the largest size that fits."""
     needed, there = estimate(recipe, height, width), available()
     if needed <= there:
         return
@@ -124,7 +124,7 @@ _AT_REST = 170e6  # bytes of the light worker in OTHERS
 
 
 def check_pass(height: int, width: int, *, beside: int = 0) -> None:
-    """Whether a texture network's pass fits. beside: bytes that a slow job may take at the same time, on the same machine.
+    """Check that a texture network's pass fits. beside: bytes that a slow job may take at the same time on this machine.
 
     Raises: TooLarge, with the largest size that fits; Busy, where it will fit once the slow job has ended.
     """
@@ -132,7 +132,7 @@ def check_pass(height: int, width: int, *, beside: int = 0) -> None:
 
 
 def check_instant(engine: str, height: int, width: int, *, beside: int = 0) -> None:
-    """The same of a pass through the engine of that name, over a picture that is so large on the way.
+    """Check that a pass of the engine of that name fits, for the size at which it computes.
 
     Magenta runs in the slow worker, one job after another: nothing is beside it.
     """
@@ -141,7 +141,7 @@ def check_instant(engine: str, height: int, width: int, *, beside: int = 0) -> N
 
 
 def _check_pass(base: float, per_pixel: float, height: int, width: int, own: int, beside: int) -> None:
-    """own: bytes that the worker may take. Raises: TooLarge, Busy."""
+    """Check that a pass fits. own: bytes that the worker may take. Raises: TooLarge, Busy."""
     needed, there, longer = base + height * width * per_pixel, own * TERMINATE, max(height, width)
     room = _total() - OTHERS + _AT_REST - beside
 

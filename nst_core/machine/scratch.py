@@ -21,10 +21,10 @@ _LOCK = "lock"
 
 
 class Scratch:
-    """A folder of its own among the temporary ones, readable by its owner only. name: where it is."""
+    """Create a temporary folder that only its owner can read. name: its path."""
 
     def __init__(self) -> None:
-        """Deletes, first, the folders of processes that were killed."""
+        """Create the folder, after deleting those of killed processes."""
         sweep()
         outside = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.name = str(outside / "files")
@@ -34,7 +34,7 @@ class Scratch:
 
 
 def sweep() -> None:
-    """Delete the folders whose process has ended without doing so itself."""
+    """Delete the folders of processes that ended without doing so themselves."""
     for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{_LOCK}"):
         with suppress(OSError), lock.open("r+b") as file:  # it may be another user's, or held
             _hold(file)
@@ -42,7 +42,7 @@ def sweep() -> None:
 
 
 def _locked(folder: Path) -> IO[bytes]:
-    """The folder's lock. It gets its name once it is held: nobody ever sees one that is not."""
+    """Return the folder's lock. It gets its name once it is held, so that nobody sees one that is not."""
     made = folder / "lock.new"
     file = made.open("w+b")
     with suppress(OSError):  # then its folder is left alone
@@ -52,7 +52,7 @@ def _locked(folder: Path) -> IO[bytes]:
 
 
 def _hold(file: IO[bytes]) -> None:
-    """Raises: OSError where another holds it, or where nothing can be held."""
+    """Lock the file. Raises: OSError if another process holds the lock, or if locking is not supported."""
     if fcntl is None:
         raise OSError("There are no locks here.")
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,7 +18,7 @@ from nst_core.machine.scratch import Scratch
 
 
 class Kept:
-    """Bytes in a file."""
+    """Hold the path of a file on the shelf, and read it."""
 
     def __init__(self, shelf: "Shelf", file: Path, size: int) -> None:
         self.size = size
@@ -26,11 +26,11 @@ class Kept:
 
     @property
     def there(self) -> bool:
-        """False once the file has made room for others."""
+        """Return whether the file is still there; False once it was deleted to make room."""
         return self._file.exists()
 
     def read(self) -> bytes:
-        """Raises: Gone."""
+        """Return the file's bytes. Raises: Gone."""
         self._shelf._read(self._file)
         try:
             return self._file.read_bytes()
@@ -39,7 +39,7 @@ class Kept:
 
 
 class Entry(NamedTuple):
-    """What is known of a file. spare: it makes room before all else of its owner's."""
+    """Describe a file. spare: it is deleted before the owner's other files."""
 
     owner: str
     size: int
@@ -48,17 +48,17 @@ class Entry(NamedTuple):
 
 
 class Shelf:
-    """Files of many owners."""
+    """Keep the files of many owners within a size limit."""
 
     def __init__(self, *, each: int, total: int) -> None:
-        """Budgets in bytes. What is larger than one is kept alone until the next comes."""
+        """Create a shelf with limits in bytes. A file larger than a limit is kept alone until the next one comes."""
         self._each, self._total = each, total
         self._folder = Scratch()
         self._names, self._lock = count(), threading.RLock()  # a finalizer may come while this thread holds it
         self._files: dict[Path, Entry] = {}  # kept or read longest ago first
 
     def keep(self, data: bytes, owner: str, kind: str = "", *, spare: bool = False) -> Kept:
-        """kind: of the owner's files, for what makes room first. spare: this one does before all others of the owner's.
+        """Store bytes in a file. kind: groups the owner's files when one must go. spare: delete this one first.
 
         Raises: Failure when the disk is full.
         """
@@ -76,12 +76,12 @@ class Shelf:
         return kept
 
     def taken(self, owner: str | None = None) -> int:
-        """Bytes, of one owner or of all."""
+        """Return the bytes stored, by one owner or by all."""
         with self._lock:
             return sum(entry.size for entry in self._files.values() if owner in (None, entry.owner))
 
     def _make_room(self, owner: str, latest: Path) -> None:
-        """All but the latest may go."""
+        """Delete files until the limits are met, but never the latest one."""
         others = self._files.keys() - {latest}
         while self.taken(owner) > self._each and (file := self._next(owner, others)):
             self._let_go(file)
@@ -94,7 +94,7 @@ class Shelf:
                 others -= {file}
 
     def _next(self, owner: str, files: Collection[Path]) -> Path | None:
-        """Which of an owner's files makes room first."""
+        """Return which of an owner's files is deleted first."""
         mine = {file: entry for file, entry in self._files.items() if file in files and entry.owner == owner}
         spare = next((file for file, entry in mine.items() if entry.spare), None)
         if spare or not mine:
@@ -114,7 +114,7 @@ class Shelf:
 
 
 def _greediest(sizes: Iterable[tuple[str, int]]) -> str:
-    """Who has most, of (who, bytes)."""
+    """Return the owner with the most bytes, of pairs (owner, bytes)."""
     sums = Counter[str]()
     for who, size in sizes:
         sums[who] += size
