@@ -14,7 +14,7 @@ APP_PACKAGES := -r requirements.txt
 DEV_PACKAGES := -r requirements-dev.txt
 endif
 
-.PHONY: run dev test quick lint format bench styles runtime cards clips lessons screenshot chromium lock clean
+.PHONY: run dev test quick lint format bench styles runtime cards gallery clips lessons screenshot chromium lock clean
 
 run: $(VENV)/.app
 	@$(BIN)/python -P ui/runtime.py --set-up
@@ -56,6 +56,10 @@ runtime: $(VENV)/.app
 # the pictures of the home page's cards, by our models
 cards: $(VENV)/.app
 	PYTHONPATH=. $(BIN)/python assets/make_cards.py
+
+# the README's gallery, by our models
+gallery: $(VENV)/.app
+	PYTHONPATH=. $(BIN)/python assets/make_gallery.py
 
 # the sample clips of the Video page
 clips: $(VENV)/.app
