@@ -51,9 +51,17 @@ def arrays_of(parameters: Parameters) -> dict[str, np.ndarray]:
 
 def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return new weights (He et al. 2015), by the names and in the shapes of a file."""
-    normal = lambda *shape: rng.standard_normal(shape, np.float32)  # noqa: E731
-    he = lambda side, fan, out: normal(side, side, fan, out) * np.float32(np.sqrt(2 / (side * side * fan)))  # noqa: E731
-    made = {"predictor/0": np.zeros(STATISTICS, np.float32), "predictor/1": np.ones(STATISTICS, np.float32)}
+
+    def normal(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape, np.float32)
+
+    def he(side: int, fan: int, out: int) -> np.ndarray:
+        return normal(side, side, fan, out) * np.float32(np.sqrt(2 / (side * side * fan)))
+
+    made: dict[str, np.ndarray] = {
+        "predictor/0": np.zeros(STATISTICS, np.float32),
+        "predictor/1": np.ones(STATISTICS, np.float32),
+    }
     made |= {"predictor/2": normal(STATISTICS, NUMBERS) * 0.01, "predictor/3": np.zeros(NUMBERS, np.float32)}
     for name, (side, fan, out) in WIDTHS.items():
         gains = [normal(out) * 0.15] if name in NOISY else []

@@ -270,7 +270,8 @@ def test_optimize_starts_from_a_picture(nst, here):
     line = f"optimize cat.png waves.jpg -o out.png --size {SIZE} --iterations 1 --init start.png"
     assert nst(f"{line} --timelapse film.mp4")[0] == 0
     assert recipes.of_png((here / "out.png").read_bytes()).init == "image"
-    assert np.abs(np.asarray(opened(here / "out.png")) / 255 - 0.5).max() < 0.05  # one step of Adam from grey
+    luminance = np.asarray(opened(here / "out.png")) / 255 @ [0.299, 0.587, 0.114]  # chroma is smoothed afterwards
+    assert np.abs(luminance - 0.5).max() < 0.035  # one step of Adam from grey
     assert (here / "film.mp4").read_bytes()[4:8] == b"ftyp"
 
 

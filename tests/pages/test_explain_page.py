@@ -180,7 +180,7 @@ def test_styles_are_walked_along_axes_and_over_a_map(page):
     plane = page.locator(".plane")
     plane.scroll_into_view_if_needed()
     target, box = (
-        page.get_by_role("img", name="Molten embers").bounding_box(),
+        page.get_by_role("img", name="Molten embers", exact=True).bounding_box(),
         page.locator(".plane button").first.bounding_box(),
     )
     page.mouse.move(box["x"] + 15, box["y"] + 15)
