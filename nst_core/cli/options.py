@@ -38,7 +38,7 @@ Masks = Annotated[
 Flatten = Annotated[bool, typer.Option("--flatten", help="Fill what is transparent in the content with white.")]
 SoftMasks = Annotated[bool, typer.Option("--soft-masks", help="Greys count as they are, not as black or white.")]
 Feather = Annotated[float, typer.Option(min=0, max=500, help="Soften the masks' edges by so many pixels.")]
-Stroke = Annotated[float, typer.Option(help="Of the strokes: 1 as at 512 px, whatever the size; 0.25 to 4.")]
+Stroke = Annotated[float, typer.Option(help="Of the strokes: above 1 bolder, below 1 finer; 0.25 to 4.")]
 Protect = Annotated[Path | None, typer.Option(metavar="MASK", help="What no style touches, such as a face: white on black.")]
 Segmentation = Annotated[
     Path | None,

@@ -36,7 +36,8 @@ class Scene(NamedTuple):
         content, so is the result.
         """
         height, width, _ = content.shape
-        scale = strokes.side(height, width, stroke_size) / max(height, width)
+        drawn = strokes.side(height, width, stroke_size, strokes.NATURAL_OF_INSTANT)
+        scale = drawn / max(height, width)
         core = [max(LEAST, 4 * round(side * scale / 4)) for side in (height, width)]
         detail = images.resize(content, round(height * scale), round(width * scale)) if scale > 1 else content
         return cls(images.resize(content, *core), noise.white(core[0], core[1], seed), detail)

@@ -1,6 +1,7 @@
 """Memory: how much a run takes and how large a picture fits, asked by pages before it."""
 
 import os
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -116,38 +117,50 @@ def _way_out(recipe: OptimizeRecipe, aspect: float, there: int) -> str:
 
 # --- what one pass takes ----------------------------------------------------------------------------------------------
 
-_NETWORK = 250e6, 720  # a base, and bytes a pixel, measured from 512 to 2048 px: 48 channels of the picture's size, a few times
-# the same of Instant's engines with the process that they run in: instant-lite, which draws in strips, from 512 to 2048 px
-# (287 and 434 MB); Magenta from 512 to 1024 px, by `benchmarks/out/instant.md`
-_INSTANT = {"instant-lite": (275e6, 50), "magenta": (1060e6, 700)}
 _AT_REST = 170e6  # bytes of the light worker in OTHERS
+CORE = 1024**2  # pixels of the largest picture that instant-lite's core sees; the rest of a larger one is drawn in strips
+
+Needed = Callable[[float], float]  # pixels of a picture to bytes of a pass, with the process that it runs in
+
+
+def _of_network(pixels: float) -> float:
+    """Measured from 512 to 2048 px: 48 channels of the picture's size, a few times."""
+    return 250e6 + 720 * pixels
+
+
+_OF_INSTANT: Mapping[str, Needed] = {
+    "instant-lite": lambda pixels: (
+        175e6 + 490 * min(pixels, CORE) + 25 * pixels
+    ),  # 303, 687 and 738 MB at 512, 1024 and 2048 px
+    "magenta": lambda pixels: 1060e6 + 700 * pixels,  # from 512 to 1024 px: `benchmarks/out/instant.md`
+}
 
 
 def check_pass(height: int, width: int, *, beside: int = 0) -> None:
-    """Check that a texture network's pass fits. beside: bytes that a slow job may take at the same time on this machine.
+    """Whether a texture network's pass fits. beside: bytes that a slow job may take at the same time, on the same machine.
 
     Raises: TooLarge, with the largest size that fits; Busy, where it will fit once the slow job has ended.
     """
-    _check_pass(*_NETWORK, height, width, of_light_worker(), beside)
+    _check_pass(_of_network, height, width, of_light_worker(), beside)
 
 
 def check_instant(engine: str, height: int, width: int, *, beside: int = 0) -> None:
-    """Check that a pass of the engine of that name fits, for the size at which it computes.
+    """The same of a pass through the engine of that name, over a picture that is so large on the way.
 
     Magenta runs in the slow worker, one job after another: nothing is beside it.
     """
     light = engine == "instant-lite"
-    _check_pass(*_INSTANT[engine], height, width, *((of_light_worker(), beside) if light else (of_slow_worker(), 0)))
+    _check_pass(_OF_INSTANT[engine], height, width, *((of_light_worker(), beside) if light else (of_slow_worker(), 0)))
 
 
-def _check_pass(base: float, per_pixel: float, height: int, width: int, own: int, beside: int) -> None:
-    """Check that a pass fits. own: bytes that the worker may take. Raises: TooLarge, Busy."""
-    needed, there, longer = base + height * width * per_pixel, own * TERMINATE, max(height, width)
+def _check_pass(needs: Needed, height: int, width: int, own: int, beside: int) -> None:
+    """own: bytes that the worker may take. Raises: TooLarge, Busy."""
+    needed, there, longer = needs(height * width), own * TERMINATE, max(height, width)
     room = _total() - OTHERS + _AT_REST - beside
 
     def fits(available: float) -> int:
-        pixels = max(0.0, available - base) / per_pixel
-        return int((pixels * longer / min(height, width)) ** 0.5) // 32 * 32
+        sides = range(MAX_PRINT, 0, -32)
+        return next((side for side in sides if needs(side * side * min(height, width) / longer) <= available), 0)
 
     if needed > there:
         way_out = f"choose {fits(there)} px at most" if fits(there) >= MIN_SIZE else "a machine with more is needed"

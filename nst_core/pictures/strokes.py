@@ -17,6 +17,7 @@ from nst_core.images import Image
 from nst_core.recipes import TextureNetworkRecipe
 
 NATURAL = 512  # pixels of the longer side: where a stroke size of 1 is the network's own
+NATURAL_OF_INSTANT = 1024  # the same of instant-lite: see what viewers preferred in models/MODELS.md
 LIFT = 0.35  # more of the finest detail: as much as photographs have, by `benchmarks.sizes`; the second pass draws it softer
 LEAST = 32  # pixels of the shorter side, below which the networks have nothing to work on
 
@@ -24,19 +25,19 @@ Paint = Callable[[Image], Image]  # a picture of any size to one of the same sha
 Share = npt.NDArray[np.float32]  # (h, w), in [0, 1]
 
 
-def side(height: int, width: int, size: float) -> int:
-    """The longer side at which strokes are drawn: at 512 px for a stroke size of 1, at the picture's own if that is less.
+def side(height: int, width: int, size: float, natural: int = 0) -> int:
+    """Return the longer side at which strokes are drawn: `natural` px for a stroke size of 1, the picture's own if less.
 
-    size: over what the network draws at that side. Below 1 the side may be longer than the picture's.
+    size: over what the network draws at that side. Below 1 the side may be longer than the picture's. natural: NATURAL, if 0.
     """
     longer, shorter = max(height, width), min(height, width)
-    wanted = max(round(min(longer, NATURAL) / size), -(-LEAST * longer // shorter))
+    wanted = max(round(min(longer, natural or NATURAL) / size), -(-LEAST * longer // shorter))
     return min(wanted, longer) if size >= 1 else wanted
 
 
-def of_one_pass(height: int, width: int) -> float:
-    """The stroke size that one pass over such a picture makes."""
-    return min(1.0, NATURAL / max(height, width))
+def of_one_pass(height: int, width: int, natural: int = 0) -> float:
+    """Return the stroke size that one pass at its own size over such a picture makes."""
+    return min(1.0, (natural or NATURAL) / max(height, width))
 
 
 def largest(height: int, width: int, size: float) -> tuple[int, int]:

@@ -6,7 +6,9 @@ from pydantic import Field, model_validator
 
 from nst_core.recipes.base import MAX_SIZE, MAX_STRENGTH, MAX_STROKE, MIN_STROKE, Color, Recipe, Source
 
-Stroke = Annotated[float, Field(ge=MIN_STROKE, le=MAX_STROKE)]  # over that of the same picture painted at 512 px
+Stroke = Annotated[
+    float, Field(ge=MIN_STROKE, le=MAX_STROKE)
+]  # over that of the same picture painted at the network's natural size, see `pictures/strokes.py`
 
 
 class InstantRecipe(Recipe):

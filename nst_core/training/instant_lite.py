@@ -33,8 +33,8 @@ PARTS = ("variable", "average", "mean", "square")  # of a state: the variables, 
 
 
 WEIGHTS: Mapping[str, float] = {
-    "statistics": 1.8, "gram": 0.9, "content": 0.4, "structure": 0.08, "coarse": 0.25, "teacher": 0.1, "palette": 0.6,
-    "fringe": 1.0, "lattice": 0.3, "shift": 1.0,
+    "statistics": 1.2, "gram": 0.4, "content": 0.6, "structure": 0.25, "coarse": 0.3, "teacher": 0.1, "palette": 0.6,
+    "fringe": 1.0, "lattice": 0.6, "shift": 1.0,
 }  # fmt: skip
 
 
