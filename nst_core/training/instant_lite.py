@@ -2,7 +2,7 @@
 
 Processes draw styles and contents (`painted`); each style is measured once and kept in a bank, the newest in the place of the
 oldest. A step paints a few contents of one canvas, each in a style of its own, and adds up `instant_losses`. In a third of the
-steps the core sees the contents at half their size, as it does with pictures of 1024 px. The teacher is copied at first and
+steps the core sees the contents at half their size, as it does with pictures of 2048 px. The teacher is copied at first and
 counts less and less. Runs on a processor or an accelerator; can be interrupted and resumed.
 """
 
