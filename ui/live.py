@@ -163,7 +163,7 @@ def keep_snapshot(sent: Snapshot) -> None:
         styles=[StyleSource(source=source, weight=share) for source, share in zip(sent.styles, sent.shares, strict=False)],
         strength=sent.strength,
         size=max(content.shape),
-        stroke_size=strokes.of_one_pass(*content.shape[:2], strokes.NATURAL_OF_INSTANT),
+        stroke_size=strokes.of_one_pass(content.shape[0], content.shape[1], strokes.NATURAL_OF_INSTANT),
         engine="instant-lite",
     )
     ui.keep_result(PREFIX, recipe, Step(1, 1, image=painted, seconds=sent.seconds), images.thumbnail(content, ui.PREVIEW))
