@@ -550,7 +550,7 @@ def test_a_jpeg_that_is_cut_off_is_painted_and_it_is_told(nst, here):
     data = images.encode(blobs(0, 200, 300), "jpeg")
     (here / "half.jpg").write_bytes(data[: len(data) // 2])
     code, _, said = nst(f"instant half.jpg waves.jpg -o out.png --engine instant-lite --size {SIZE}")
-    assert (code, said) == (0, "half.jpg is cut off: its lower part is missing. Send it again to have all of it.\n")
+    assert (code, said) == (0, "half.jpg is incomplete: its lower part is missing. Upload it again to get all of it.\n")
 
 
 # --- masks ------------------------------------------------------------------------------------------------------------
