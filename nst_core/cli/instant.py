@@ -1,4 +1,4 @@
-"""`instant`: one pass for each picture."""
+"""Define the command `instant`: one pass per picture."""
 
 from typing import Annotated, Literal
 
@@ -14,11 +14,11 @@ def instant(
     pictures: options.Pictures,
     out: options.Out,
     weights_: options.Shares = "",
-    strength: Annotated[float, typer.Option(help="0: the content's own style; 1: the style's; up to 1.5.")] = 1.0,
+    strength: Annotated[float, typer.Option(help="0: the content's own style; 1: the style; up to 1.5.")] = 1.0,
     stroke_size: options.Stroke = 1.0,
     size: Annotated[int, typer.Option(help="Longer side of the result, in pixels.")] = DEFAULT_SIZE,
-    engine: Annotated[Literal["auto", "magenta", "instant-lite"], typer.Option(help="Which model.")] = "auto",
-    color: Annotated[Color, typer.Option(help="Whose colours the result wears.")] = Color.STYLE,
+    engine: Annotated[Literal["auto", "magenta", "instant-lite"], typer.Option(help="The model.")] = "auto",
+    color: Annotated[Color, typer.Option(help="The colours of the result.")] = Color.STYLE,
     mask: options.Masks = None,
     soft_masks: options.SoftMasks = False,
     feather: options.Feather = 0,
@@ -28,7 +28,7 @@ def instant(
     also: options.Also = None,
     flatten: options.Flatten = False,
 ) -> None:
-    """Stylize a picture, or several, or every picture in a folder, in one pass each."""
+    """Paint a picture, several, or every picture in a folder, in one pass each."""
     content, style_paths = options.content_and_styles(pictures)
     recipe = recipes.instant(
         styles=options.style_sources(style_paths, options.shares(weights_, len(style_paths))),
