@@ -17,7 +17,6 @@ from PIL import PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from nst_core import formats
 from nst_core.errors import BadPicture
-from nst_core.limits import LIMITS
 
 Image = npt.NDArray[np.float32]  # (h, w, 3) in [0, 1], sRGB
 Mask = npt.NDArray[np.float32]  # (h, w) in [0, 1], 1 = the style applies here
@@ -33,8 +32,8 @@ SUFFIXES = (
     ".gif", ".bmp", ".dib", ".tif", ".tiff",
 )  # fmt: skip
 
-MAX_BYTES = LIMITS.max_upload_mb * 1024**2
-MAX_PIXELS = LIMITS.max_megapixels * 1_000_000  # width × height, as the header says
+MAX_BYTES = 200 * 1024**2  # of a file; a server sets lower bounds with `restrict`
+MAX_PIXELS = 200_000_000  # width × height, as the header says
 MIN_SIDE = 32  # pixels; five poolings leave one
 MAX_ASPECT = 8  # longer side / shorter side
 _ROWS = 256  # that are made whole numbers at once
@@ -44,6 +43,12 @@ MAX_SCANS = 100  # of a JPEG; progressive ones have a dozen. Each costs a pass o
 
 _SEEN = 32  # of 255: what is less opaque has no colour of its own, and after a resize a coarse one
 _REDUCING_GAP = 3.0  # box-reduce first, but leave Lanczos a factor of three: fast, and no difference to be seen
+
+
+def restrict(max_bytes: int, max_pixels: int) -> None:
+    """Lower the bounds of what this process decodes."""
+    global MAX_BYTES, MAX_PIXELS
+    MAX_BYTES, MAX_PIXELS = max_bytes, max_pixels
 
 
 def decode(

@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from nst_core import recipes
+from nst_core import engines, recipes
 from nst_core.cli import files, options, work
 from nst_core.errors import BadRecipe
-from nst_core.models import weights
 from nst_core.recipes import PRESETS, Color, OptimizeRecipe
 
 
@@ -77,7 +76,7 @@ def optimize(
     recipe = recipes.optimize(**dict(base) | {name: value for name, value in given.items() if value is not None})
     if dpi and out.suffix.lower() == ".webp":
         raise BadRecipe("WebP keeps no dots per inch: name the result .tif, .png or .jpg, or leave --dpi out.")
-    weights.path(recipe.features)
+    engines.check_models(recipe)
     given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [])
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
     inputs = [*style_paths, *given_masks.all, initial, recipe_file]
@@ -86,7 +85,7 @@ def optimize(
             raise BadRecipe(
                 "--log, --timelapse, --dpi and --init with a picture follow one content: leave them out for several."
             )
-        work.stylize_many([content, *(also or [])], styles, recipe, out, inputs, flat=flatten)
+        work.many([content, *(also or [])], recipe, out, inputs, styles=styles, flat=flatten)
         return
     first = files.read(initial, recipe.size, over="nearest") if initial else None
     work.stylize_one(content, styles, recipe, out, initial=first, log=log, film=timelapse, dpi=dpi, inputs=inputs, flat=flatten)
