@@ -18,7 +18,6 @@ from PIL import PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from nst_core import formats
 from nst_core.errors import BadPicture
-from nst_core.limits import LIMITS
 
 Image = npt.NDArray[np.float32]  # (h, w, 3) in [0, 1], sRGB
 Mask = npt.NDArray[np.float32]  # (h, w) in [0, 1], 1 = the style applies here
@@ -34,8 +33,8 @@ SUFFIXES = (
     ".gif", ".bmp", ".dib", ".tif", ".tiff",
 )  # fmt: skip
 
-MAX_BYTES = LIMITS.max_upload_mb * 1024**2
-MAX_PIXELS = LIMITS.max_megapixels * 1_000_000  # width × height according to the header
+MAX_BYTES = 200 * 1024**2  # of a file; a server sets lower bounds with `restrict`
+MAX_PIXELS = 200_000_000  # width × height according to the header
 MIN_SIDE = 32  # pixels; one is left after five poolings
 MAX_ASPECT = 8  # longer side / shorter side
 _ROWS = 256  # converted to integers at a time
@@ -45,6 +44,12 @@ MAX_SCANS = 100  # of a JPEG; progressive files have a dozen. Each takes 75 byte
 
 _SEEN = 32  # of 255: the colour of less opaque pixels is undefined, and after resizing inaccurate
 _REDUCING_GAP = 3.0  # box-reduce first and leave a factor of three to Lanczos: faster, with no visible difference
+
+
+def restrict(max_bytes: int, max_pixels: int) -> None:
+    """Lower the bounds of what this process decodes."""
+    global MAX_BYTES, MAX_PIXELS
+    MAX_BYTES, MAX_PIXELS = max_bytes, max_pixels
 
 
 def decode(

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from nst_core.images import Image, Mask
 from nst_core.recipes import Color
 
+PREVIEW_SIDE = 512  # pixels of the longer side of a picture that shows how far a run is
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Style:

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from dask.utils import parse_bytes
 
-from nst_core.engine import cluster
 from nst_core.machine import memory
+from nst_core.service.dask import cluster
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())

@@ -18,25 +18,25 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "__main__": "cli",
     "app": "",
-    "pages": "ui engine explain video machine models pictures stylizer recipes images limits errors",
-    "ui": "engine explain video texture_networks machine models pictures stylizer recipes images limits errors",
+    "pages": "ui service engines explain video machine models pictures stylizer recipes images errors",
+    "ui": "service engines explain video texture_networks machine models pictures stylizer recipes images errors",
     "training": "cli instant texture_networks features models stylizer recipes images errors",
-    "cli": "engine video texture_networks machine models pictures stylizer recipes images limits errors (instant optimize)",
-    "engine": "video machine models pictures stylizer recipes images limits errors (instant optimize texture_networks)",
+    "cli": "service engines video texture_networks machine models pictures stylizer recipes images errors",
+    "service": "engines machine pictures stylizer recipes images errors (instant video)",
+    "engines": "texture_networks machine models pictures stylizer recipes images errors (instant optimize video)",
     "explain": "models pictures stylizer recipes images errors (instant optimize features)",
-    "video": "instant texture_networks pictures stylizer recipes images formats limits errors (optimize)",
+    "video": "instant texture_networks pictures stylizer recipes images formats errors (optimize)",
     "instant": "features models pictures stylizer recipes images errors",
     "optimize": "features machine pictures stylizer recipes images errors",
     "texture_networks": "features models pictures stylizer recipes images errors",
     "features": "machine models recipes",
     "pictures": "stylizer recipes images errors",
-    "machine": "recipes limits errors",
+    "machine": "recipes errors",
     "models": "recipes errors",
     "stylizer": "recipes images",
-    "recipes": "images limits errors",
-    "images": "formats limits errors",
+    "recipes": "images errors",
+    "images": "formats errors",
     "formats": "",
-    "limits": "",
     "errors": "",
     "__init__": "",
 }
@@ -170,7 +170,7 @@ def reached(path: Path, seen: set[Path]) -> set[Path]:
     return seen
 
 
-@pytest.mark.parametrize("start", ["app.py", "ui/__init__.py", "pages/masks.py", "nst_core/engine/worker.py"])
+@pytest.mark.parametrize("start", ["app.py", "ui/__init__.py", "pages/masks.py", "nst_core/service/dask/worker.py"])
 def test_pages_and_workers_load_nothing_heavy_at_the_top(start: str) -> None:
     heavy = {ROOT.joinpath("nst_core", *name.split(".")) for name in HEAVY}
     for file in reached(ROOT / start, set()):
@@ -180,6 +180,15 @@ def test_pages_and_workers_load_nothing_heavy_at_the_top(start: str) -> None:
 @pytest.mark.parametrize("path", EVERYTHING, ids=name_of)
 def test_no_file_is_longer_than_a_sitting(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+def test_one_package_knows_dask() -> None:
+    for path in EVERYTHING:
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        names = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+        names += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+        known = path.is_relative_to(ROOT / "nst_core" / "service" / "dask")
+        assert known or not {name.split(".")[0] for name in names} & {"distributed", "dask", "tornado"}, path
 
 
 def test_trainings_alone_know_jax_and_pytorch() -> None:
@@ -197,8 +206,8 @@ def test_the_package_knows_no_streamlit(path: Path) -> None:
     assert "streamlit" not in path.read_text().replace("Streamlit", "")
 
 
-LIGHT = "engine, engine.worker, explain, machine, models, pictures, recipes, texture_networks, video"
-LIGHT_LANE = "engine.upkeep, instant, texture_networks.painting, video.run"
+LIGHT = "engines, service, service.dask.worker, service.tasks, explain, models, pictures, texture_networks, video"
+LIGHT_LANE = "service.dask.upkeep, instant, texture_networks.painting, video.run"
 LENT = "training.vgg19_lite.__main__, training.vgg19_lite.judge"
 UNNEEDED = {"tensorflow", "keras", "onnxruntime", "onnx", "pydantic", "streamlit"}
 WITHOUT_PYTORCH = "instant-lite's training needs PyTorch (requirements-train.txt), which is not installed"

@@ -9,13 +9,11 @@ import numpy as np
 import streamlit as st
 
 import ui
-from nst_core import images
-from nst_core.engine import Engine, Job, Progress
+from nst_core import engines, images
 from nst_core.errors import BadRecipe
-from nst_core.machine import Kept, memory
 from nst_core.models import weights
-from nst_core.pictures import strokes
 from nst_core.recipes import Source, StyleSource, TextureNetworkRecipe
+from nst_core.service import Job, Kept, Progress, Service
 from nst_core.texture_networks import TextureNetwork, drawing, generators
 
 PREFIX = "networks"
@@ -186,21 +184,22 @@ def made(id: str, recipe: TextureNetworkRecipe) -> ui.Result:
 
     def send() -> Job:
         content = photograph(under="nearest") if photograph else None
-        size = strokes.of_network(recipe, None if content is None else content.shape[:2])
-        memory.check_pass(*size, beside=ui.engine().slow_memory)
-        return ui.engine().paint(bytes_of(id), content, recipe, visitor=ui.visitor())
+        shape = (recipe.shape or (recipe.size, recipe.size)) if content is None else content.shape[:2]
+        engines.check(recipe, shape, beside=ui.engine().slow_memory)
+        return _paint(ui.engine(), bytes_of(id), recipe, ui.visitor(), content)
 
     return ui.made(f"{PREFIX}.{'paint' if source else 'texture'}", recipe, send, photograph)
 
 
 def painter(id: str, recipe: TextureNetworkRecipe) -> Callable[[images.Image], Job]:
     """Sends a photograph to be painted by the network; from any thread."""
-    memory.check_pass(*strokes.of_network(recipe, (recipe.size, recipe.size)))
+    engines.check(recipe, (recipe.size, recipe.size))
     return partial(_paint, ui.engine(), bytes_of(id), recipe, ui.visitor())
 
 
-def _paint(engine: Engine, network: bytes, recipe: TextureNetworkRecipe, visitor: str, content: images.Image) -> Job:
-    return engine.paint(network, content, recipe, visitor=visitor)
+def _paint(engine: Service, network: bytes, recipe: TextureNetworkRecipe, visitor: str, content: images.Image | None) -> Job:
+    pictures = {} if content is None else {"content": content}
+    return engine.run(recipe, pictures, files={"network": network}, visitor=visitor)
 
 
 def show_tiles(result: ui.Result, tiles: int) -> None:

@@ -9,9 +9,9 @@ from functools import partial
 
 import streamlit as st
 
-from nst_core.engine import Job, Lane
 from nst_core.models import weights
 from nst_core.recipes import MAX_BLEND, MAX_STROKE, MIN_STROKE, Color, Recipe, Source, StyleSource
+from nst_core.service import Job, Lane
 from ui.components import gallery
 from ui.files import keep, taken
 from ui.messages import HOURGLASS, sentences, show_error

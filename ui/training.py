@@ -10,10 +10,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 import ui
 from nst_core import images, recipes
-from nst_core.engine import Job, Order, Progress, State
 from nst_core.errors import Cancelled
-from nst_core.limits import LIMITS
 from nst_core.recipes import Source, TrainingRecipe
+from nst_core.service import LIMITS, Job, Order, Progress, State
 from nst_core.stylizer import Step
 from nst_core.texture_networks import Trained, drawing, generators
 from ui import networks
@@ -133,7 +132,7 @@ def start(style: Source, content: Source | None, purpose: str, minutes: float) -
     """
     recipe = recipes.training(style=style, purpose=purpose, seconds=60.0 * minutes)
     shown = ui.picture(content or style, SHOWN_SIDE)
-    job = ui.engine().train(ui.picture(style, recipe.style_size), shown, recipe, visitor=ui.visitor())
+    job = ui.engine().run(recipe, {"style": ui.picture(style, recipe.style_size), "shown": shown}, visitor=ui.visitor())
     PANEL.begin(job, Note(recipe, style, shown))
 
 

@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from nst_core import recipes
+from nst_core import engines, recipes
 from nst_core.cli import files, options, work
 from nst_core.errors import BadRecipe
-from nst_core.models import weights
 from nst_core.recipes import PRESETS, Color, OptimizeRecipe
 
 
@@ -79,14 +78,14 @@ def optimize(
     recipe = recipes.optimize(**dict(base) | {name: value for name, value in given.items() if value is not None})
     if dpi and out.suffix.lower() == ".webp":
         raise BadRecipe("WebP cannot store dots per inch: write .tif, .png or .jpg, or omit --dpi.")
-    weights.path(recipe.features)
+    engines.check_models(recipe)
     given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [])
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
     inputs = [*style_paths, *given_masks.all, initial, recipe_file]
     if also or files.is_folder(content):
         if log or timelapse or initial or dpi:
             raise BadRecipe("--log, --timelapse, --dpi and --init with a picture need a single content: omit them for several.")
-        work.stylize_many([content, *(also or [])], styles, recipe, out, inputs, flat=flatten)
+        work.many([content, *(also or [])], recipe, out, inputs, styles=styles, flat=flatten)
         return
     first = files.read(initial, recipe.size, over="nearest") if initial else None
     work.stylize_one(content, styles, recipe, out, initial=first, log=log, film=timelapse, dpi=dpi, inputs=inputs, flat=flatten)

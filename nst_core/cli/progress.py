@@ -10,9 +10,9 @@ from pathlib import Path
 
 from nst_core import images
 from nst_core.cli import files, interrupts
-from nst_core.engine import PREVIEW_SIDE, Batch
 from nst_core.errors import UserError
-from nst_core.stylizer import Step
+from nst_core.service import Batch
+from nst_core.stylizer import PREVIEW_SIDE, Step
 
 GLANCE = 0.5  # seconds between looks at a job
 PACE = 10  # recent steps for the estimate of the remaining time

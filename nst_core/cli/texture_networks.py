@@ -7,17 +7,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from nst_core import images, recipes
+from nst_core import engines, images, recipes
 from nst_core.cli import files, options, progress, work
 from nst_core.cli.unfinished import Unfinished
-from nst_core.engine import Lane
+from nst_core.engines import Inputs
 from nst_core.errors import BadNetwork, BadRecipe, UserError
-from nst_core.machine import memory
 from nst_core.models import weights
-from nst_core.pictures import strokes
 from nst_core.recipes import DEFAULT_SIZE, Color, Source, TextureNetworkRecipe, TrainingRecipe
 from nst_core.stylizer import Step
-from nst_core.texture_networks import Trained, generators
+from nst_core.texture_networks import Trained
 
 app = typer.Typer(no_args_is_help=True, help="Train a network for one style, and paint with it.")
 
@@ -33,15 +31,18 @@ def network_file(name: str) -> tuple[Source, bytes]:
     if name in weights.NETWORKS:
         return Source(name=name), weights.NETWORKS[name].read_bytes()
     path = Path(name)
-    if path.suffix != ".npz" and not path.exists():
-        raise BadNetwork(f"There is no network “{name}”: give an .npz file, or one of {', '.join(weights.NETWORKS)}.")
+    suffixes = [engine.suffix for engine in engines.network_engines()]
+    if path.suffix.lower() not in suffixes and not path.exists():
+        kinds = " or ".join(suffixes)
+        raise BadNetwork(f"There is no network “{name}”: give a {kinds} file, or one of {', '.join(weights.NETWORKS)}.")
+    engine = engines.network_engine(path.name)
     try:
-        if path.stat().st_size > generators.MAX_BYTES:
-            raise BadNetwork(f"{path.name} is too large to be a network made here.")
+        if (size := path.stat().st_size) > engine.max_bytes:
+            raise BadNetwork(f"{path.name} has {size / 1024**2:.0f} MB; at most {engine.max_bytes // 1024**2} MB are read.")
         data = path.read_bytes()
     except OSError as error:
         raise BadNetwork(f"{path} cannot be read: {error.strerror}.") from error
-    generators.read(data, name=path.name)
+    engine.facts(data, path.name)
     return Source.of_upload(path.name, data), data
 
 
@@ -77,11 +78,19 @@ def paint_with_network(path: Path | None, data: bytes, recipe: TextureNetworkRec
         content = files.content(path, recipe.size)
         alpha = files.opacity(path, content.shape[:2])
         recipe = recipe.model_copy(update={"content": files.source(path)})
-    from nst_core.texture_networks import painting
-
-    memory.check_pass(*strokes.of_network(recipe, None if content is None else content.shape[:2]))
-    (step,) = painting.paint(data, content, recipe)
+    engines.check(recipe, (recipe.shape or (recipe.size, recipe.size)) if content is None else content.shape[:2])
+    inputs = Inputs({} if content is None else {"content": content}, files={"network": data})
+    (step,) = engines.engine_for(recipe).run(recipe, inputs)
     files.write_picture(step, out, recipe, alpha=alpha, flat=flat)
+
+
+def paint(content: Path, data: bytes, recipe: TextureNetworkRecipe, out: Path, *, flat: bool) -> None:
+    """Paint a photograph, or every picture in a folder. data: the network's file. flat: without the pictures' transparency."""
+    if files.is_folder(content):
+        engines.check(recipe, (recipe.size, recipe.size))
+        work.many([content], recipe, out, data={"network": data}, flat=flat)
+    else:
+        paint_with_network(content, data, recipe, out, flat=flat)
 
 
 @app.command()
@@ -142,11 +151,7 @@ def apply(
     """Paint a photograph, or every picture in a folder, with a trained network."""
     source, data = network_file(network)
     recipe = recipes.texture_network(network=source, size=size, seed=seed, color=color, stroke_size=stroke_size)
-    if files.is_folder(content):
-        memory.check_pass(*strokes.of_network(recipe, (recipe.size, recipe.size)))
-        work.many([content], recipe, out, Lane.LIGHT, lambda engine, picture: engine.paint(data, picture, recipe), flat=flatten)
-    else:
-        paint_with_network(content, data, recipe, out, flat=flatten)
+    paint(content, data, recipe, out, flat=flatten)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from nst_core.cli import files
-from nst_core.engine import checkpoints
+from nst_core.machine import arrays
 from nst_core.stylizer import Step
 
 State = Mapping[str, np.ndarray]
@@ -44,7 +44,7 @@ class Unfinished:
     def load(self) -> dict[str, np.ndarray] | None:
         """Return the state of an earlier run of the same command, or None."""
         try:
-            state = checkpoints.load(self._file) if self._file else {}
+            state = arrays.load(self._file) if self._file else {}
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             return None
         return state if str(state.pop(STAMP, "")) == self._stamp else None
@@ -54,7 +54,7 @@ class Unfinished:
         if self._file is None:
             return False
         try:
-            checkpoints.save(self._file, {**state, STAMP: np.array(self._stamp)})
+            arrays.save(self._file, {**state, STAMP: np.array(self._stamp)})
         except OSError as error:
             if not self._silent:
                 print(

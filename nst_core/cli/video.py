@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nst_core import recipes
+from nst_core import engines, recipes
 from nst_core.cli import files, interrupts, options, progress
 from nst_core.cli.texture_networks import network_file
 from nst_core.cli.unfinished import Unfinished
 from nst_core.cli.work import say_where
 from nst_core.errors import BadClip, BadRecipe
-from nst_core.machine import memory
 from nst_core.recipes import DEFAULT_SIZE, STEADINESS, Color
 from nst_core.stylizer import Step
 from nst_core.video import Film
@@ -67,10 +66,7 @@ def video(
 
     facts = reading.probe(data, files.name_of(clip))
     recipe, styles = options.with_styles(recipe, style_paths, lambda: facts.shape(size), given)
-    if network:
-        memory.check_pass(*facts.shape(size))
-    if fine:
-        memory.check(recipe.of_a_frame, *facts.shape(size))
+    engines.check(recipe, facts.shape(size))
     parts = None if out == files.STREAM else files.beside(out, "parts")
     unfinished = Unfinished(out, recipe.model_dump_json())
     state = unfinished.load()

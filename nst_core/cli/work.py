@@ -2,19 +2,20 @@
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from nst_core import images
+from nst_core import engines, images
 from nst_core.cli import files, interrupts, progress
 from nst_core.cli.unfinished import Resumable, Unfinished
-from nst_core.engine import Batch, Engine, Entry, Job, Lane, lane_of
+from nst_core.engines import Inputs
 from nst_core.errors import BadPicture, Diverged, Failure, NSTError, UserError
 from nst_core.images import Image, Mask
 from nst_core.pictures import timelapse
-from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe
+from nst_core.recipes import AnyRecipe
+from nst_core.service import Batch, Entry, Job, Service
 from nst_core.stylizer import Step, Style
 
 FRAME = "frame."  # how the names of a time-lapse's frames begin in a state
@@ -81,34 +82,20 @@ def say_where(step: Step, out: Path, resumable: bool) -> None:
     print(f"Stopped at {step.iteration} of {step.total}: {out} has what was made until then{more}.", file=sys.stderr)
 
 
-def stylize_many(
-    contents: Sequence[Path],
-    styles: Sequence[Style],
-    recipe: AnyRecipe,
-    out: Path,
-    inputs: Sequence[Path | None] = (),
-    *,
-    flat: bool = False,
-) -> None:
-    """By the engine, as many at once as its workers do. inputs: files that are read, beside the contents. flat: without their
-    transparency."""
-    lane = lane_of(recipe.engine) if isinstance(recipe, InstantRecipe) else Lane.SLOW
-    many(contents, recipe, out, lane, lambda engine, content: engine.stylize(content, styles, recipe), inputs, flat=flat)
-
-
 def many(
     contents: Sequence[Path],
     recipe: AnyRecipe,
     out: Path,
-    lane: Lane,
-    send: Callable[[Engine, Image], Job],
     inputs: Sequence[Path | None] = (),
     *,
+    styles: Sequence[Style] = (),
+    data: Mapping[str, bytes] | None = None,
     flat: bool = False,
 ) -> None:
     """Every picture to a file in the folder `out`; those that lie there already, made by the same recipe, are left out.
 
-    What goes wrong with one is told at the end and holds up no other.
+    As many at once as the workers do. What goes wrong with one is reported at the end and does not stop the others. inputs:
+    files that are read, beside the contents. data: files that the recipe's engine needs. flat: without transparency.
     """
     paths = [path for content in contents for path in files.pictures_at(content)]
     if out == files.STREAM or (files.is_there(out) and not files.is_folder(out)):
@@ -119,10 +106,12 @@ def many(
     if not todo:
         return
     files.make_folder(out)
-    engine = Engine()
+    lane = engines.engine_for(recipe).lane_of(recipe)
+    service = Service()
 
     def send_one(number: int) -> Job:
-        return send(engine, files.content(todo[number][0], recipe.size))
+        content = files.content(todo[number][0], recipe.size)
+        return service.run(recipe, {"content": content}, styles, data)
 
     def take_one(number: int, step: Step) -> None:
         path, target = todo[number]
@@ -131,11 +120,11 @@ def many(
         files.write_picture(step, target, own, alpha=alpha, flat=flat)
 
     try:
-        engine.wait_until_ready(STARTUP)
-        batch = Batch([path.name for path, _ in todo], send_one, take_one, at_once=engine.at_once(lane) + 1)
+        service.wait_until_ready(STARTUP)
+        batch = Batch([path.name for path, _ in todo], send_one, take_one, at_once=service.at_once(lane) + 1)
         progress.watched(batch, len(paths) - len(todo))
     finally:
-        engine.close()
+        service.close()
     if complaints := [_named(entry) for entry in batch.failed]:
         raise _all_in_one(complaints)
 
@@ -175,14 +164,8 @@ def _frames_of(state: dict[str, np.ndarray] | None) -> list[bytes]:
 def _steps(
     content: Image, styles: Sequence[Style], recipe: AnyRecipe, initial: Image | None, state: dict[str, np.ndarray] | None
 ) -> Iterator[Step]:
-    if isinstance(recipe, InstantRecipe):
-        from nst_core import instant
-
-        return instant.stylizer(recipe.engine).stylize(content, styles, recipe)
-    assert isinstance(recipe, OptimizeRecipe)
-    from nst_core import optimize
-
-    return optimize.Optimization(content, styles, recipe, initial=initial, state=state)
+    pictures = {"content": content} if initial is None else {"content": content, "initial": initial}
+    return engines.engine_for(recipe).run(recipe, Inputs(pictures, styles), state=state)
 
 
 def _all_in_one(complaints: Sequence[NSTError]) -> NSTError:

@@ -6,7 +6,7 @@ The generator as ONNX, made from its plan and arrays when it is first wanted; Te
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from PIL import Image as Pillow
@@ -30,34 +30,41 @@ REMEMBERED = 12  # painters a process
 
 
 def model(network: TextureNetwork) -> bytes:
-    """The generator with its numbers in it: content (1, h, w, 3), if it takes one, and a noise a stage -> picture."""
-    return _Generator(network).model()
+    """Return the generator with its numbers in it: content (1, h, w, 3), if it takes one, and a noise per stage -> picture."""
+    graph = Graph()
+    maps = lambda name: graph.op("Transpose", graph.input(name, (1, f"{name}_h", f"{name}_w", 3)), perm=[0, 3, 1, 2])  # noqa: E731
+    content = maps("content") if network.plan.picture else None
+    made = generator(graph, network, content, {stage.ratio: maps(f"noise{stage.ratio}") for stage in network.plan.stages})
+    graph.output("made", graph.op("Transpose", made, perm=[0, 2, 3, 1]), (1, "made_h", "made_w", 3))
+    return graph.model()
+
+
+def generator(graph: Graph, network: TextureNetwork, content: str | None, noises: Mapping[int, str]) -> str:
+    """Add the generator to a graph and return its result, (1, 3, h, w) in [0, 1].
+
+    content: (1, 3, h, w) in [0, 1], its sides multiples of the plan's; None for a network of textures. noises: by ratio,
+    (1, 3, h / ratio, w / ratio).
+    """
+    return _Generator(graph, network).made(content, noises)
 
 
 class _Generator:
     """The plan as nodes of a graph."""
 
-    def __init__(self, network: TextureNetwork) -> None:
-        self._graph, self._plan, self._arrays = Graph(), network.plan, network.arrays
+    def __init__(self, graph: Graph, network: TextureNetwork) -> None:
+        self._graph, self._plan, self._arrays = graph, network.plan, network.arrays
         self._padding: Padding = "edge" if self._plan.picture else "wrap"
 
-    def model(self) -> bytes:
+    def made(self, picture: str | None, noises: Mapping[int, str]) -> str:
         graph, plan, x = self._graph, self._plan, ""
-        picture = self._input("content") if plan.picture else None
         if picture:
             picture = graph.op("Sub", graph.op("Mul", picture, graph.constant(2)), graph.constant(1))
         for stage in plan.stages:
-            noise = self._input(f"noise{stage.ratio}")
+            noise = noises[stage.ratio]
             branch = noise if picture is None else graph.op("Concat", self._pool(picture, stage.ratio), noise, axis=1)
             branch = self._chain(branch, stage.branch)
             x = self._join(x, branch, stage) if x else branch
-        x = graph.op("Sigmoid", self._convolve(x, self._arrays["rgb/kernel"], self._arrays["rgb/bias"]))
-        graph.output("made", graph.op("Transpose", x, perm=[0, 2, 3, 1]), (1, "made_h", "made_w", 3))
-        return graph.model()
-
-    def _input(self, name: str) -> str:
-        pixels = self._graph.input(name, (1, f"{name}_h", f"{name}_w", 3))
-        return self._graph.op("Transpose", pixels, perm=[0, 3, 1, 2])
+        return graph.op("Sigmoid", self._convolve(x, self._arrays["rgb/kernel"], self._arrays["rgb/bias"]))
 
     def _join(self, coarser: str, branch: str, stage: generators.Stage) -> str:
         """The first convolution of the two side by side is the sum of each one's own: no map has to be copied."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from nst_core.errors import BadClip
-from nst_core.limits import LIMITS
 from nst_core.stylizer import Step
 
 FILE_TYPES = ("mp4", "mov", "m4v", "webm", "mkv", "avi", "gif")
@@ -62,21 +61,3 @@ def check_frame(name: str, width: int, height: int) -> None:
         )
     if width * height > MAX_PIXELS:
         raise BadClip(f"{name} is {width}×{height} pixels; the maximum is 4K (4096×2304): scale it down first.")
-
-
-def check_upload(name: str, data: bytes) -> None:
-    """Check the size of an uploaded file. Raises: BadClip."""
-    if len(data) > LIMITS.max_clip_mb * 1024**2:
-        raise BadClip(
-            f"{name} is {len(data) / 1024**2:.1f} MB; at most {LIMITS.max_clip_mb} MB are accepted: "
-            "shorten it, or scale it down."
-        )
-
-
-def check_length(name: str, facts: Facts) -> None:
-    """Check the length of an uploaded clip. Raises: BadClip."""
-    if facts.seconds > LIMITS.max_clip_seconds + 0.5:
-        raise BadClip(
-            f"{name} lasts {facts.seconds:.0f} s; at most {LIMITS.max_clip_seconds} s are accepted: shorten it. "
-            "On your own machine, `python -m nst_core video` accepts any length."
-        )

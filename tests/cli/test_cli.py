@@ -16,10 +16,10 @@ from PIL import Image as Pillow
 
 from nst_core import images, recipes
 from nst_core.cli import files, work
-from nst_core.engine import Engine
 from nst_core.errors import Diverged
 from nst_core.models import weights
 from nst_core.pictures import masks
+from nst_core.service import Service
 from nst_core.stylizer import Step
 from tests.cli.conftest import LEFT, blobs
 
@@ -30,7 +30,7 @@ SIZE = recipes.MIN_SIZE
 
 @pytest.fixture(scope="module")
 def running():
-    engine = Engine()
+    engine = Service()
     yield engine
     engine.close()
 
@@ -39,7 +39,7 @@ def running():
 def one_engine(running, monkeypatch):
     """Commands that need an engine find the same one: its start is what takes time."""
     monkeypatch.setattr(running, "close", lambda: None)
-    monkeypatch.setattr(work, "Engine", lambda: running)
+    monkeypatch.setattr(work, "Service", lambda: running)
 
 
 def left(folder):
@@ -134,7 +134,7 @@ LINES = [
 @pytest.mark.parametrize(("line", "words"), LINES, ids=[line for line, _ in LINES])
 def test_a_mistake_is_one_sentence_and_exit_2(line, words, nst, here, empty_caches, monkeypatch):
     monkeypatch.setattr(work, "_steps", lambda *_: pytest.fail("the work began"))
-    monkeypatch.setattr(work, "Engine", lambda: pytest.fail("the engine was started"))
+    monkeypatch.setattr(work, "Service", lambda: pytest.fail("the engine was started"))
     code, out, err = nst(line)
     assert code == 2
     assert words in err
@@ -387,7 +387,7 @@ def test_a_folder_that_was_cut_off_goes_on(nst, here, one_engine, monkeypatch):
     assert nst(line) == (0, "", "")
     again = {path.name for path in (here / "made").iterdir() if path.stat().st_mtime_ns != written[path.name]}
     assert again == {"one.png", "two.png"}
-    monkeypatch.setattr(work, "Engine", lambda: pytest.fail("the engine was started"))
+    monkeypatch.setattr(work, "Service", lambda: pytest.fail("the engine was started"))
     assert nst(line) == (0, "", "")  # all are there
 
 
@@ -408,7 +408,7 @@ def test_optimize_takes_several_contents(nst, here, one_engine):
 
 
 def test_results_never_replace_their_contents(nst, here, monkeypatch):
-    monkeypatch.setattr(work, "Engine", lambda: pytest.fail("the engine was started"))
+    monkeypatch.setattr(work, "Service", lambda: pytest.fail("the engine was started"))
     fill(here / "photos")
     before = (here / "photos" / "one.png").read_bytes()
     code, _, err = nst("instant photos waves.jpg -o photos --engine instant-lite")

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from nst_core import images, limits, recipes
+from nst_core import images, recipes
 from nst_core.cli import files, work
 from nst_core.cli.unfinished import Unfinished
 from nst_core.errors import BadPicture, Diverged
@@ -153,7 +153,7 @@ def test_what_macos_leaves_beside_a_picture_is_none(tmp_path):
 @pytest.fixture
 def no_work(monkeypatch):
     monkeypatch.setattr(work, "_steps", lambda *_: pytest.fail("the work began"))
-    monkeypatch.setattr(work, "Engine", lambda: pytest.fail("the engine was started"))
+    monkeypatch.setattr(work, "Service", lambda: pytest.fail("the engine was started"))
 
 
 @pytest.mark.parametrize(
@@ -377,8 +377,3 @@ def test_the_limits_of_the_service_do_not_bind_the_command_line(here):
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "covers nothing" in done.stderr or "cover nothing" in done.stderr
-
-
-def test_every_limit_of_a_request_is_the_most_there():
-    lifted = limits.of_command_line({"NST_MAX_SIZE": "1024", "NST_CHECKPOINT_HOURS": "2"})
-    assert (lifted.max_size, lifted.max_iterations, lifted.checkpoint_hours) == (4096, 100_000, 2)

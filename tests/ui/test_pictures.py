@@ -90,8 +90,8 @@ def batch_page(files):
     import numpy as np
     import streamlit as st
 
-    from nst_core.engine import Lane
     from nst_core.recipes import InstantRecipe, Source, StyleSource
+    from nst_core.service import Lane
     from nst_core.stylizer import Step
     from ui import batch
     from ui.files import keep
