@@ -19,10 +19,8 @@ STAMP = "recipe"  # the name, among the arrays of a state, of what was asked for
 
 
 @runtime_checkable
-class Resumable(Protocol):
+class Resumable(Iterator[Step], Protocol):
     """A run that can be stopped with what it has, and gone on with."""
-
-    def __next__(self) -> Step: ...
 
     def stop(self) -> None:
         """Make the next Step the last."""

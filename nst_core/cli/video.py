@@ -10,15 +10,16 @@ import typer
 from nst_core import engines, recipes
 from nst_core.cli import files, interrupts, options, progress
 from nst_core.cli.texture_networks import network_file
-from nst_core.cli.unfinished import Unfinished
+from nst_core.cli.unfinished import Resumable, Unfinished
 from nst_core.cli.work import say_where
+from nst_core.engines import Inputs
 from nst_core.errors import BadClip, BadRecipe
 from nst_core.recipes import DEFAULT_SIZE, STEADINESS, Color
 from nst_core.stylizer import Step
 from nst_core.video import Film
 
 if TYPE_CHECKING:
-    from nst_core.video.run import Filming
+    pass
 
 SAVED_EVERY = 10.0  # seconds of work that a killed process costs at most
 
@@ -60,7 +61,7 @@ def video(
         size=size,
         color=color,
     )
-    from nst_core.video import reading, run  # once everything that was asked for is in order: they bring OpenCV and PyAV
+    from nst_core.video import reading  # once everything that was asked for is in order: it brings PyAV
 
     facts = reading.probe(data, files.name_of(clip))
     recipe, styles = options.with_styles(recipe, style_paths, lambda: facts.shape(size), given)
@@ -70,14 +71,16 @@ def video(
     state = kept.load()
     if parts and state is None:
         shutil.rmtree(parts, ignore_errors=True)  # of a film that nothing is known of
-    filming = run.Filming(data, styles, recipe, parts=parts, state=state, network=generator)
+    sources = {"clip": data} | ({"network": generator} if generator else {})
+    filming = engines.engine_for(recipe).run(recipe, Inputs(styles=styles, files=sources), state=state, folder=parts)
+    assert isinstance(filming, Resumable)
     _write(_painted(filming, kept, out, strip), out, strip)
     kept.discard()
     if parts:
         shutil.rmtree(parts, ignore_errors=True)
 
 
-def _painted(filming: "Filming", kept: Unfinished, out: Path, strip: Path | None) -> Step:
+def _painted(filming: Resumable, kept: Unfinished, out: Path, strip: Path | None) -> Step:
     """The film.
 
     Raises: KeyboardInterrupt, after writing what there is of it and what the same command goes on from.

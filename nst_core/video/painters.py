@@ -10,9 +10,9 @@ from nst_core.images import Image
 from nst_core.instant import with_weight
 from nst_core.pictures import colors
 from nst_core.pictures.regions import Regions
+from nst_core.pictures.strokes import Paint
 from nst_core.recipes import VideoRecipe
 from nst_core.stylizer import Style
-from nst_core.texture_networks import painting
 
 if TYPE_CHECKING:
     from nst_core.optimize import Frames
@@ -76,18 +76,17 @@ class InstantPainter:
 
 
 class NetworkPainter:
-    """By a texture network, whose noise is the same for every frame."""
+    """By a network that was trained for one style; its noise is the same for every frame."""
 
-    def __init__(self, network: bytes, recipe: VideoRecipe) -> None:
-        """network: its file. Raises: BadNetwork."""
-        self._network, self._color = painting.painter(network), recipe.color
+    def __init__(self, network: Paint, recipe: VideoRecipe) -> None:
+        self._network, self._color = network, recipe.color
 
     def begin(self, content: Image) -> None:
         """There is nothing to hold."""
 
     def paint(self, content: Image) -> Image:
         """Raises: BadRecipe when the network makes textures."""
-        return self._network.stylize(content)
+        return self._network(content)
 
     def finish(self, content: Image, painted: Image) -> Image:
         return colors.finish(painted, content, self._color)
@@ -131,8 +130,8 @@ class OptimizingPainter:
         return self._regions.on(content).finish(painted, [style.weight for style in self._styles])
 
 
-def painter(styles: Sequence[Style], recipe: VideoRecipe, network: bytes | None) -> Painter:
-    """The one that the recipe asks for. network: the file, where it asks for one.
+def painter(styles: Sequence[Style], recipe: VideoRecipe, network: Paint | None) -> Painter:
+    """The one that the recipe asks for. network: paints a picture, where it asks for one.
 
     Raises: BadRecipe, BadNetwork.
     """

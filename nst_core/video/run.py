@@ -11,6 +11,7 @@ import numpy as np
 
 from nst_core import images
 from nst_core.errors import BadClip
+from nst_core.pictures.strokes import Paint
 from nst_core.recipes import VideoRecipe
 from nst_core.stylizer import Step, Style
 from nst_core.video import painters, reading
@@ -35,10 +36,10 @@ class Filming:
         *,
         parts: Path | None = None,
         state: Mapping[str, np.ndarray] | None = None,
-        network: bytes | None = None,
+        network: Paint | None = None,
         painter: Painter | None = None,
     ) -> None:
-        """network: the file of the one that the recipe names. painter: instead of the recipe's, for tests.
+        """network: paints with the one that the recipe names. painter: instead of the recipe's, for tests.
 
         Raises: BadClip, BadRecipe, BadNetwork.
         """

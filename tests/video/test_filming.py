@@ -184,7 +184,7 @@ def test_a_texture_network_paints_clips_too():
     network = weights.NETWORKS["birch-wood"].read_bytes()
     data = encoded(pan(3, shape=SHAPE))
     recipe = RECIPE.model_copy(update={"network": Source(name="birch-wood"), "steadiness": 0.0})
-    run = Filming(data, [], recipe, network=network)
+    run = Filming(data, [], recipe, network=painting.painter(network).stylize)
     first = next(run).image
     frame = images.from_uint8(next(reading.frames(data, SHAPE)).pixels)
     assert np.abs(first - painting.painter(network).stylize(frame)).max() <= 1.01 / 255
