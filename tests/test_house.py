@@ -17,16 +17,16 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "__main__": "cli",
     "app": "",
-    "pages": "ui service engines explain video machine models pictures stylizer recipes images errors",
-    "ui": "service engines explain video texture_networks machine models pictures stylizer recipes images errors",
+    "pages": "ui service engines explain videos machine models pictures stylizer recipes images errors",
+    "ui": "service engines explain videos texture_networks machine models pictures stylizer recipes images errors",
     "training": "cli instant texture_networks features models stylizer recipes images errors",
-    "cli": "service engines video texture_networks machine models pictures stylizer recipes images errors",
-    "service": "engines machine pictures stylizer recipes images errors (instant video)",
-    "engines": "texture_networks machine models pictures stylizer recipes images errors (instant optimize video)",
-    "explain": "models pictures stylizer recipes images errors (instant optimize features)",
-    "video": "instant texture_networks pictures stylizer recipes images formats errors (optimize)",
+    "cli": "service engines videos texture_networks machine models pictures stylizer recipes images errors",
+    "service": "engines machine pictures stylizer recipes images errors (instant videos)",
+    "engines": "texture_networks machine models pictures stylizer recipes images errors (instant optimization videos)",
+    "explain": "models pictures stylizer recipes images errors (instant optimization features)",
+    "videos": "instant texture_networks pictures stylizer recipes images formats errors (optimization)",
     "instant": "features models pictures stylizer recipes images errors",
-    "optimize": "features machine pictures stylizer recipes images errors",
+    "optimization": "features machine pictures stylizer recipes images errors",
     "texture_networks": "features models pictures stylizer recipes images errors",
     "features": "machine models recipes",
     "pictures": "stylizer recipes images errors",
@@ -42,13 +42,13 @@ MAY_IMPORT = {
 # what brings a heavy library with it, and who may therefore import it at the top: nobody that pages or the light lane import
 HEAVY = {
     "features",
-    "optimize",
-    "video.run",
-    "video.reading",
-    "video.pixels",
-    "video.painters",
-    "video.steady",
-    "video.writing",
+    "optimization",
+    "videos.run",
+    "videos.reading",
+    "videos.pixels",
+    "videos.painters",
+    "videos.steady",
+    "videos.writing",
     "models.graphs",
     "texture_networks.painting",
     "texture_networks.training",
@@ -205,8 +205,8 @@ def test_the_package_knows_no_streamlit(path: Path) -> None:
     assert "streamlit" not in path.read_text().replace("Streamlit", "")
 
 
-LIGHT = "engines, service, service.dask.worker, service.tasks, explain, models, pictures, texture_networks, video"
-LIGHT_LANE = "service.dask.upkeep, instant, texture_networks.painting, video.run"
+LIGHT = "engines, service, service.dask.worker, service.tasks, explain, models, pictures, texture_networks, videos"
+LIGHT_LANE = "service.dask.upkeep, instant, texture_networks.painting, videos.run"
 LENT = "training.instant_lite, training.vgg19_lite.__main__, training.vgg19_lite.judge"
 
 

@@ -15,10 +15,10 @@ from nst_core.cli.work import say_where
 from nst_core.errors import BadClip, BadRecipe
 from nst_core.recipes import DEFAULT_SIZE, STEADINESS, Color
 from nst_core.stylizer import Step
-from nst_core.video import Film
+from nst_core.videos import Film
 
 if TYPE_CHECKING:
-    from nst_core.video.run import Filming
+    from nst_core.videos.run import Filming
 
 SAVED_EVERY = 10.0  # seconds of work that a killed process costs at most
 
@@ -60,7 +60,7 @@ def video(
         size=size,
         color=color,
     )
-    from nst_core.video import reading, run  # once everything that was asked for is in order: they bring OpenCV and PyAV
+    from nst_core.videos import reading, run  # once everything that was asked for is in order: they bring OpenCV and PyAV
 
     facts = reading.probe(data, files.name_of(clip))
     recipe, styles = options.with_styles(recipe, style_paths, lambda: facts.shape(size), given)
