@@ -124,8 +124,8 @@ def steps(engine, content, style):
         from nst_core import instant
         recipe = InstantRecipe(engine="instant-lite")
         return instant.stylizer("instant-lite").stylize(content, [Style(style)], recipe)
-    from nst_core import optimize
-    return optimize.Optimization(content, [Style(style)], PRESETS[engine])
+    from nst_core import optimization
+    return optimization.Optimization(content, [Style(style)], PRESETS[engine])
 
 for line in sys.stdin:
     folder = line.strip()

@@ -14,13 +14,13 @@ ROOT = Path(__file__).parent.parent
 # what brings a heavy library with it, and who may therefore import it at the top: nobody that pages or the light lane import
 HEAVY = {
     "features",
-    "optimize",
-    "video.run",
-    "video.reading",
-    "video.pixels",
-    "video.painters",
-    "video.steady",
-    "video.writing",
+    "optimization",
+    "videos.run",
+    "videos.reading",
+    "videos.pixels",
+    "videos.painters",
+    "videos.steady",
+    "videos.writing",
     "models.graphs",
     "texture_networks.painting",
     "texture_networks.training",
@@ -142,8 +142,8 @@ def test_trainings_alone_know_jax_and_pytorch() -> None:
         assert room(path) == "training" or not {name.split(".")[0] for name in names} & {"jax", "jaxlib", "torch"}, path
 
 
-LIGHT = "engines, service, service.dask.worker, service.tasks, explain, models, pictures, texture_networks, video"
-LIGHT_LANE = "service.dask.upkeep, instant, texture_networks.painting, video.run"
+LIGHT = "engines, service, service.dask.worker, service.tasks, explain, models, pictures, texture_networks, videos"
+LIGHT_LANE = "service.dask.upkeep, instant, texture_networks.painting, videos.run"
 LENT = "training.instant_lite, training.vgg19_lite.__main__, training.vgg19_lite.judge"
 
 

@@ -16,7 +16,7 @@ from nst_core.engines import Inputs
 from nst_core.errors import BadClip, BadRecipe
 from nst_core.recipes import DEFAULT_SIZE, STEADINESS, Color
 from nst_core.stylizer import Step
-from nst_core.video import Film
+from nst_core.videos import Film
 
 if TYPE_CHECKING:
     pass
@@ -61,7 +61,7 @@ def video(
         size=size,
         color=color,
     )
-    from nst_core.video import reading  # once everything that was asked for is in order: it brings PyAV
+    from nst_core.videos import reading  # once everything that was asked for is in order: it brings PyAV
 
     facts = reading.probe(data, files.name_of(clip))
     recipe, styles = options.with_styles(recipe, style_paths, lambda: facts.shape(size), given)

@@ -1,4 +1,4 @@
-"""The engine of clips: `nst_core.video`."""
+"""The engine of clips: `nst_core.videos`."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -45,7 +45,7 @@ class Video(Engine):
         folder: Path | None = None,
     ) -> Iterator[Step]:
         """Return the Steps of a film, or the rest of one. Raises: BadClip, BadRecipe, BadNetwork."""
-        from nst_core.video.run import Filming
+        from nst_core.videos.run import Filming
 
         network = None
         if recipe.network:

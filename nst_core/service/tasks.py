@@ -20,7 +20,7 @@ from nst_core.stylizer import Step, Style
 if TYPE_CHECKING:
     from nst_core.pictures.masks import Shape
     from nst_core.pictures.quality import Quality
-    from nst_core.video import Facts
+    from nst_core.videos import Facts
 
 
 def run(order: Order, state: Mapping[str, np.ndarray] | None = None, folder: Path | None = None) -> Iterator[Step]:
@@ -75,7 +75,7 @@ def explain(function: Callable[..., Any], pictures: Sequence[np.ndarray], option
 
 def probe(clip: bytes, name: str) -> "Facts":
     """Return the facts about a clip's file."""
-    from nst_core.video import reading
+    from nst_core.videos import reading
 
     return reading.probe(clip, name)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nst_core.errors import BadClip
-from nst_core.video import clips, reading
-from nst_core.video.clips import Facts
-from nst_core.video.reel import SEGMENT, Reel
+from nst_core.videos import clips, reading
+from nst_core.videos.clips import Facts
+from nst_core.videos.reel import SEGMENT, Reel
 from tests.clips import encoded, heard, pan, seen, told
 
 

@@ -8,7 +8,7 @@ What is known of a clip (`clips`) is light and for everybody. The others bring O
 command line import `run` where they work with it, not here.
 """
 
-from nst_core.video import clips
-from nst_core.video.clips import Facts, Film
+from nst_core.videos import clips
+from nst_core.videos.clips import Facts, Film
 
 __all__ = ["Facts", "Film", "clips", "painters", "reading", "run", "steady", "writing"]

@@ -15,7 +15,7 @@ from nst_core.recipes import VideoRecipe
 from nst_core.stylizer import Style
 
 if TYPE_CHECKING:
-    from nst_core.optimize import Frames
+    from nst_core.optimization import Frames
 
 
 class Painter(Protocol):
@@ -110,7 +110,7 @@ class OptimizingPainter:
 
     def begin(self, content: Image) -> None:
         """Raises: BadMask."""
-        from nst_core.optimize import Frames  # TensorFlow comes with it
+        from nst_core.optimization import Frames  # TensorFlow comes with it
 
         self._frames = self._frames or Frames(content, self._styles, self._recipe)
         self._regions = Regions(content, self._styles, self._recipe)
