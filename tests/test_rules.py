@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,7 +145,10 @@ def test_trainings_alone_know_jax_and_pytorch() -> None:
 
 LIGHT = "engines, service, service.dask.worker, service.tasks, explain, models, pictures, texture_networks, videos"
 LIGHT_LANE = "service.dask.upkeep, instant, texture_networks.painting, videos.run"
-LENT = "training.instant_lite, training.vgg19_lite.__main__, training.vgg19_lite.judge"
+LENT = "training.vgg19_lite.__main__, training.vgg19_lite.judge"
+UNNEEDED = {"tensorflow", "keras", "onnxruntime", "onnx", "pydantic", "streamlit"}
+WITHOUT_PYTORCH = "instant-lite's training needs PyTorch (requirements-train.txt), which is not installed"
+NEEDS_PYTORCH = pytest.mark.skipif(not find_spec("torch"), reason=WITHOUT_PYTORCH)
 
 
 @pytest.mark.parametrize(
@@ -156,9 +160,10 @@ LENT = "training.instant_lite, training.vgg19_lite.__main__, training.vgg19_lite
         ),
         (f"{LIGHT}, {LIGHT_LANE}", {"tensorflow", "keras", "streamlit"}),
         (f"cli, {LIGHT}", {"tensorflow", "keras", "onnxruntime", "cv2", "av", "streamlit"}),
-        (LENT, {"tensorflow", "keras", "onnxruntime", "onnx", "pydantic", "streamlit"}),
+        (LENT, UNNEEDED),
+        pytest.param("training.instant_lite", UNNEEDED, marks=NEEDS_PYTORCH),
     ],
-    ids=["the page process", "the light lane", "the command line", "a training on a lent accelerator"],
+    ids=["the page process", "the light lane", "the command line", "a training on a lent accelerator", "one by PyTorch"],
 )
 def test_what_a_process_must_not_load(modules: str, forbidden: set[str]) -> None:
     names = [name if name.startswith("ui") else f"nst_core.{name}" for name in modules.split(", ")]
