@@ -57,7 +57,8 @@ class Engine(ABC):
 
     name: in recipes and on the command line. title: on pages. recipe: the class of its recipes. lane: of its jobs. models: the
     names in `models.weights.MODELS` that it needs. extra: of the distribution, with the libraries that it needs. preference: of
-    the available engines of a recipe that names none, the highest is taken.
+    the available engines of a recipe that names none, the highest is taken. seeded: another seed gives another picture.
+    regions: it paints all masked regions in one pass.
     """
 
     name: str
@@ -67,6 +68,8 @@ class Engine(ABC):
     models: tuple[str, ...] = ()
     extra: str = ""
     preference: int = 0
+    seeded: bool = False
+    regions: bool = False
 
     def serves(self, recipe: Frozen) -> bool:
         """Return whether this engine runs the recipe."""

@@ -53,6 +53,14 @@ def names(kind: type[Frozen]) -> list[str]:
     return [engine.name for engine in engines() if engine.recipe is kind]
 
 
+def for_regions(kind: type[Frozen]) -> Engine:
+    """Return the engine for a class of recipes that paints masked regions in one pass. Raises: BadRecipe when there is none."""
+    for engine in engines():
+        if engine.recipe is kind and engine.regions:
+            return engine
+    raise BadRecipe("No engine on this machine paints masked regions in one pass.")
+
+
 def recipe_type(kind: str) -> type[Frozen]:
     """Return the class of the recipes of a kind. Raises: LookupError."""
     for engine in engines():
