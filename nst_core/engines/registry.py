@@ -48,6 +48,14 @@ def resolved(recipe: InstantRecipe) -> InstantRecipe:
     return recipe if recipe.engine != AUTO else recipe.model_copy(update={"engine": engine_for(recipe).name})
 
 
+def named(name: str) -> Engine:
+    """Return an engine by its name. Raises: BadRecipe when there is none."""
+    for engine in engines():
+        if engine.name == name:
+            return engine
+    raise BadRecipe(f"There is no engine {name} on this machine.")
+
+
 def names(kind: type[Frozen]) -> list[str]:
     """Return the names of the engines for a class of recipes."""
     return [engine.name for engine in engines() if engine.recipe is kind]

@@ -7,12 +7,11 @@ import numpy as np
 
 from nst_core import instant
 from nst_core.images import Image
-from nst_core.instant import with_weight
 from nst_core.pictures import colors
 from nst_core.pictures.regions import Regions
 from nst_core.pictures.strokes import Paint
 from nst_core.recipes import VideoRecipe
-from nst_core.stylizer import Style
+from nst_core.stylizer import Style, with_weight
 
 if TYPE_CHECKING:
     from nst_core.optimization import Frames
