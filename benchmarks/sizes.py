@@ -24,7 +24,7 @@ from benchmarks import judge, reports
 from benchmarks.instant import machine, medians, table
 from nst_core import images, instant
 from nst_core.images import Image
-from nst_core.optimize import tiles
+from nst_core.optimization import tiles
 from nst_core.recipes import InstantRecipe, OptimizeRecipe
 from nst_core.service import Service
 from nst_core.stylizer import Style
@@ -143,7 +143,7 @@ def _watch(done: Callable[[], bool]) -> float:
 
 def seam(picture: Image, recipe: OptimizeRecipe) -> float:
     """How steep the picture is across the last round's borders, over how steep it is eight pixels beside them."""
-    from nst_core.optimize import stages
+    from nst_core.optimization import stages
 
     height, width = (length + -length % tiles.GRID for length in picture.shape[:2])
     rng = np.random.default_rng((recipe.seed, stages(recipe, *picture.shape[:2])[-1].iterations))

@@ -27,10 +27,10 @@ from nst_core.images import Image
 from nst_core.pictures.colors import luminance
 from nst_core.recipes import STEADINESS
 from nst_core.stylizer import Style
-from nst_core.video import reading, run, writing
-from nst_core.video.painters import InstantPainter
-from nst_core.video.reading import TICKS
-from nst_core.video.steady import Steady
+from nst_core.videos import reading, run, writing
+from nst_core.videos.painters import InstantPainter
+from nst_core.videos.reading import TICKS
+from nst_core.videos.steady import Steady
 from tests.clips import encoded, told
 
 ROOT = Path(__file__).parents[1]

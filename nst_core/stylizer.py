@@ -1,8 +1,9 @@
 """What every engine takes and gives: styles in, steps out. Knows no TensorFlow, so that pages and workers share it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from nst_core.errors import BadRecipe
 from nst_core.images import Image, Mask
 from nst_core.recipes import Color
 
@@ -38,3 +39,11 @@ class Step:
     losses: Mapping[str, float] = field(default_factory=dict)
     image: Image | None = None
     seconds: float = 0.0
+
+
+def with_weight(styles: Sequence[Style]) -> list[Style]:
+    """Return the styles whose weight is above 0. Raises: BadRecipe when there is none."""
+    active = [style for style in styles if style.weight > 0]
+    if not active:
+        raise BadRecipe("Choose at least one style with a weight above 0.")
+    return active

@@ -14,7 +14,7 @@ from nst_core.pictures import masks
 from nst_core.recipes import Source, StyleSource, VideoRecipe
 from nst_core.service import LIMITS, Job, Kept, Order, State, limits
 from nst_core.stylizer import Style
-from nst_core.video import Facts, Film, clips
+from nst_core.videos import Facts, Film, clips
 from ui import networks
 from ui.messages import LOADING
 

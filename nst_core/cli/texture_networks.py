@@ -155,6 +155,18 @@ def apply(
 
 
 @app.command()
+def export(
+    network: Annotated[str, typer.Argument(metavar="NET", help="A ready network's name, or an .npz file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The model, an .onnx file.")],
+) -> None:
+    """Write a network in the layout of the ONNX Model Zoo's fast neural style, for other programs."""
+    files.by_suffix(out, {".onnx": "onnx"}, "ONNX models")
+    files.check_targets(out, None, inputs=[Path(network)])
+    source, data = network_file(network)
+    files.write(out, engines.network_engine(source.name).export(data, source.name))
+
+
+@app.command()
 def synthesize(
     network: Annotated[str, typer.Argument(metavar="NET", help="Name of a ready-made network, or an .npz file.")],
     out: options.Out,

@@ -19,10 +19,8 @@ STAMP = "recipe"  # the name of the stamp among the arrays of a state
 
 
 @runtime_checkable
-class Resumable(Protocol):
+class Resumable(Iterator[Step], Protocol):
     """Declare a run that can be stopped early and resumed."""
-
-    def __next__(self) -> Step: ...
 
     def stop(self) -> None:
         """Make the next Step the last."""

@@ -3,22 +3,20 @@
 import shutil
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from nst_core import engines, recipes
 from nst_core.cli import files, interrupts, options, progress
 from nst_core.cli.texture_networks import network_file
-from nst_core.cli.unfinished import Unfinished
+from nst_core.cli.unfinished import Resumable, Unfinished
 from nst_core.cli.work import say_where
+from nst_core.engines import Inputs
 from nst_core.errors import BadClip, BadRecipe
 from nst_core.recipes import DEFAULT_SIZE, STEADINESS, Color
 from nst_core.stylizer import Step
-from nst_core.video import Film
-
-if TYPE_CHECKING:
-    from nst_core.video.run import Filming
+from nst_core.videos import Film
 
 SAVED_EVERY = 10.0  # seconds of work that a killed process loses at most
 
@@ -62,7 +60,7 @@ def video(
         size=size,
         color=color,
     )
-    from nst_core.video import reading, run  # imported after the checks, because they import OpenCV and PyAV
+    from nst_core.videos import reading  # imported after the checks, because it imports PyAV
 
     facts = reading.probe(data, files.name_of(clip))
     recipe, styles = options.with_styles(recipe, style_paths, lambda: facts.shape(size), given)
@@ -72,14 +70,16 @@ def video(
     state = unfinished.load()
     if parts and state is None:
         shutil.rmtree(parts, ignore_errors=True)  # left from an unknown film
-    filming = run.Filming(data, styles, recipe, parts=parts, state=state, network=generator)
+    sources = {"clip": data} | ({"network": generator} if generator else {})
+    filming = engines.engine_for(recipe).run(recipe, Inputs(styles=styles, files=sources), state=state, folder=parts)
+    assert isinstance(filming, Resumable)
     _write(_painted(filming, unfinished, out, strip), out, strip)
     unfinished.discard()
     if parts:
         shutil.rmtree(parts, ignore_errors=True)
 
 
-def _painted(filming: "Filming", unfinished: Unfinished, out: Path, strip: Path | None) -> Step:
+def _painted(filming: Resumable, unfinished: Unfinished, out: Path, strip: Path | None) -> Step:
     """Paint the film and return its last Step.
 
     Raises: KeyboardInterrupt, after writing what is finished and the state that the same command resumes from.

@@ -1,4 +1,4 @@
-"""The engine of optimisation: `nst_core.optimize`."""
+"""The engine of optimisation: `nst_core.optimization`."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -48,16 +48,16 @@ class Optimize(Engine):
         folder: Path | None = None,
     ) -> Iterator[Step]:
         """Return the run that the recipe describes, or the rest of one. Raises: BadRecipe, BadMask, ModelUnavailable."""
-        from nst_core.optimize import Optimization
+        from nst_core.optimization import Optimization
 
         pictures = inputs.pictures
         return Optimization(pictures["content"], inputs.styles, recipe, initial=pictures.get("initial"), state=state)
 
     def warm_up(self) -> None:
         """Load TensorFlow and the feature network that most runs use."""
-        from nst_core import optimize
+        from nst_core import optimization
 
-        optimize.warm_up()
+        optimization.warm_up()
 
 
 ENGINES = (Optimize(),)

@@ -53,7 +53,7 @@ def columns(count: int) -> int:
 
 
 def _ascend(layer: str, channels: Sequence[int], side: int, iterations: int, seed: int) -> Iterator[Step]:
-    from nst_core.optimize import Adam
+    from nst_core.optimization import Adam
 
     start, done = time.perf_counter(), 0
     wide = columns(len(channels))

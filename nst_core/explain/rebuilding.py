@@ -113,7 +113,7 @@ def series(content: Image, style: Image, recipes: Sequence[OptimizeRecipe], *, s
     Every run begins with the same noise, unless its recipe says otherwise. The losses `1/start` and `1/end` are the sums of
     weighted losses at the first and the latest step of the first run, and so on.
     """
-    from nst_core.optimize import Optimization
+    from nst_core.optimization import Optimization
 
     start, total, done, seconds = noise(content.shape[:2], seed), sum(recipe.iterations for recipe in recipes), 0, 0.0
     finished, losses = list[Image](), dict[str, float]()
@@ -173,7 +173,7 @@ def pulls(picture: Image, content: Image, style: Image, *, style_weight: float =
     from scipy.ndimage import gaussian_filter
 
     from nst_core.features import network, tf
-    from nst_core.optimize import Objective
+    from nst_core.optimization import Objective
 
     recipe = struggle(style_weight)
     objective = Objective(recipe, network(recipe.features), content, [fitted(style, max(content.shape[:2]))])

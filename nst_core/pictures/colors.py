@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nst_core.images import Image, Mask
+from nst_core.pictures import masks
 from nst_core.recipes import Color
 
 Matrix = npt.NDArray[np.float64]  # (3, 3)
@@ -65,6 +66,18 @@ def match_moments(
     mean_content, covariance_content = moments(content, mask)
     A = solve(covariance_style, covariance_content)
     return (style - mean_style) @ A.T + mean_content
+
+
+def take_palette(content: Image, style: Image, *, mask: Mask | None = None, guide: Mask | None = None) -> Image:
+    """Return the content with the mean and covariance of the style's colours, by optimal transport; clipped to [0, 1].
+
+    mask: of the content, any shape: whose colours are measured. guide: the same of the style.
+    """
+    on = lambda weights, picture: None if weights is None else masks.resize(weights, picture.shape[:2])  # noqa: E731
+    mean, covariance = moments(content, on(mask, content))
+    wanted_mean, wanted = moments(style, on(guide, style))
+    moved = (content - mean) @ symmetric_map(covariance, wanted).T + wanted_mean
+    return np.clip(moved, 0, 1).astype(np.float32)
 
 
 def moments(image: Image, mask: Mask | None = None) -> tuple[npt.NDArray[np.float64], Matrix]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nst_core import engines, images
-from nst_core.engines import Lane
+from nst_core.engines import Lane, NetworkFacts
 from nst_core.service import limits
 from nst_core.service.orders import Order
 from nst_core.service.packing import unpack
@@ -20,7 +20,7 @@ from nst_core.stylizer import Step, Style
 if TYPE_CHECKING:
     from nst_core.pictures.masks import Shape
     from nst_core.pictures.quality import Quality
-    from nst_core.video import Facts
+    from nst_core.videos import Facts
 
 
 def run(order: Order, state: Mapping[str, np.ndarray] | None = None, folder: Path | None = None) -> Iterator[Step]:
@@ -75,9 +75,14 @@ def explain(function: Callable[..., Any], pictures: Sequence[np.ndarray], option
 
 def probe(clip: bytes, name: str) -> "Facts":
     """Return the facts about a clip's file."""
-    from nst_core.video import reading
+    from nst_core.videos import reading
 
     return reading.probe(clip, name)
+
+
+def network_facts(data: bytes, name: str) -> NetworkFacts:
+    """Return the facts about a network's file, which is checked."""
+    return engines.network_engine(name).facts(data, name)
 
 
 def load_light() -> bool:

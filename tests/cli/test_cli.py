@@ -618,3 +618,28 @@ def test_styles_take_turns_in_the_regions_of_a_segmentation(nst, here):
     styles = recipes.of_png((here / "out.png").read_bytes()).styles
     assert [style.source.name for style in styles] == ["waves.jpg", "woods.webp", "waves.jpg"]
     assert sum(masks.of_text(style.mask, (64, 96)).mean() for style in styles) == pytest.approx(1, abs=0.01)
+
+
+# --- networks in ONNX -------------------------------------------------------------------------------------------------
+
+
+def test_an_exported_network_paints_by_both_commands(nst, here):
+    assert nst("texture-network export starlit-oils -o oils.onnx")[0] == 0
+    assert nst("texture-network apply oils.onnx cat.png -o one.png --size 256")[0] == 0
+    assert nst("instant cat.png --engine oils.onnx -o two.png --size 256")[0] == 0
+    assert [recipes.of_png((here / name).read_bytes()).network.name for name in ("one.png", "two.png")] == ["oils.onnx"] * 2
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("instant cat.png waves.jpg --engine oils.onnx -o out.png", "takes no style picture"),
+        ("instant cat.png --engine nowhere.onnx -o out.png", "nowhere.onnx cannot be read"),
+        ("instant cat.png waves.jpg --engine warhol -o out.png", "no engine for warhol"),
+        ("texture-network export starlit-oils -o out.npz", "written as .onnx"),
+        ("texture-network export letter.txt -o out.onnx", "letter.txt is no network"),
+    ],
+)
+def test_mistakes_with_networks_in_onnx(line, reason, nst):
+    code, _, said = nst(line)
+    assert code == 2 and reason in said

@@ -11,8 +11,8 @@ import pytest
 from nst_core import images
 from nst_core.cli import app
 from nst_core.pictures import masks
-from nst_core.video import painters
-from nst_core.video.reel import SEGMENT
+from nst_core.videos import painters
+from nst_core.videos.reel import SEGMENT
 from tests.clips import encoded, pan, seen, told
 
 

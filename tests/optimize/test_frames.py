@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nst_core.errors import Diverged
-from nst_core.optimize import Frames, Objective, Optimization, frames, run
-from nst_core.optimize.optimizers import Evaluation
+from nst_core.optimization import Frames, Objective, Optimization, frames, run
+from nst_core.optimization.optimizers import Evaluation
 from nst_core.pictures.regions import Regions
 from nst_core.stylizer import Style
 from tests.optimize.test_optimize import CONTENT, LEFT, OTHER, STYLE, fake, recipe

@@ -408,7 +408,7 @@ def test_a_cluster_that_cannot_be_reached_is_a_sentence():
 
 
 def test_a_resumed_run_takes_the_styles_weights_from_its_recipe():
-    from nst_core.optimize import Optimization
+    from nst_core.optimization import Optimization
 
     content, picture = (images.to_uint8(image) for image in pictures())
     sources = [StyleSource(source=Source(name=name), weight=weight) for name, weight in (("one", 0.25), ("two", 0.75))]

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from nst_core.video import reading, run
+from nst_core.videos import reading, run
 from tests.clips import encoded, pan
 
 MS = Fraction(1, 1000)

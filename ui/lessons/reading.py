@@ -77,7 +77,7 @@ IDEAS = (
         "Gatys, Ecker & Bethge 2015",
         "1508.06576",
         "Change the picture, not the network, until the losses are small.",
-        "nst_core/optimize/run.py",
+        "nst_core/optimization/run.py",
         "Optimization",
     ),
     Idea(
@@ -85,7 +85,7 @@ IDEAS = (
         "Kingma & Ba 2014",
         "1412.6980",
         "Gradient descent with a step length of its own for every pixel, from running means of the gradient.",
-        "nst_core/optimize/optimizers.py",
+        "nst_core/optimization/optimizers.py",
         "Adam._update",
     ),
     Idea(

@@ -14,8 +14,8 @@ import numpy as np
 
 from nst_core.features import Network, tf
 from nst_core.images import Image
-from nst_core.optimize.objective import MovingObjective, Scene, passed
-from nst_core.optimize.optimizers import Adam, Evaluation, State
+from nst_core.optimization.objective import MovingObjective, Scene, passed
+from nst_core.optimization.optimizers import Adam, Evaluation, State
 from nst_core.pictures import masks
 from nst_core.pictures.regions import Coverage, Parts
 from nst_core.recipes import OptimizeRecipe

@@ -11,15 +11,16 @@ import numpy as np
 
 from nst_core import images
 from nst_core.errors import BadClip
+from nst_core.pictures.strokes import Paint
 from nst_core.recipes import VideoRecipe
 from nst_core.stylizer import Step, Style
-from nst_core.video import painters, reading
-from nst_core.video.clips import Film
-from nst_core.video.painters import Painter
-from nst_core.video.reading import TICKS, Frame
-from nst_core.video.reel import Reel
-from nst_core.video.steady import Steady
-from nst_core.video.strips import Strip
+from nst_core.videos import painters, reading
+from nst_core.videos.clips import Film
+from nst_core.videos.painters import Painter
+from nst_core.videos.reading import TICKS, Frame
+from nst_core.videos.reel import Reel
+from nst_core.videos.steady import Steady
+from nst_core.videos.strips import Strip
 
 PICTURE_EVERY = 0.7  # seconds between Steps with a picture
 
@@ -35,10 +36,10 @@ class Filming:
         *,
         parts: Path | None = None,
         state: Mapping[str, np.ndarray] | None = None,
-        network: bytes | None = None,
+        network: Paint | None = None,
         painter: Painter | None = None,
     ) -> None:
-        """Prepare a run. network: the file of the network that the recipe names. painter: replaces the recipe's, for tests.
+        """Prepare a run. network: paints with the network that the recipe names. painter: replaces the recipe's, for tests.
 
         Raises: BadClip, BadRecipe, BadNetwork.
         """

@@ -8,11 +8,11 @@ Gatys et al. 2015, 1508.06576, with Novak & Nikulin's improvements, 1605.04603, 
 only workers import it.
 """
 
-from nst_core.optimize import tiles
-from nst_core.optimize.frames import Frames
-from nst_core.optimize.objective import FORMS, Objective
-from nst_core.optimize.optimizers import OPTIMIZERS, Adam, Lbfgs
-from nst_core.optimize.run import Optimization, Stage, stages, warm_up
+from nst_core.optimization import tiles
+from nst_core.optimization.frames import Frames
+from nst_core.optimization.objective import FORMS, Objective
+from nst_core.optimization.optimizers import OPTIMIZERS, Adam, Lbfgs
+from nst_core.optimization.run import Optimization, Stage, stages, warm_up
 
 __all__ = [
     "FORMS",

@@ -8,7 +8,7 @@
 command line import `run` where they need it, not here.
 """
 
-from nst_core.video import clips
-from nst_core.video.clips import Facts, Film
+from nst_core.videos import clips
+from nst_core.videos.clips import Facts, Film
 
 __all__ = ["Facts", "Film", "clips", "painters", "reading", "run", "steady", "writing"]

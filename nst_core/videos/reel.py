@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from nst_core.errors import Failure
-from nst_core.video import writing
-from nst_core.video.reading import Pixels
+from nst_core.videos import writing
+from nst_core.videos.reading import Pixels
 
 SEGMENT = 24  # frames; each segment begins with a key frame, to which players can seek
 

@@ -9,9 +9,9 @@ from nst_core import features, images
 from nst_core.errors import Diverged
 from nst_core.features import Network
 from nst_core.images import Image
-from nst_core.optimize.objective import MovingObjective
-from nst_core.optimize.optimizers import Adam
-from nst_core.optimize.run import STYLE_SIDE, Stage, rate, stages
+from nst_core.optimization.objective import MovingObjective
+from nst_core.optimization.optimizers import Adam
+from nst_core.optimization.run import STYLE_SIDE, Stage, rate, stages
 from nst_core.pictures.regions import Regions
 from nst_core.pictures.styles import fitted
 from nst_core.recipes import OptimizeRecipe

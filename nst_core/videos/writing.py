@@ -13,8 +13,8 @@ import av
 from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace
 
-from nst_core.video import reading, sound
-from nst_core.video.reading import TICKS, Pixels
+from nst_core.videos import reading, sound
+from nst_core.videos.reading import TICKS, Pixels
 
 SHARP = 20  # x264's constant rate factor; 0 is without loss, 23 its default
 _TIME = Fraction(1, TICKS)

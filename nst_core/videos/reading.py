@@ -19,9 +19,9 @@ from av.video.stream import VideoStream
 
 from nst_core import images
 from nst_core.errors import BadClip
-from nst_core.video import clips, pixels
-from nst_core.video.clips import Facts
-from nst_core.video.pixels import Pixels
+from nst_core.videos import clips, pixels
+from nst_core.videos.clips import Facts
+from nst_core.videos.pixels import Pixels
 
 TICKS = 90_000  # per second: the unit of times in a film
 # the formats that are opened; not playlists, which refer to other files

@@ -10,7 +10,7 @@ import numpy as np
 
 from nst_core.features import tf
 from nst_core.images import Image
-from nst_core.optimize.objective import Terms, passed
+from nst_core.optimization.objective import Terms, passed
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult

@@ -11,9 +11,9 @@ from nst_core.errors import BadRecipe, Diverged
 from nst_core.features import Network
 from nst_core.images import Image
 from nst_core.machine import allocator
-from nst_core.optimize.objective import Objective, Scene
-from nst_core.optimize.optimizers import OPTIMIZERS, Adam, Evaluation, Lbfgs, State
-from nst_core.optimize.tiles import Tiles
+from nst_core.optimization.objective import Objective, Scene
+from nst_core.optimization.optimizers import OPTIMIZERS, Adam, Evaluation, Lbfgs, State
+from nst_core.optimization.tiles import Tiles
 from nst_core.pictures import surface
 from nst_core.pictures.regions import Regions
 from nst_core.pictures.styles import fitted

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nst_core.video.flow import Motion, Pixels
+from nst_core.videos.flow import Motion, Pixels
 
 BINS = 6  # per colour channel
 LOST = 0.35  # fraction of a frame that the motion explains; below this it may be a cut

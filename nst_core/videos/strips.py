@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from nst_core import images
-from nst_core.video.reading import Pixels
+from nst_core.videos.reading import Pixels
 
 COUNT = 6  # frames
 HEIGHT = 150  # pixels of each

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from nst_core import images
 from nst_core.recipes import STEADINESS
-from nst_core.video import flow, shots
-from nst_core.video.flow import Motion, Pixels
-from nst_core.video.painters import GoesOn, Painter
+from nst_core.videos import flow, shots
+from nst_core.videos.flow import Motion, Pixels
+from nst_core.videos.painters import GoesOn, Painter
 
 Picture = npt.NDArray[np.float32]  # (h, w, 3), 0 … 255
 

@@ -7,15 +7,14 @@ import numpy as np
 
 from nst_core import instant
 from nst_core.images import Image
-from nst_core.instant import with_weight
 from nst_core.pictures import colors
 from nst_core.pictures.regions import Regions
+from nst_core.pictures.strokes import Paint
 from nst_core.recipes import VideoRecipe
-from nst_core.stylizer import Style
-from nst_core.texture_networks import painting
+from nst_core.stylizer import Style, with_weight
 
 if TYPE_CHECKING:
-    from nst_core.optimize import Frames
+    from nst_core.optimization import Frames
 
 
 class Painter(Protocol):
@@ -76,18 +75,17 @@ class InstantPainter:
 
 
 class NetworkPainter:
-    """Paint with a texture network, with the same noise for every frame."""
+    """Paint with a network that was trained for one style, with the same noise for every frame."""
 
-    def __init__(self, network: bytes, recipe: VideoRecipe) -> None:
-        """Load the network from the bytes of its file. Raises: BadNetwork."""
-        self._network, self._color = painting.painter(network), recipe.color
+    def __init__(self, network: Paint, recipe: VideoRecipe) -> None:
+        self._network, self._color = network, recipe.color
 
     def begin(self, content: Image) -> None:
         """Do nothing: no state is needed."""
 
     def paint(self, content: Image) -> Image:
         """Paint a frame. Raises: BadRecipe if the network makes textures."""
-        return self._network.stylize(content)
+        return self._network(content)
 
     def finish(self, content: Image, painted: Image) -> Image:
         return colors.finish(painted, content, self._color)
@@ -112,7 +110,7 @@ class OptimizingPainter:
 
     def begin(self, content: Image) -> None:
         """Prepare the optimisation. Raises: BadMask."""
-        from nst_core.optimize import Frames  # imports TensorFlow
+        from nst_core.optimization import Frames  # imports TensorFlow
 
         self._frames = self._frames or Frames(content, self._styles, self._recipe)
         self._regions = Regions(content, self._styles, self._recipe)
@@ -132,8 +130,8 @@ class OptimizingPainter:
         return self._regions.on(content).finish(painted, [style.weight for style in self._styles])
 
 
-def painter(styles: Sequence[Style], recipe: VideoRecipe, network: bytes | None) -> Painter:
-    """Return the painter that the recipe requests. network: the file, if it names one.
+def painter(styles: Sequence[Style], recipe: VideoRecipe, network: Paint | None) -> Painter:
+    """Return the painter that the recipe requests. network: paints a picture, if it names one.
 
     Raises: BadRecipe, BadNetwork.
     """

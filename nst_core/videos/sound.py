@@ -9,8 +9,8 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 
-from nst_core.video import reading
-from nst_core.video.reading import TICKS
+from nst_core.videos import reading
+from nst_core.videos.reading import TICKS
 
 COPIED = ("aac", "mp3")
 BITS = 160_000  # per second of AAC
