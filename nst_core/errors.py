@@ -10,7 +10,8 @@
     │   ├── TooLarge         more memory than there is
     │   ├── Busy             more work than the machine takes at once
     │   ├── Gone             what was kept for a while and has made room
-    │   └── ModelUnavailable a model that is not on this machine, and how to get it
+    │   ├── ModelUnavailable a model that is not on this machine, and how to get it
+    │   └── MissingPackage   an optional dependency that is not installed, and the extra that installs it
     └── Failure              a fault of ours or of the machine (exits with 1)
         ├── DownloadFailed   the network, or what came over it
         ├── Diverged         losses that are no numbers any more
@@ -67,6 +68,10 @@ class Gone(UserError):
 
 class ModelUnavailable(UserError):
     """A model that is not on this machine; the sentence says how to get it."""
+
+
+class MissingPackage(UserError):
+    """An optional dependency is not installed; the message names the extra that installs it."""
 
 
 class Failure(NSTError):

@@ -38,3 +38,12 @@ class Step:
     losses: Mapping[str, float] = field(default_factory=dict)
     image: Image | None = None
     seconds: float = 0.0
+
+    def __str__(self) -> str:
+        """Return one line, as `on_step=print` shows it.
+
+        >>> print(Step(3, 300, {"content": 0.25, "style/pixels": 12.5}, seconds=1.5))
+        3 of 300, 1.5 s: content 0.25, style/pixels 12.5
+        """
+        losses = ", ".join(f"{name} {value:.3g}" for name, value in self.losses.items())
+        return f"{self.iteration} of {self.total}, {self.seconds:.1f} s" + (f": {losses}" if losses else "")

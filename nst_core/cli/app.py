@@ -1,4 +1,4 @@
-"""The command line: `python -m nst_core instant | optimize | video | texture-network | models | recipe`. The pages' recipes.
+"""The command line: `nst instant | optimize | video | texture-network | models | recipe | app`. The pages' recipes.
 
 Exit 0: done. 2: a mistake of the user's, one line on standard error. 1: a fault of ours or of the machine. 130: Ctrl-C.
 """
@@ -14,8 +14,8 @@ import typer
 from PIL import Image as Pillow
 from typer.exceptions import TyperException
 
-from nst_core import images
-from nst_core.cli import files, instant, interrupts, models, optimize, recipe, texture_networks, video
+from nst_core import extras, images
+from nst_core.cli import files, instant, interrupts, models, optimize, recipe, serving, texture_networks, video
 from nst_core.errors import Failure, UserError
 
 DEBUG = "--debug"  # anywhere on the line
@@ -23,6 +23,7 @@ DEBUG = "--debug"  # anywhere on the line
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 for command in (instant.instant, optimize.optimize, video.video, models.models):
     app.command()(command)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(serving.app)
 app.add_typer(texture_networks.app, name="texture-network")
 app.add_typer(recipe.app, name="recipe")
 
@@ -50,6 +51,8 @@ def _end(error: Exception, debug: bool) -> int:
     """Say what is wrong in a line; the exit code."""
     if debug:
         traceback.print_exception(error)
+    if isinstance(error, ModuleNotFoundError):
+        error = extras.explained(error) or error
     match error:
         case TyperException():  # a wrong option: one line, like every other mistake; no command: help, and no line
             return _say(error.format_message(), 2)
