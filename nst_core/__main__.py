@@ -1,4 +1,4 @@
-"""`python -m nst_core`: the command line."""
+"""Run the command line: `python -m nst_core`."""
 
 from nst_core.cli import main
 

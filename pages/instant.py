@@ -89,7 +89,7 @@ def ask_settings() -> dict[str, object]:
 def show_ways_on(result: ui.Result) -> None:
     """What can be done with a result besides keeping it."""
     with st.container(horizontal=True):
-        if isinstance(result.recipe, InstantRecipe) and result.recipe.engine != "magenta":
+        if isinstance(result.recipe, InstantRecipe) and engines.engine_for(result.recipe).seeded:
             help_text = "The same photograph and style; the strokes fall differently."
             st.button("Another take", icon=":material/casino:", on_click=another_take, help=help_text)
         if st.button("Refine this, slowly", icon=":material/auto_awesome:"):

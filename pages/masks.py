@@ -5,10 +5,10 @@ from functools import partial
 import streamlit as st
 
 import ui
-from nst_core import recipes
+from nst_core import engines, recipes
 from nst_core.errors import BadRecipe, NSTError
 from nst_core.pictures import masks
-from nst_core.recipes import MAX_STRENGTH, MAX_STYLES, MIN_SIZE
+from nst_core.recipes import MAX_STRENGTH, MAX_STYLES, MIN_SIZE, InstantRecipe
 from nst_core.service import LIMITS
 from ui import brushes, painting
 from ui.painting import Covers, Layer
@@ -149,7 +149,7 @@ with shown:
         found = painting.regions(covers)
         if not found:
             raise BadRecipe("Nothing is painted yet: choose a region and paint over the photograph.")
-        recipe = recipes.instant(content=content, styles=found, engine="instant-lite", **settings)
+        recipe = recipes.instant(content=content, styles=found, engine=engines.for_regions(InstantRecipe).name, **settings)
         result = ui.stylized("masks", recipe)
         ui.show_result("masks", result)
         ui.engine().prepare()  # for “Make it fine”

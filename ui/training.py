@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 import ui
 from nst_core import images, recipes
+from nst_core.engines import NetworkFacts
 from nst_core.errors import Cancelled
 from nst_core.recipes import Source, TrainingRecipe
 from nst_core.service import LIMITS, Job, Order, Progress, State
@@ -178,7 +179,8 @@ def collect(job: Job) -> None:
         title = f"{Path(ui.title(note.style)).stem}, {step.iteration} steps"
         picture, before = (ui.data_uri(images.thumbnail(image, ui.PREVIEW)) for image in (step.image, note.shown))
         small = ui.data_uri(images.thumbnail(step.image, ui.THUMBNAIL))
-        own = Own(Source.of_upload(f"{title}.npz", step.network), ui.keep(step.network), title, small)
+        facts = NetworkFacts(note.recipe.purpose == "synthesize", note.recipe.style)
+        own = Own(Source.of_upload(f"{title}.npz", step.network), ui.keep(step.network), title, small, facts)
         networks.keep(own)
         painted = note.recipe.purpose == "stylize"
         st.session_state[f"{PREFIX}.run"] = Run(own, smoothed(job.progress), before, picture, note.shown.shape[1], painted)

@@ -1,4 +1,4 @@
-"""`instant`: one pass for each picture."""
+"""Define the command `instant`: one pass per picture."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,11 +19,11 @@ def instant(
     pictures: options.Pictures,
     out: options.Out,
     weights_: options.Shares = "",
-    strength: Annotated[float, typer.Option(help="0: the content's own style; 1: the style's; up to 1.5.")] = 1.0,
+    strength: Annotated[float, typer.Option(help="0: the content's own style; 1: the style; up to 1.5.")] = 1.0,
     stroke_size: options.Stroke = 1.0,
     size: Annotated[int, typer.Option(help="Longer side of the result, in pixels.")] = DEFAULT_SIZE,
     engine: Annotated[str, typer.Option(help=ENGINE, metavar="NAME")] = AUTO,
-    color: Annotated[Color, typer.Option(help="Whose colours the result wears.")] = Color.STYLE,
+    color: Annotated[Color, typer.Option(help="The colours of the result.")] = Color.STYLE,
     mask: options.Masks = None,
     soft_masks: options.SoftMasks = False,
     feather: options.Feather = 0,
@@ -33,10 +33,10 @@ def instant(
     also: options.Also = None,
     flatten: options.Flatten = False,
 ) -> None:
-    """Stylize a picture, or several, or every picture in a folder, in one pass each."""
+    """Paint a picture, several, or every picture in a folder, in one pass each."""
     if Path(engine).suffix.lower() in [of_file.suffix for of_file in engines.network_engines()]:
         if len(pictures) > 1 or also:
-            raise BadRecipe("A network trained for one style takes no style picture: name one photograph, or a folder of them.")
+            raise BadRecipe("A network trained for one style takes no style picture: give one photograph, or a folder of them.")
         source, data = network_file(engine)
         network = recipes.texture_network(network=source, size=size, color=color, stroke_size=stroke_size)
         texture_networks.paint(pictures[0], data, network, out, flat=flatten)

@@ -9,7 +9,17 @@ Importing these files is cheap, since pages do it: heavy libraries are imported 
 
 from nst_core.engines.base import AUTO, Engine, Estimate, Inputs, Lane, NetworkEngine, NetworkFacts
 from nst_core.engines.costs import check, check_models
-from nst_core.engines.registry import engine_for, engines, names, network_engine, network_engines, recipe_type, resolved
+from nst_core.engines.registry import (
+    engine_for,
+    engines,
+    for_regions,
+    named,
+    names,
+    network_engine,
+    network_engines,
+    recipe_type,
+    resolved,
+)
 
 __all__ = [
     "AUTO",
@@ -23,6 +33,8 @@ __all__ = [
     "check_models",
     "engine_for",
     "engines",
+    "for_regions",
+    "named",
     "names",
     "network_engine",
     "network_engines",

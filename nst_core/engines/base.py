@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nst_core.errors import BadNetwork
 from nst_core.images import Image
 from nst_core.models import weights
-from nst_core.recipes import MAX_SIZE, MIN_SIZE, Frozen, TextureNetworkRecipe
+from nst_core.recipes import MAX_SIZE, MIN_SIZE, Frozen, Source, TextureNetworkRecipe
 from nst_core.stylizer import Step, Style
 
 AUTO = "auto"  # instead of an engine's name in a recipe: the preferred one that is available
@@ -56,7 +57,8 @@ class Engine(ABC):
 
     name: in recipes and on the command line. title: on pages. recipe: the class of its recipes. lane: of its jobs. models: the
     names in `models.weights.MODELS` that it needs. extra: of the distribution, with the libraries that it needs. preference: of
-    the available engines of a recipe that names none, the highest is taken.
+    the available engines of a recipe that names none, the highest is taken. seeded: another seed gives another picture.
+    regions: it paints all masked regions in one pass.
     """
 
     name: str
@@ -66,6 +68,8 @@ class Engine(ABC):
     models: tuple[str, ...] = ()
     extra: str = ""
     preference: int = 0
+    seeded: bool = False
+    regions: bool = False
 
     def serves(self, recipe: Frozen) -> bool:
         """Return whether this engine runs the recipe."""
@@ -123,9 +127,13 @@ class Engine(ABC):
 
 
 class NetworkFacts(NamedTuple):
-    """What a network's file says about itself. texture: it makes textures from nothing; else it paints photographs."""
+    """What a network's file says about itself.
+
+    texture: it makes textures from nothing; else it paints photographs. style: the picture whose style it learned.
+    """
 
     texture: bool = False
+    style: Source | None = None
 
 
 class NetworkEngine(Engine):
@@ -146,6 +154,10 @@ class NetworkEngine(Engine):
     @abstractmethod
     def facts(self, data: bytes, name: str) -> NetworkFacts:
         """Check an untrusted file. name: begins the error message. Raises: BadNetwork."""
+
+    def export(self, data: bytes, name: str) -> bytes:
+        """Return a network's file as an ONNX model for other programs. name: begins errors. Raises: BadNetwork."""
+        raise BadNetwork(f"{name} cannot be exported: networks that were trained here can.")
 
     @abstractmethod
     def paint(self, data: bytes, content: Image, seed: int = 0) -> Image:

@@ -36,6 +36,8 @@ class InstantLite(OnePass):
     name = "instant-lite"
     title = "Instant (ours, embedded)"
     lane = Lane.LIGHT
+    seeded = True
+    regions = True
 
     def estimate(self, recipe: InstantRecipe, shape: tuple[int, int]) -> Estimate:
         """Return what a pass takes: 303, 687 and 738 MB at 512, 1024 and 2048 px (`benchmarks/out/instant.md`)."""

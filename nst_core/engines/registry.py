@@ -48,9 +48,25 @@ def resolved(recipe: InstantRecipe) -> InstantRecipe:
     return recipe if recipe.engine != AUTO else recipe.model_copy(update={"engine": engine_for(recipe).name})
 
 
+def named(name: str) -> Engine:
+    """Return an engine by its name. Raises: BadRecipe when there is none."""
+    for engine in engines():
+        if engine.name == name:
+            return engine
+    raise BadRecipe(f"There is no engine {name} on this machine.")
+
+
 def names(kind: type[Frozen]) -> list[str]:
     """Return the names of the engines for a class of recipes."""
     return [engine.name for engine in engines() if engine.recipe is kind]
+
+
+def for_regions(kind: type[Frozen]) -> Engine:
+    """Return the engine for a class of recipes that paints masked regions in one pass. Raises: BadRecipe when there is none."""
+    for engine in engines():
+        if engine.recipe is kind and engine.regions:
+            return engine
+    raise BadRecipe("No engine on this machine paints masked regions in one pass.")
 
 
 def recipe_type(kind: str) -> type[Frozen]:

@@ -26,7 +26,7 @@ class TextureNetwork(NetworkEngine):
     def facts(self, data: bytes, name: str) -> NetworkFacts:
         """Check an untrusted file. Raises: BadNetwork."""
         recipe = generators.read(data, name=name).recipe
-        return NetworkFacts(texture=recipe.purpose == "synthesize")
+        return NetworkFacts(recipe.purpose == "synthesize", recipe.style)
 
     def estimate(self, recipe: TextureNetworkRecipe, shape: tuple[int, int]) -> Estimate:
         """Return what a pass takes: measured from 512 to 2048 px, 48 channels of the picture's size, a few times."""
@@ -38,6 +38,12 @@ class TextureNetwork(NetworkEngine):
         from nst_core.texture_networks import painting
 
         return painting.painter(data).stylize(content, seed)
+
+    def export(self, data: bytes, name: str) -> bytes:
+        """Return the network in the layout of `onnx_network`. Raises: BadNetwork when it makes textures."""
+        from nst_core.engines.onnx_network import exporting
+
+        return exporting.export(data, name=name)
 
     def run(
         self,

@@ -1,11 +1,13 @@
 """The engine of clips: `nst_core.videos`."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from nst_core.engines.base import Engine, Estimate, Inputs, Lane
+from nst_core.engines.registry import network_engine
 from nst_core.machine import memory
 from nst_core.recipes import VideoRecipe
 from nst_core.stylizer import Step
@@ -45,8 +47,10 @@ class Video(Engine):
         """Return the Steps of a film, or the rest of one. Raises: BadClip, BadRecipe, BadNetwork."""
         from nst_core.videos.run import Filming
 
-        files = inputs.files
-        return Filming(files["clip"], inputs.styles, recipe, network=files.get("network"), parts=folder, state=state)
+        network = None
+        if recipe.network:
+            network = partial(network_engine(recipe.network.name).paint, inputs.files["network"])
+        return Filming(inputs.files["clip"], inputs.styles, recipe, network=network, parts=folder, state=state)
 
 
 ENGINES = (Video(),)

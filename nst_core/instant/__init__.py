@@ -7,7 +7,7 @@ import numpy as np
 
 from nst_core.instant import graph
 from nst_core.instant.lite import InstantLite
-from nst_core.instant.vectors import STYLE_SIDE, VectorStylizer, with_weight
+from nst_core.instant.vectors import STYLE_SIDE, VectorStylizer
 from nst_core.models import weights
 from nst_core.recipes import InstantRecipe
 from nst_core.stylizer import Style
@@ -62,5 +62,4 @@ __all__ = [
     "magenta",
     "stylizer",
     "warm_up",
-    "with_weight",
 ]

@@ -10,12 +10,12 @@ from tensorflow.types.experimental import ConcreteFunction
 from nst_core.errors import BadRecipe
 from nst_core.features import tf
 from nst_core.images import Image, fit
-from nst_core.instant.vectors import STYLE_SIDE, Vector, VectorStylizer, compose, pad_to_multiple, with_weight
+from nst_core.instant.vectors import STYLE_SIDE, Vector, VectorStylizer, compose, pad_to_multiple
 from nst_core.models import weights
 from nst_core.pictures.regions import Regions
 from nst_core.pictures.strokes import Paint
 from nst_core.recipes import InstantRecipe
-from nst_core.stylizer import Step, Style
+from nst_core.stylizer import Step, Style, with_weight
 
 CONTENT, STYLE = "placeholder", "placeholder_1"  # as the hub module's signature names them
 

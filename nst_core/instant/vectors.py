@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from nst_core.errors import BadRecipe
 from nst_core.images import Image, digest, fit
 from nst_core.pictures import masks, strokes
 from nst_core.pictures.regions import Regions
 from nst_core.recipes import InstantRecipe
-from nst_core.stylizer import Step, Style
+from nst_core.stylizer import Step, Style, with_weight
 
 Vector = np.ndarray  # (n,) float32
 STYLE_SIDE = 256  # both predictors were trained on styles of this size
@@ -108,17 +107,6 @@ def compose(content: Image, pictures: Iterable[Image], shares: np.ndarray) -> Im
     for picture, share in zip(pictures, soft, strict=True):
         mixed += picture * share[..., None]
     return np.clip(mixed, 0, 1)
-
-
-def with_weight(styles: Sequence[Style]) -> list[Style]:
-    """The styles that take part.
-
-    Raises: BadRecipe when none does.
-    """
-    active = [style for style in styles if style.weight > 0]
-    if not active:
-        raise BadRecipe("Choose at least one style with a weight above 0.")
-    return active
 
 
 def pad_to_multiple(image: Image, multiple: int) -> Image:

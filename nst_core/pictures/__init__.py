@@ -1,4 +1,4 @@
-"""What is done with pictures, in NumPy: colours, masks and regions, drawings, outlines, how good a result is, films."""
+"""Process pictures with NumPy: colours, masks, regions, drawings, outlines, quality measures, time-lapses."""
 
 from nst_core.pictures import (
     colors,

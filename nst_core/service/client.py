@@ -177,6 +177,10 @@ class Service:
         """Return a job whose result is the `Facts` of a clip. name: begins the error message about it."""
         return self.submit(tasks.probe, clip, name, visitor=visitor)
 
+    def network_facts(self, data: bytes, name: str, *, visitor: str = "") -> Job:
+        """Return a job whose result is the `NetworkFacts` of a network's file, once it is checked. name: begins errors."""
+        return self.submit(tasks.network_facts, data, name, visitor=visitor)
+
     def order(self, order: Order, *, visitor: str = "") -> Job:
         """Return a job that runs an order. A restarted server can resume a slow one."""
         lane = engines.engine_for(order.recipe).lane_of(order.recipe)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nst_core import engines, images
-from nst_core.engines import Lane
+from nst_core.engines import Lane, NetworkFacts
 from nst_core.service import limits
 from nst_core.service.orders import Order
 from nst_core.service.packing import unpack
@@ -78,6 +78,11 @@ def probe(clip: bytes, name: str) -> "Facts":
     from nst_core.videos import reading
 
     return reading.probe(clip, name)
+
+
+def network_facts(data: bytes, name: str) -> NetworkFacts:
+    """Return the facts about a network's file, which is checked."""
+    return engines.network_engine(name).facts(data, name)
 
 
 def load_light() -> bool:

@@ -1,11 +1,11 @@
-"""Clips, painted steadily: bytes of a clip and styles in, Steps and the bytes of an MP4 out.
+"""Paint clips with little flicker: the bytes of a clip and styles in, Steps and the bytes of an MP4 out.
 
-    reading ─► frames ─► painters: each frame painted ─┐
-                 └─────► flow: what moved where ───────┴─► steady: drawn towards the last one, moved ─► writing ─► MP4
-                          └─► shots: where a new one begins
+    reading ─► frames ─► painters: paint each frame ─────┐
+                 └─────► flow: estimate the motion ──────┴─► steady: blend with the previous frame, moved ─► writing ─► MP4
+                          └─► shots: detect scene cuts
 
-What is known of a clip (`clips`) is light and for everybody. The others bring OpenCV, PyAV and ONNX Runtime: workers and the
-command line import `run` where they work with it, not here.
+`clips` describes a clip and has no heavy imports. The other modules import OpenCV, PyAV and ONNX Runtime; workers and the
+command line import `run` where they need it, not here.
 """
 
 from nst_core.videos import clips

@@ -1,4 +1,4 @@
-"""What is known of a clip before it is painted, what may be asked of it, what it becomes. Knows no PyAV: pages share it."""
+"""Describe a clip before it is painted, check its limits, and hold the result. Pages can use it: no PyAV."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,17 @@ from nst_core.stylizer import Step
 
 FILE_TYPES = ("mp4", "mov", "m4v", "webm", "mkv", "avi", "gif")
 MIN_SIDE = 16  # pixels
-MAX_PIXELS = 4096 * 2304  # of a frame: 4K, of whichever kind
+MAX_PIXELS = 4096 * 2304  # of a frame: 4K, DCI or UHD
 MAX_ASPECT = 8  # longer side / shorter side
-EACH, EACH_PIXEL = 0.04, 0.7e-6  # seconds of a frame, and of each of its pixels, on two cores that do other work too
-FINE_PIXEL = 1.5e-5  # by the optimiser
+EACH, EACH_PIXEL = 0.04, 0.7e-6  # seconds per frame and per pixel, on two partly busy cores
+FINE_PIXEL = 1.5e-5  # seconds per pixel by the optimiser
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a person would say of a clip.
+    """Describe a clip.
 
-    width, height: of a frame, upright, its pixels square. frames: about how many. sound: whether there is any.
+    width, height: of an upright frame with square pixels. frames: approximate number. sound: whether there is any.
     """
 
     width: int
@@ -28,29 +28,29 @@ class Facts:
     poster: bytes = b""  # a JPEG of the first frame
 
     def shape(self, size: int) -> tuple[int, int]:
-        """(h, w) of the painted frames: the longer side `size`, both even, as H.264 in 4:2:0 wants them."""
+        """Return (h, w) of the painted frames: the longer side is `size`, and both are even, as H.264 in 4:2:0 requires."""
         scale = size / max(self.width, self.height)
         height, width = (max(MIN_SIDE, 2 * round(side * scale / 2)) for side in (self.height, self.width))
         return height, width
 
     def promise(self, size: int, *, fine: bool = False) -> float:
-        """Seconds that painting it will take, roughly. fine: by the optimiser."""
+        """Return the approximate seconds that painting will take. fine: by the optimiser."""
         height, width = self.shape(size)
         return self.frames * (EACH + (FINE_PIXEL if fine else EACH_PIXEL) * height * width)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Film(Step):
-    """The last Step of a clip: the MP4, and a strip of frames before (above) and after (below), a JPEG."""
+    """Hold the last Step of a clip: the MP4, and a JPEG strip of frames before (above) and after (below)."""
 
     mp4: bytes = b""
     shape: tuple[int, int] = (0, 0)  # of its frames, (h, w)
     strip: bytes = b""
-    notice: str = ""  # a sentence about it that is no error
+    notice: str = ""  # a remark that is not an error
 
 
 def check_frame(name: str, width: int, height: int) -> None:
-    """Before anything is decoded.
+    """Check the size of a frame before anything is decoded.
 
     Raises: BadClip.
     """
@@ -60,4 +60,4 @@ def check_frame(name: str, width: int, height: int) -> None:
             "times the other."
         )
     if width * height > MAX_PIXELS:
-        raise BadClip(f"{name} is {width}×{height} pixels; at most 4K (4096×2304) are read: scale it down first.")
+        raise BadClip(f"{name} is {width}×{height} pixels; the maximum is 4K (4096×2304): scale it down first.")

@@ -1,4 +1,4 @@
-"""Painters of frames: each holds over a shot what it measured at its beginning, so that the style does not wander."""
+"""Paint frames. A painter keeps what it measured at the start of a shot, so that the style stays constant."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -7,54 +7,53 @@ import numpy as np
 
 from nst_core import instant
 from nst_core.images import Image
-from nst_core.instant import with_weight
 from nst_core.pictures import colors
 from nst_core.pictures.regions import Regions
+from nst_core.pictures.strokes import Paint
 from nst_core.recipes import VideoRecipe
-from nst_core.stylizer import Style
-from nst_core.texture_networks import painting
+from nst_core.stylizer import Style, with_weight
 
 if TYPE_CHECKING:
     from nst_core.optimization import Frames
 
 
 class Painter(Protocol):
-    """Frames are float32 (h, w, 3) in [0, 1], all of one shape."""
+    """Declare a painter. Frames are float32 (h, w, 3) in [0, 1], all of one shape."""
 
     def begin(self, content: Image) -> None:
-        """A shot begins with this frame."""
+        """Begin a shot with this frame."""
         ...
 
     def paint(self, content: Image) -> Image:
-        """A frame of the shot; what is shown later frames are drawn towards."""
+        """Paint a frame of the shot. Later frames are blended with the result."""
         ...
 
     def finish(self, content: Image, painted: Image) -> Image:
-        """The frame to show: colours, and the content where every mask is black."""
+        """Return the frame to show: apply the colour mode, and the content where every mask is black."""
         ...
 
 
 @runtime_checkable
 class GoesOn(Protocol):
-    """A painter that begins a frame where the last one ended, and is steady by that."""
+    """Declare a painter that continues from the previous frame, and is therefore steady."""
 
     def go_on(self, content: Image, last: Image) -> Image:
-        """last: what was shown of the frame before, moved along; the content where that cannot be followed."""
+        """Paint a frame. last: the previous result, moved along; the content where the motion is not trusted."""
         ...
 
 
 class InstantPainter:
-    """By instant-lite. Over a shot it holds the style vectors, also the content's, and the colours that styles are given."""
+    """Paint with instant-lite. Over a shot, the vectors of styles and content and the recolouring of styles stay the same."""
 
     def __init__(self, styles: Sequence[Style], recipe: VideoRecipe) -> None:
-        """Raises: BadRecipe without a style that has weight."""
+        """Prepare the styles. Raises: BadRecipe if no style has a weight."""
         self._styles, self._recipe = with_weight(styles), recipe
         self._amounts = [style.weight for style in self._styles]
         self._regions: Regions | None = None
         self._lite = instant.eyes()
 
     def begin(self, content: Image) -> None:
-        """Raises: BadMask."""
+        """Measure the content and the styles. Raises: BadMask."""
         known, strength = self._regions, self._recipe.strength
         regions = self._regions = known.on(content) if known else Regions(content, self._styles, self._recipe)
         pictures = regions.learned()
@@ -76,42 +75,42 @@ class InstantPainter:
 
 
 class NetworkPainter:
-    """By a texture network, whose noise is the same for every frame."""
+    """Paint with a network that was trained for one style, with the same noise for every frame."""
 
-    def __init__(self, network: bytes, recipe: VideoRecipe) -> None:
-        """network: its file. Raises: BadNetwork."""
-        self._network, self._color = painting.painter(network), recipe.color
+    def __init__(self, network: Paint, recipe: VideoRecipe) -> None:
+        self._network, self._color = network, recipe.color
 
     def begin(self, content: Image) -> None:
-        """There is nothing to hold."""
+        """Do nothing: no state is needed."""
 
     def paint(self, content: Image) -> Image:
-        """Raises: BadRecipe when the network makes textures."""
-        return self._network.stylize(content)
+        """Paint a frame. Raises: BadRecipe if the network makes textures."""
+        return self._network(content)
 
     def finish(self, content: Image, painted: Image) -> Image:
         return colors.finish(painted, content, self._color)
 
 
-APART = 24  # frames, a second: one whole optimisation in so many
-LESS = 0.25  # of its iterations: for what must begin anew before, as every frame does in rain or confetti
+APART = 24  # frames, about a second: at most one full optimisation in this many
+LESS = 0.25  # of its iterations, if a shot begins earlier, as with every frame in rain or confetti
 
 
 class OptimizingPainter:
-    """By the optimiser, `fast`: a shot's first frame as any picture, each later one in a few steps from the last.
+    """Paint with the optimiser's `fast` preset: the first frame of a shot in full, later ones in a few steps from the previous
+    one.
 
-    Where nothing can be followed every frame is a shot of its own, and few of them are optimised whole.
+    If motion can never be followed, every frame is a shot of its own, and only a few of them are optimised in full.
     """
 
     def __init__(self, styles: Sequence[Style], recipe: VideoRecipe) -> None:
-        """Raises: BadRecipe without a style that has weight."""
+        """Prepare the styles. Raises: BadRecipe if no style has a weight."""
         self._styles, self._recipe = with_weight(styles), recipe.of_a_frame
         self._frames: Frames | None = None
-        self._since = APART  # frames since one was optimised whole
+        self._since = APART  # frames since the last full optimisation
 
     def begin(self, content: Image) -> None:
-        """Raises: BadMask."""
-        from nst_core.optimization import Frames  # TensorFlow comes with it
+        """Prepare the optimisation. Raises: BadMask."""
+        from nst_core.optimization import Frames  # imports TensorFlow
 
         self._frames = self._frames or Frames(content, self._styles, self._recipe)
         self._regions = Regions(content, self._styles, self._recipe)
@@ -131,8 +130,8 @@ class OptimizingPainter:
         return self._regions.on(content).finish(painted, [style.weight for style in self._styles])
 
 
-def painter(styles: Sequence[Style], recipe: VideoRecipe, network: bytes | None) -> Painter:
-    """The one that the recipe asks for. network: the file, where it asks for one.
+def painter(styles: Sequence[Style], recipe: VideoRecipe, network: Paint | None) -> Painter:
+    """Return the painter that the recipe requests. network: paints a picture, if it names one.
 
     Raises: BadRecipe, BadNetwork.
     """

@@ -1,4 +1,4 @@
-"""What is seen of a decoded frame: upright, in square pixels, sRGB, over white where it is transparent; uint8 (h, w, 3)."""
+"""Convert decoded frames for display: upright, square pixels, sRGB, transparency over white; uint8 (h, w, 3)."""
 
 from functools import cache
 from typing import Any, NamedTuple
@@ -15,56 +15,56 @@ _RED, _BLUE = 0.2627, 0.0593  # of luma, in ITU-R BT.2020
 
 
 class Turn(NamedTuple):
-    """How stored pixels become upright: first their axes are exchanged, then columns and rows reversed."""
+    """Describe how to turn stored pixels upright: first swap the axes, then reverse columns and rows."""
 
     transposed: bool = False
     mirrored: bool = False
     flipped: bool = False
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of what is turned; it is its own inverse."""
+        """Return width and height after the turn, which also undoes it."""
         return (height, width) if self.transposed else (width, height)
 
     def applied(self, pixels: Pixels) -> Pixels:
-        """The pixels, upright."""
+        """Return the pixels, upright."""
         pixels = pixels.swapaxes(0, 1) if self.transposed else pixels
         pixels = pixels[:, ::-1] if self.mirrored else pixels
         return np.ascontiguousarray(pixels[::-1] if self.flipped else pixels)
 
 
 def turn_of(frame: av.VideoFrame) -> Turn:
-    """What the frame's display matrix says, to the nearest quarter turn, mirrored or not."""
-    told: Any = frame.side_data  # its type names no display matrix
-    found = bytes(told["DISPLAYMATRIX"]) if "DISPLAYMATRIX" in told else b""
-    if len(found) != 36:
+    """Return the turn in the frame's display matrix, rounded to quarter turns, with or without mirroring."""
+    side_data: Any = frame.side_data  # its type hints lack the display matrix
+    matrix = bytes(side_data["DISPLAYMATRIX"]) if "DISPLAYMATRIX" in side_data else b""
+    if len(matrix) != 36:
         return Turn()
-    a, b, _, c, d, *_ = np.frombuffer(found, np.int32).astype(int)  # shown x = a·x + c·y, y = b·x + d·y
+    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).astype(int)  # shown x = a·x + c·y, y = b·x + d·y
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return Turn(False, a < 0, d < 0)
     return Turn(True, c < 0, b < 0)
 
 
 def of_frame(frame: av.VideoFrame, shape: tuple[int, int]) -> Pixels:
-    """The frame scaled to `shape` (h, w)."""
+    """Return the frame scaled to `shape` (h, w)."""
     turn = turn_of(frame)
     width, height = turn.size(shape[1], shape[0])
-    way = Interpolation.AREA if frame.width >= width else Interpolation.BICUBIC
+    interpolation = Interpolation.AREA if frame.width >= width else Interpolation.BICUBIC
     if frame.color_trc in (colorspaces.PQ, colorspaces.HLG):
-        return turn.applied(_tone_mapped(frame, width, height, way))
+        return turn.applied(_tone_mapped(frame, width, height, interpolation))
     clear = frame.format.name == "pal8" or any(part.is_alpha for part in frame.format.components)
-    found = frame.reformat(width, height, "rgba" if clear else "rgb24", interpolation=way).to_ndarray()
+    rgb = frame.reformat(width, height, "rgba" if clear else "rgb24", interpolation=interpolation).to_ndarray()
     if clear:
-        opacity = found[..., 3:] / np.float32(255)
-        found = (found[..., :3] * opacity + 255 * (1 - opacity) + 0.5).astype(np.uint8)
-    return turn.applied(np.asarray(found, np.uint8))
+        opacity = rgb[..., 3:] / np.float32(255)
+        rgb = (rgb[..., :3] * opacity + 255 * (1 - opacity) + 0.5).astype(np.uint8)
+    return turn.applied(np.asarray(rgb, np.uint8))
 
 
-def _tone_mapped(frame: av.VideoFrame, width: int, height: int, way: Interpolation) -> Pixels:
-    """A frame with highlights brighter than white, in BT.2020 colours, as a screen without such highlights shows it."""
+def _tone_mapped(frame: av.VideoFrame, width: int, height: int, interpolation: Interpolation) -> Pixels:
+    """Convert a frame with highlights brighter than white, in BT.2020 colours, to sRGB."""
     if frame.format.is_rgb:
-        stored = frame.reformat(width, height, "rgb48le", interpolation=way).to_ndarray()
+        stored = frame.reformat(width, height, "rgb48le", interpolation=interpolation).to_ndarray()
     else:
-        planes = frame.reformat(width, height, "yuv444p16le", interpolation=way).to_ndarray()
+        planes = frame.reformat(width, height, "yuv444p16le", interpolation=interpolation).to_ndarray()
         luma, blue, red = np.moveaxis(planes, -1, 0)
         stored = _rgb(luma, blue, red, full=frame.color_range == ColorRange.JPEG)
     linear = _light(frame.color_trc)[stored] @ colorspaces.to_srgb(colorspaces.BT2020).T.astype(np.float32)
@@ -72,7 +72,7 @@ def _tone_mapped(frame: av.VideoFrame, width: int, height: int, way: Interpolati
 
 
 def _rgb(luma: np.ndarray, blue: np.ndarray, red: np.ndarray, *, full: bool) -> npt.NDArray[np.uint16]:
-    """BT.2020's luma and colour differences of 16 bits, as RGB of 16 bits."""
+    """Convert BT.2020's luma and colour differences of 16 bits to RGB of 16 bits."""
     black, light, color = (0, 65535, 65535) if full else (16 * 256, 219 * 256, 224 * 256)
     y = (luma.astype(np.float32) - black) / light
     b, r = ((part.astype(np.float32) - 32768) / color for part in (blue, red))
@@ -83,5 +83,5 @@ def _rgb(luma: np.ndarray, blue: np.ndarray, red: np.ndarray, *, full: bool) -> 
 
 @cache
 def _light(transfer: int) -> npt.NDArray[np.float32]:
-    """Linear light, its highlights compressed, of each value of 16 bits."""
+    """Return linear light, with compressed highlights, of each 16-bit value."""
     return colorspaces.CURVES[transfer](np.linspace(0, 1, 65536, dtype=np.float32)).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Clips in: the bytes of a file -> what is known of it, and its frames one by one, upright, uint8 (h, w, 3), sRGB.
+"""Read clips: facts about a file, and its frames one by one, upright, uint8 (h, w, 3), sRGB.
 
-The only door for untrusted clips, through PyAV, FFmpeg's libraries. Frames come as a stream, so that memory does not grow with
-length. What goes wrong with the file is a BadClip; what goes wrong after its first frame ends it there, as players do.
+All untrusted clips pass through this module, which uses PyAV (FFmpeg's libraries). Frames are streamed, so that memory does not
+grow with length. Faults of the file raise BadClip; a fault after its first frame ends the clip there, as in players.
 """
 
 import io
@@ -23,18 +23,18 @@ from nst_core.videos import clips, pixels
 from nst_core.videos.clips import Facts
 from nst_core.videos.pixels import Pixels
 
-TICKS = 90_000  # a second: what the film's times are counted in
-# what is opened at all: no playlists, which name files of their own
+TICKS = 90_000  # per second: the unit of times in a film
+# the formats that are opened; not playlists, which refer to other files
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,flv,asf,ogg,mp3,wav,aac,flac"
-_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that read transparency, by codec
-_DEFAULT_RATE = 25.0  # frames a second, where a clip does not say
-WHOLE = 0.9  # of the time that a file promises: with less, something is missing
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that support transparency, by codec
+_DEFAULT_RATE = 25.0  # frames per second, if a clip does not say
+WHOLE = 0.9  # of the stated duration: a clip that is shorter is incomplete
 _POSTER = 640  # pixels
 DAMAGED = (av.FFmpegError, ValueError, EOFError)
 
 
 class Frame(NamedTuple):
-    """A frame of a clip. begins, lasts: in TICKS, from the clip's beginning; lasts may be 0, which is unknown."""
+    """Hold a frame of a clip. begins, lasts: in TICKS, from the clip's beginning; lasts is 0 if unknown."""
 
     number: int
     pixels: Pixels
@@ -44,35 +44,36 @@ class Frame(NamedTuple):
 
 @contextmanager
 def opened(data: bytes, name: str = "The clip") -> Iterator[InputContainer]:
-    """Raises: BadClip."""
+    """Open a clip. Raises: BadClip."""
     if not data:
         raise BadClip(f"{name} is empty; choose another file.")
     try:
         container = av.open(io.BytesIO(data), "r", options={"format_whitelist": _FORMATS}, metadata_errors="replace")
     except DAMAGED as error:
         raise BadClip(
-            f"{name} cannot be read: it is no clip, or is cut off or damaged. MP4, MOV, WebM, MKV, AVI and GIF are taken."
+            f"{name} cannot be read: it is not a video, or the file is incomplete or damaged. "
+            "MP4, MOV, WebM, MKV, AVI and GIF are accepted."
         ) from error
     with container:
         yield container
 
 
 def pictures_of(container: InputContainer, name: str = "The clip") -> VideoStream:
-    """The stream to paint; a song's cover is none.
+    """Return the video stream to paint; the cover of a song does not count.
 
     Raises: BadClip.
     """
     moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic and s.codec_context]
     if not moving:
-        what = "only sound in it" if container.streams.audio else "no moving pictures in it"
-        raise BadClip(f"{name} has {what}: choose a clip with pictures.")
+        what = "only sound" if container.streams.audio else "no moving pictures"
+        raise BadClip(f"{name} contains {what}: choose a video.")
     clips.check_frame(name, moving[0].width, moving[0].height)
     moving[0].codec_context.options = {"max_pixels": str(clips.MAX_PIXELS)}  # frames may be larger than the header says
     return moving[0]
 
 
 def probe(data: bytes, name: str = "The clip") -> Facts:
-    """What is known of a clip before it is painted; its first frame is decoded.
+    """Return the facts of a clip before it is painted. This decodes its first frame.
 
     Raises: BadClip.
     """
@@ -81,11 +82,11 @@ def probe(data: bytes, name: str = "The clip") -> Facts:
         turn, first, after = pixels.Turn(), None, None
         for frame in _decoded(container, stream):
             if first is not None:
-                after = frame  # a second one: it moves
+                after = frame  # a second frame: it is not a still picture
                 break
             first, turn = frame, pixels.turn_of(frame)
         if first is None:
-            raise BadClip(f"None of the pictures in {name} can be read: it is cut off or damaged.")
+            raise BadClip(f"No frame of {name} can be read: the file is incomplete or damaged.")
         width, height = _square(stream, first)
         rate = float(stream.average_rate or stream.guessed_rate or _DEFAULT_RATE)
         if after is None:
@@ -102,10 +103,10 @@ def probe(data: bytes, name: str = "The clip") -> Facts:
 
 
 def frames(data: bytes, shape: tuple[int, int], *, start: int = 0) -> Iterator[Frame]:
-    """From number `start` on, each of `shape` (h, w). Times grow from frame to frame, whatever the file says;
-    of a damaged middle frames are missing, and where its format cannot go on after it, all the rest.
+    """Yield frames from number `start` on, each of `shape` (h, w).
 
-    Raises: BadClip.
+    Times increase from frame to frame, whatever the file says. Damaged frames are missing, and if the format cannot continue
+    after the damage, so are all later ones. Raises: BadClip.
     """
     with opened(data) as container:
         stream = pictures_of(container)
@@ -119,54 +120,55 @@ def frames(data: bytes, shape: tuple[int, int], *, start: int = 0) -> Iterator[F
 
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
-    """As far as they can be: a broken packet is left out, and what is cut off ends where it ends."""
+    """Yield the decodable frames: a broken packet is skipped, and a truncated clip ends where it ends."""
     decoder = _decoder(stream)
     with suppress(*DAMAGED):
         for packet in container.demux(stream):
-            if packet.size:  # else the end, which a clip that is cut off has not
+            if packet.size:  # an empty packet marks the end, which a truncated clip lacks
                 with suppress(*DAMAGED):
                     yield from decoder.decode(packet)
     with suppress(*DAMAGED):
-        yield from decoder.decode(None)  # what it still holds
+        yield from decoder.decode(None)  # the frames that it still buffers
 
 
 def _decoder(stream: VideoStream) -> VideoCodecContext:
-    """The stream's own decoder; of a WebM with transparency libvpx, since FFmpeg's own decoders leave that out."""
+    """Return the stream's decoder, but libvpx for a WebM with transparency, which FFmpeg's decoder decoders ignore."""
     context, clear = stream.codec_context, {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode")
     if clear == "1" and (name := _WITH_ALPHA.get(context.codec.canonical_name)):
-        own = CodecContext.create(name, "r")
-        assert isinstance(own, VideoCodecContext)
-        own.options, own.extradata = context.options, context.extradata
-        context = own
+        decoder = CodecContext.create(name, "r")
+        assert isinstance(decoder, VideoCodecContext)
+        decoder.options, decoder.extradata = context.options, context.extradata
+        context = decoder
     context.thread_type = "AUTO"
     return context
 
 
 def zero(container: InputContainer) -> int:
-    """Where the clip begins, in TICKS of its own clock: with its sound or its pictures, whichever is first."""
+    """Return the start of the clip in TICKS of its own clock: that of its sound or its pictures, whichever is first."""
     streams = (*container.streams.video[:1], *container.streams.audio[:1])
     starts = [s.start_time * s.time_base for s in streams if s.start_time is not None and s.time_base]
     return round(min(starts, default=Fraction(0)) * TICKS)
 
 
 def _ticks(frame: av.VideoFrame, stream: VideoStream, number: int) -> int:
-    stamped = stream.container.format.name != "avi"  # which has a rate and no times; FFmpeg's guesses stumble over B-frames
+    """Return when a frame begins, in TICKS."""
+    stamped = stream.container.format.name != "avi"  # AVI has a rate but no times, and FFmpeg's guesses are wrong with B-frames
     if stamped and frame.pts is not None and stream.time_base:
         return round(frame.pts * stream.time_base * TICKS)
     return round(number * TICKS / (stream.average_rate or _DEFAULT_RATE))
 
 
 def _counted(data: bytes, rate: float) -> tuple[int, float]:
-    """Frames and seconds of a clip whose header does not say them of its pictures; nothing is decoded.
+    """Count frames and seconds of a clip whose header lacks them, without decoding.
 
-    Where the header says how long all of it is, and the file ends before, it is cut off: then the pictures' seconds are what
-    they would have been.
+    If the header states a total length and the file ends before it, the file is truncated: the result is then the stated
+    length.
     """
     with opened(data) as container:
         stream = pictures_of(container)
         streams = (stream, *container.streams.audio[:1])
         times: dict[int, list[float]] = {each.index: [] for each in streams}
-        with suppress(*DAMAGED):  # what came before stays in the lists
+        with suppress(*DAMAGED):  # the lists keep what came before
             for packet in container.demux(*streams):
                 if packet.size and packet.time_base:
                     times[packet.stream.index].append(float((packet.pts or 0) * packet.time_base))
@@ -179,13 +181,13 @@ def _counted(data: bytes, rate: float) -> tuple[int, float]:
 
 
 def _still(frame: av.VideoFrame, stream: VideoStream) -> float:
-    """How long a single frame is shown."""
+    """Return how long a single frame is shown."""
     lasts = float((frame.duration or 0) * (stream.time_base or 0))
     return lasts or 1 / float(stream.average_rate or _DEFAULT_RATE)
 
 
 def _square(stream: VideoStream, frame: av.VideoFrame) -> tuple[int, int]:
-    """(width, height) in square pixels, not yet turned."""
+    """Return (width, height) in square pixels, before turning."""
     return round(frame.width * float(stream.sample_aspect_ratio or 1)), frame.height
 
 

@@ -1,7 +1,7 @@
-"""What of a film is there: painted frames in, files in a folder, the finished MP4 out.
+"""Store the parts of a film as files: painted frames in, the finished MP4 out.
 
-A frame waits as a file until its segment is whole; the frames of the segment before are let go only then. So a run whose
-process dies at any moment goes on from any state that it left less than a segment ago. Nothing of this is ever in memory.
+A frame is kept as a file until its segment is complete, and the frames of one segment until the next is complete. So a run
+whose process dies at any moment can resume from any state less than a segment old. Nothing of this is kept in memory.
 """
 
 import tempfile
@@ -14,25 +14,27 @@ from nst_core.errors import Failure
 from nst_core.videos import writing
 from nst_core.videos.reading import Pixels
 
-SEGMENT = 24  # frames; each begins with one that needs no other, to which players can jump
+SEGMENT = 24  # frames; each segment begins with a key frame, to which players can seek
 
 
 class Reel:
-    """Frames by number, without gaps."""
+    """Store frames by number, without gaps."""
 
     def __init__(self, folder: Path | None) -> None:
-        """folder: None for one of its own, which goes with it."""
-        self._own = tempfile.TemporaryDirectory(prefix="nst-film-", ignore_cleanup_errors=True) if folder is None else None
-        self._folder = Path(self._own.name) if self._own else folder or Path()
+        """Use a folder, or a temporary one of its own for None."""
+        self._temporary = (
+            tempfile.TemporaryDirectory(prefix="nst-film-", ignore_cleanup_errors=True) if folder is None else None
+        )
+        self._folder = Path(self._temporary.name) if self._temporary else folder or Path()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def has(self, count: int) -> bool:
-        """Whether the first so many frames are there."""
+        """Return whether the first `count` frames are stored."""
         whole, waiting = divmod(count, SEGMENT)
         return all(map(self._segment, range(whole))) and all(map(self._frame, range(count - waiting, count)))
 
     def add(self, number: int, begins: int, pixels: Pixels) -> None:
-        """begins: in ticks. Raises: Failure when the disk is full."""
+        """Store a frame. begins: in ticks. Raises: Failure if the disk is full."""
         with _disk():
             partial = self._folder / "frame.partial"
             with partial.open("wb") as file:
@@ -42,17 +44,17 @@ class Reel:
             self._close(number // SEGMENT)
 
     def finish(self, clip: bytes, count: int, *, ends: int, whole: bool) -> bytes:
-        """The MP4 of the first so many frames; see `writing.join`."""
+        """Return the MP4 of the first `count` frames; see `writing.join`."""
         if count % SEGMENT:
             self._close(count // SEGMENT)
         film = self._folder / "film.mp4"
-        found = [segment for number in range(-(-count // SEGMENT)) if (segment := self._segment(number))]
+        segments = [segment for number in range(-(-count // SEGMENT)) if (segment := self._segment(number))]
         with _disk():
-            writing.join([(_ticks(file), file) for file in found], clip, film, ends=ends, whole=whole)
+            writing.join([(_ticks(file), file) for file in segments], clip, film, ends=ends, whole=whole)
             return film.read_bytes()
 
     def _close(self, number: int) -> None:
-        """A segment of the frames that wait; those of the one before have waited long enough."""
+        """Encode a segment of the stored frames, and delete the frames of the segment before."""
         waiting = [file for n in range(number * SEGMENT, (number + 1) * SEGMENT) if (file := self._frame(n))]
         frames: Iterator[tuple[int, Pixels]] = ((_ticks(file), np.load(file)) for file in waiting)
         with _disk():
@@ -69,13 +71,15 @@ class Reel:
 
 
 def _ticks(file: Path) -> int:
-    """At which a frame or a segment begins: the end of its name."""
+    """Return when a frame or a segment begins, from the end of its name."""
     return int(file.stem.rpartition("-")[2])
 
 
 class _disk:  # noqa: N801 - reads as `with _disk():`
+    """Turn errors of the disk into a Failure."""
+
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
-            raise Failure(f"The film cannot be kept: the machine has no room for it ({error.strerror}).") from error
+            raise Failure(f"The film cannot be stored: the disk of this machine is full ({error.strerror}).") from error

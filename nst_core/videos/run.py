@@ -1,6 +1,6 @@
-"""A clip on its way to a film: a Step a frame, with a picture every now and then; last a `Film`.
+"""Paint a clip: yield a Step per frame, some of them with a picture, and finally a `Film`.
 
-It can be stopped, with what is painted, and can say its state; another goes on from there, at the very frame.
+It can be stopped early, keeping what is painted, and its state can be saved; another run continues from exactly that frame.
 """
 
 import time
@@ -11,6 +11,7 @@ import numpy as np
 
 from nst_core import images
 from nst_core.errors import BadClip
+from nst_core.pictures.strokes import Paint
 from nst_core.recipes import VideoRecipe
 from nst_core.stylizer import Step, Style
 from nst_core.videos import painters, reading
@@ -25,7 +26,7 @@ PICTURE_EVERY = 0.7  # seconds between Steps with a picture
 
 
 class Filming:
-    """An iterator of Steps. parts: a folder of its own that outlives it, to go on from; None: it cannot be gone on with."""
+    """Iterate over the Steps of a clip. parts: a folder that outlives it, for resuming; None: it cannot be resumed."""
 
     def __init__(
         self,
@@ -35,19 +36,19 @@ class Filming:
         *,
         parts: Path | None = None,
         state: Mapping[str, np.ndarray] | None = None,
-        network: bytes | None = None,
+        network: Paint | None = None,
         painter: Painter | None = None,
     ) -> None:
-        """network: the file of the one that the recipe names. painter: instead of the recipe's, for tests.
+        """Prepare a run. network: paints with the network that the recipe names. painter: replaces the recipe's, for tests.
 
         Raises: BadClip, BadRecipe, BadNetwork.
         """
         self._clip, self._recipe, self._facts = clip, recipe, reading.probe(clip)
         self._reel = Reel(parts)
         if state is not None and not self._reel.has(int(state["done"])):
-            state = None  # somebody tidied up: from the beginning
+            state = None  # the files were deleted: begin again
         self._done = int(state["done"]) if state is not None else 0
-        self._before = float(state["seconds"]) if state is not None else 0.0  # of earlier runs
+        self._before = float(state["seconds"]) if state is not None else 0.0  # seconds of earlier runs
         self._steady = Steady(painter or painters.painter(styles, recipe, network), recipe.steadiness, state)
         self._strip = Strip(self._facts.frames, state)
         self._frames = reading.frames(clip, self._facts.shape(recipe.size), start=max(0, self._done - 1))
@@ -62,18 +63,18 @@ class Filming:
         if self._finished:
             raise StopIteration
         frame = None if self._stopped and self._last else next(self._frames, None)
-        if frame and frame.number < self._done:  # the last one that an earlier run painted
+        if frame and frame.number < self._done:  # the last frame that an earlier run painted
             self._last, frame = frame, next(self._frames, None)
         return self._finish() if frame is None else self._paint(frame)
 
     def stop(self) -> None:
-        """The film ends with the next frame."""
+        """End the film with the next frame."""
         self._stopped = True
 
     def state(self) -> dict[str, np.ndarray]:
-        """After the first Step."""
-        told = {"done": np.array(self._done), "seconds": np.array(self._seconds)}
-        return told | self._steady.state() | self._strip.state()
+        """Return the state to resume from, after the first Step."""
+        progress = {"done": np.array(self._done), "seconds": np.array(self._seconds)}
+        return progress | self._steady.state() | self._strip.state()
 
     @property
     def _seconds(self) -> float:
@@ -90,15 +91,15 @@ class Filming:
         return Step(self._done, max(self._facts.frames, self._done + 1), {}, picture, self._seconds)
 
     def _finish(self) -> Film:
-        """Raises: BadClip, where there was no frame."""
+        """Write the film. Raises: BadClip if there was no frame."""
         if self._last is None:
-            raise BadClip("None of the clip's pictures can be read: it is cut off or damaged.")
+            raise BadClip("No frame of the clip can be read: the file is incomplete or damaged.")
         self._finished = True
         ends = self._last.begins + (self._last.lasts or round(self._facts.seconds * TICKS / self._done))
         promised = self._facts.seconds * TICKS
         notice = ""
         if not self._stopped and ends < reading.WHOLE * promised:
-            notice = f"The clip breaks off after {ends / TICKS:.1f} s of {self._facts.seconds:.1f}: it is painted that far."
+            notice = f"The clip ends after {ends / TICKS:.1f} of {self._facts.seconds:.1f} s, because the file is incomplete."
         whole = not self._stopped and not notice
         mp4 = self._reel.finish(self._clip, self._done, ends=ends, whole=whole)
         size = self._facts.shape(self._recipe.size)

@@ -1,4 +1,4 @@
-"""A clip's sound for its film: copied where an MP4 holds it and browsers play it, else as AAC; packets in the film's time."""
+"""Add a clip's sound to its film: copied if MP4 holds it and browsers play it, otherwise as AAC; times in the film's clock."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,35 +13,39 @@ from nst_core.videos import reading
 from nst_core.videos.reading import TICKS
 
 COPIED = ("aac", "mp3")
-BITS = 160_000  # a second, of what becomes AAC
-RATES = (44_100, 48_000)  # samples a second that it may have; another becomes the latter
+BITS = 160_000  # per second of AAC
+RATES = (44_100, 48_000)  # samples per second that are kept; others become the latter
 
 
 def packets(source: InputContainer, film: OutputContainer, *, until: int | None) -> Iterator[av.Packet]:
-    """Of the first sound, if there is one; the film gets a stream for it at once. until: ticks at which the film ends."""
+    """Yield the packets of the first audio stream, if any; the film gets a stream for it at once.
+
+    until: ticks at which the film ends.
+    """
     if not source.streams.audio:
         return iter(())
-    heard = source.streams.audio[0]
-    if heard.codec_context is not None and heard.codec_context.codec.canonical_name in COPIED:
-        found = _copied(source, heard, film.add_stream_from_template(heard))
+    audio = source.streams.audio[0]
+    if audio.codec_context is not None and audio.codec_context.codec.canonical_name in COPIED:
+        audio_packets = _copied(source, audio, film.add_stream_from_template(audio))
     else:
-        rate = heard.rate if heard.rate in RATES else RATES[-1]
-        found = _encoded(source, heard, film.add_stream("aac", rate=rate, bit_rate=BITS, layout="stereo"))
-    return _before(found, until)
+        rate = audio.rate if audio.rate in RATES else RATES[-1]
+        audio_packets = _encoded(source, audio, film.add_stream("aac", rate=rate, bit_rate=BITS, layout="stereo"))
+    return _before(audio_packets, until)
 
 
 def _before(packets: Iterator[av.Packet], until: int | None) -> Iterator[av.Packet]:
+    """Yield packets until the film ends."""
     for packet in packets:
         if until is not None and packet.pts is not None and packet.time_base and packet.pts * packet.time_base * TICKS >= until:
             return
         yield packet
 
 
-def _copied(source: InputContainer, heard: AudioStream, stream: AudioStream) -> Iterator[av.Packet]:
-    """Where clips were joined, times may jump back: what the film has already is left out, since MP4 takes no time twice."""
+def _copied(source: InputContainer, audio: AudioStream, stream: AudioStream) -> Iterator[av.Packet]:
+    """Yield packets unchanged, but skip those that jump back in time in joined clips: MP4 requires increasing times."""
     late, last = reading.zero(source), None
     with suppress(*reading.DAMAGED):
-        for packet in source.demux(heard):
+        for packet in source.demux(audio):
             if packet.pts is None or packet.dts is None or not packet.time_base:
                 continue
             shift = round(late / TICKS / packet.time_base)
@@ -52,10 +56,11 @@ def _copied(source: InputContainer, heard: AudioStream, stream: AudioStream) -> 
             yield packet
 
 
-def _encoded(source: InputContainer, heard: AudioStream, stream: AudioStream) -> Iterator[av.Packet]:
+def _encoded(source: InputContainer, audio: AudioStream, stream: AudioStream) -> Iterator[av.Packet]:
+    """Yield packets encoded as AAC."""
     context, fifo = stream.codec_context, av.AudioFifo()
     context.open(strict=False)
-    for frame in _resampled(source, heard, AudioResampler(context.format, context.layout, context.rate)):
+    for frame in _resampled(source, audio, AudioResampler(context.format, context.layout, context.rate)):
         fifo.write(frame)
         for piece in fifo.read_many(context.frame_size):
             yield from stream.encode(piece)
@@ -64,21 +69,21 @@ def _encoded(source: InputContainer, heard: AudioStream, stream: AudioStream) ->
     yield from stream.encode(None)
 
 
-def _resampled(source: InputContainer, heard: AudioStream, resampler: AudioResampler) -> Iterator[av.AudioFrame]:
-    """Samples one after the other, from when the sound begins."""
-    start = heard.start_time * heard.time_base if heard.start_time is not None and heard.time_base else Fraction(0)
+def _resampled(source: InputContainer, audio: AudioStream, resampler: AudioResampler) -> Iterator[av.AudioFrame]:
+    """Yield contiguous samples, beginning where the sound begins."""
+    start = audio.start_time * audio.time_base if audio.start_time is not None and audio.time_base else Fraction(0)
     due = round((start - Fraction(reading.zero(source), TICKS)) * resampler.rate)
-    for frame in _decoded(source, heard):
+    for frame in _decoded(source, audio):
         for piece in resampler.resample(frame):
             piece.pts, piece.time_base = due, Fraction(1, resampler.rate)
             due += piece.samples
             yield piece
 
 
-def _decoded(source: InputContainer, heard: AudioStream) -> Iterator[av.AudioFrame | None]:
-    """A broken packet is left out; None comes last."""
+def _decoded(source: InputContainer, audio: AudioStream) -> Iterator[av.AudioFrame | None]:
+    """Yield decoded frames without broken packets, then None."""
     with suppress(*reading.DAMAGED):
-        for packet in source.demux(heard):
+        for packet in source.demux(audio):
             with suppress(*reading.DAMAGED):
                 yield from packet.decode()
     yield None

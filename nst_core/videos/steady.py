@@ -1,8 +1,8 @@
-"""A frame's painting drawn towards the last one, moved along: two paintings and the motion in, one that does not flicker out.
+"""Blend a painted frame with the previous one, moved along, to remove flicker.
 
-A mean of two paintings whose strokes differ is a blurred one, and a mean of means is blurred more. So after the mean each band
-of a Laplacian pyramid (Burt & Adelson 1983) is given back, place by place, the contrast that the new painting has there. What
-the eye sees is the old strokes at the new painting's sharpness; the new ones come in by and by.
+The mean of two paintings with different strokes is blurred, and repeated means are blurred more. So after blending, each band
+of a Laplacian pyramid (Burt & Adelson 1983) gets the local contrast that it has in the new painting. The result shows the old
+strokes at the sharpness of the new painting; new strokes appear gradually.
 """
 
 from collections.abc import Mapping
@@ -20,22 +20,22 @@ from nst_core.videos.painters import GoesOn, Painter
 
 Picture = npt.NDArray[np.float32]  # (h, w, 3), 0 … 255
 
-BANDS = 2  # of the pyramid that get their contrast back: details of one to four pixels
-LIFT = 1.02  # times the new painting's: what is halved and enlarged again comes back a little softer
-AROUND = 16  # pixels: what “place by place” means
-LEAST, MOST = 0.7, 2.0  # times the contrast, in one frame: noise is not to be blown up
-_NONE = 0.5  # of 255, squared: contrast below that is none
+BANDS = 2  # of the pyramid whose contrast is restored: details of one to four pixels
+LIFT = 1.02  # relative to the new painting, because halving and enlarging softens slightly
+AROUND = 16  # pixels: the range of local contrast
+LEAST, MOST = 0.7, 2.0  # limits of the factor in one frame, so that noise is not amplified
+_NONE = 0.5  # of 255, squared: lower contrast counts as none
 
 
 def steadied(painted: Pixels, last: Pixels, motion: Motion, steadiness: float = STEADINESS) -> Pixels:
-    """painted: of this frame; last: what was shown of the one before. Where the motion does not hold, `painted` as it is."""
+    """Blend `painted` with `last`, the previous result. Where the motion does not hold, `painted` is unchanged."""
     trust, new = motion.trust_at(painted.shape[:2])[..., None], painted.astype(np.float32)
     mean = new + steadiness * trust * (motion.carry(last) - new)
     return np.clip(mean + trust * _lacking(mean, new) + 0.5, 0, 255).astype(np.uint8)
 
 
 def _lacking(soft: Picture, sharp: Picture) -> Picture:
-    """What gives the first, band by band, the contrast of the second."""
+    """Return what must be added to the first picture to give it the contrast of the second, band by band."""
     result = np.zeros_like(soft)
     for number, (band, wanted) in enumerate(zip(_bands(soft), _bands(sharp), strict=True)):
         add = band * (_gain(band, wanted, AROUND >> number) - 1)[..., None]
@@ -44,7 +44,7 @@ def _lacking(soft: Picture, sharp: Picture) -> Picture:
 
 
 def _bands(picture: Picture) -> list[Picture]:
-    """What each halving loses, finest first, each at half the size of the one before."""
+    """Return what each halving loses, finest first, each at half the size of the one before."""
     halved = [picture]
     for _ in range(BANDS):
         halved.append(cv2.pyrDown(halved[-1]))
@@ -52,21 +52,21 @@ def _bands(picture: Picture) -> list[Picture]:
 
 
 def _gain(band: Picture, wanted: Picture, around: int) -> npt.NDArray[np.float32]:
-    """(h, w): what the band's contrast is to be multiplied by."""
+    """Return the factor for the band's contrast, (h, w)."""
     has, wants = (_energy(one, around) for one in (band, wanted))
     gain = np.clip(LIFT * np.sqrt((wants + _NONE) / (has + _NONE)), LEAST, MOST)
     return cv2.resize(gain, band.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _energy(band: Picture, around: int) -> npt.NDArray[np.float32]:
-    """Mean square around each place, at a fraction of the size."""
+    """Return the mean square around each position, at a reduced size."""
     h, w = (max(1, -(-side // around)) for side in band.shape[:2])
     squares = cv2.resize((band * band).mean(-1), (w, h), interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(squares, (0, 0), 1)
 
 
 def _enlarged(band: Picture, shape: tuple[int, ...], times: int) -> Picture:
-    """Through the sizes that `_bands` went down."""
+    """Enlarge a band through the sizes of `_bands`."""
     sizes = [shape[1::-1]]
     for _ in range(times):
         sizes.append(tuple(-(-side // 2) for side in sizes[-1]))
@@ -76,17 +76,18 @@ def _enlarged(band: Picture, shape: tuple[int, ...], times: int) -> Picture:
 
 
 class Steady:
-    """A painter with a steady hand: frames in their order in, painted ones out, and what the next frame needs to be told."""
+    """Paint frames in order without flicker, and keep the state for the next frame."""
 
     def __init__(self, painter: Painter, steadiness: float, state: Mapping[str, np.ndarray] | None = None) -> None:
-        """state: of another, after the frame before."""
+        """Prepare painting. state: of another instance after the previous frame."""
         self._painter, self._steadiness = painter, steadiness
-        self._seen: Pixels | None = None  # the frame before, small
+        self._seen: Pixels | None = None  # the previous frame, small
         if state:
             self._opening, self._seen, self._shown = (state[name] for name in ("opening", "seen", "shown"))
             self._painter.begin(images.from_uint8(self._opening))
 
     def paint(self, frame: Pixels) -> Pixels:
+        """Return the painted frame."""
         content, small = images.from_uint8(frame), flow.small(frame)
         moved = None if self._seen is None else flow.motion(self._seen, small)
         if self._seen is None or moved is None or shots.is_cut(self._seen, small, moved):
@@ -101,11 +102,11 @@ class Steady:
         return images.to_uint8(self._painter.finish(content, images.from_uint8(self._shown)))
 
     def _carried(self, frame: Pixels, moved: Motion) -> Pixels:
-        """What was shown last, where things are now; the frame itself where they cannot be followed."""
+        """Return the previous result, moved along; the frame itself where the motion cannot be followed."""
         trust = moved.trust_at(frame.shape[:2])[..., None]
         return (frame + trust * (moved.carry(self._shown).astype(np.float32) - frame) + 0.5).astype(np.uint8)
 
     def state(self) -> dict[str, np.ndarray]:
-        """After the first frame."""
+        """Return the state after the latest frame."""
         assert self._seen is not None
         return {"opening": self._opening, "seen": self._seen, "shown": self._shown}

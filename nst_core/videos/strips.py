@@ -1,4 +1,4 @@
-"""A film at a glance: some of its frames before (above) and after (below), in one picture."""
+"""Make a strip of frames of a film, before (above) and after (below), as one picture."""
 
 from collections.abc import Mapping
 
@@ -11,18 +11,18 @@ from nst_core.videos.reading import Pixels
 COUNT = 6  # frames
 HEIGHT = 150  # pixels of each
 GAP = 4
-QUALITY = 1600  # pixels of the strip's longer side, at most
+QUALITY = 1600  # maximum pixels of the strip's longer side
 
 
 class Strip:
-    """Frames that are spread evenly over a clip of about `total`."""
+    """Collect frames spread evenly over a clip of about `total`."""
 
     def __init__(self, total: int, state: Mapping[str, np.ndarray] | None = None) -> None:
         self._wanted = {round(place) for place in np.linspace(0, max(0, total - 1), COUNT)}
         self._pairs: list[Pixels] = list(state["strip"]) if state else []
 
     def add(self, number: int, before: Pixels, after: Pixels) -> None:
-        """Kept if it is one of them."""
+        """Add a frame if it is one of those."""
         if number in self._wanted:
             h, w = before.shape[:2]
             size = max(1, round(w * HEIGHT / h)), HEIGHT

@@ -1,7 +1,7 @@
-"""Films out: painted frames -> segments, files of H.264 -> joined to one MP4 with the clip's sound, nothing encoded twice.
+"""Write films: painted frames become segments, files of H.264, which are joined with the clip's sound without re-encoding.
 
-Segments are what a run that is cut off goes on from, and what keeps memory small: frames wait as files, and each second of them
-becomes a segment named by when it begins. Players want H.264 in 4:2:0, its index first (faststart), its colours told.
+Interrupted runs resume from segments, and segments keep memory small: frames are stored as files, and each second of them
+becomes a segment named by its start. Players need H.264 in 4:2:0, the index at the front (faststart), and tagged colours.
 """
 
 import heapq
@@ -21,9 +21,9 @@ _TIME = Fraction(1, TICKS)
 
 
 def segment(frames: Iterable[tuple[int, Pixels]], file: Path, *, sharp: int = SHARP) -> None:
-    """Frames with the ticks at which they begin -> a file whose first frame begins at 0. It appears when it is whole.
+    """Encode frames, given with the ticks at which they begin, to a file whose first frame begins at 0.
 
-    sharp: as SHARP.
+    The file appears when it is complete. sharp: as SHARP.
     """
     partial = file.with_suffix(".partial")
     with av.open(str(partial), "w", format="mp4") as container:
@@ -42,34 +42,34 @@ def segment(frames: Iterable[tuple[int, Pixels]], file: Path, *, sharp: int = SH
 
 
 def _pictures(container: OutputContainer, shape: Sequence[int], sharp: int) -> av.VideoStream:
-    # no B-frames: packets come in the order in which they are shown, so that segments can be joined as they are
+    # without B-frames, packets are in display order, so that segments can be joined unchanged
+    """Add the video stream."""
     options = {"crf": str(sharp), "preset": "veryfast", "bf": "0"}
     stream = container.add_stream("libx264", rate=TICKS, options=options)
     stream.height, stream.width, stream.pix_fmt = shape[0], shape[1], "yuv420p"
     stream.time_base = stream.codec_context.time_base = _TIME
-    stream.codec_context.color_range, stream.codec_context.colorspace = (
-        1,
-        1,
-    )  # limited, BT.709: else each player guesses another
-    stream.codec_context.color_primaries, stream.codec_context.color_trc = 1, 1
+    context = stream.codec_context
+    context.color_range = context.colorspace = 1  # limited range, BT.709: players guess differently if it is not stored
+    context.color_primaries = context.color_trc = 1
     return stream
 
 
 def join(segments: Sequence[tuple[int, Path]], clip: bytes, file: Path, *, ends: int, whole: bool) -> None:
-    """Segments with the ticks at which they begin, in order, and the sound of a clip -> an MP4.
+    """Join segments, given with the ticks at which they begin, and the sound of a clip to an MP4.
 
-    ends: of the last frame, in ticks. whole: the film is as long as its clip, and so is the sound; else that ends with it.
+    ends: of the last frame, in ticks. whole: the film has the clip's full length and sound; otherwise the sound ends with the
+    film.
     """
     with reading.opened(clip) as source, av.open(str(file), "w", format="mp4", options={"movflags": "+faststart"}) as film:
         with av.open(str(segments[0][1])) as first:
             pictures = film.add_stream_from_template(first.streams.video[0])
-        heard = sound.packets(source, film, until=None if whole else ends)
-        for packet in heapq.merge(_packets(segments, ends, pictures), heard, key=_seconds):
+        audio = sound.packets(source, film, until=None if whole else ends)
+        for packet in heapq.merge(_packets(segments, ends, pictures), audio, key=_seconds):
             film.mux(packet)
 
 
 def _packets(segments: Sequence[tuple[int, Path]], ends: int, stream: av.VideoStream) -> Iterator[av.Packet]:
-    """Of all segments; each lasts until the next begins."""
+    """Yield the packets of all segments; each lasts until the next begins."""
     before: av.Packet | None = None
     for begins, file in segments:
         with av.open(str(file)) as container:

@@ -471,6 +471,6 @@ def test_both_sources_failing_is_one_sentence(forbidden, monkeypatch, empty_cach
         weights.download("magenta")
     assert str(error.value) == (
         "The Magenta model could not be downloaded (HTTP Error 403: Forbidden; Kaggle, the second source: busy). "
-        "The embedded models go on working; try again later."
+        "The embedded models still work; try again later."
     )
     assert files(empty_caches) == []

@@ -296,7 +296,7 @@ def test_the_light_lane_finds_the_regions_of_a_segmentation(engine):
     assert colors == pytest.approx(np.float32([[1, 0, 0], [0, 0, 1]]), abs=0.01)
     assert [region.dtype for region in regions] == [bool, bool]
     assert regions[0][:, :29].all() and regions[1][:, 31:].all() and np.array_equal(regions[0], ~regions[1])
-    with pytest.raises(BadMask, match=r"^plan\.png has no two colours"):
+    with pytest.raises(BadMask, match=r"^plan\.png has fewer than two colours"):
         engine.segment(images.encode(0 * halves), (32, 48), "plan.png").result(PATIENCE)
 
 

@@ -190,12 +190,11 @@ def test_an_order_comes_back_as_it_was():
     content, picture = (images.to_uint8(image) for image in pictures())
     mask = np.uint8(255) * (content[..., 0] > 99)
     recipe = OptimizeRecipe(content=Source(name="x"), styles=(StyleSource(source=Source(name="y"), weight=0.5),))
-    order = Order(
-        recipe, {"content": content, "initial": content[::-1]}, [Style(picture, 0.5, mask, None, Color.LUMINANCE)], 75.5
-    )
+    kept = [Style(picture, 0.5, mask, None, Color.LUMINANCE)]
+    order = Order(recipe, {"content": content, "initial": content[::-1]}, kept, {"clip": b"frames"}, 75.5)
     orders.save("0" * 32, order)
     back = orders.load("0" * 32)
-    assert (back.recipe, back.expected) == (recipe, 75.5)
+    assert (back.recipe, back.files, back.expected) == (recipe, {"clip": b"frames"}, 75.5)
     assert all(np.array_equal(back.pictures[name], order.pictures[name]) for name in ("content", "initial"))
     (style,) = back.styles
     assert np.array_equal(style.image, picture) and np.array_equal(style.mask, mask)

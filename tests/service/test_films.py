@@ -38,7 +38,8 @@ def test_a_film_survives_its_worker_and_a_pause(engine, clip):
     facts = engine.probe(clip, "pan.mp4").result(PATIENCE)
     assert (facts.width, facts.height, facts.frames, facts.sound) == (128, 96, COUNT, True)
     _, style = pictures()
-    film = lambda: engine.run(RECIPE, styles=[Style(style)], files={"clip": clip}, visitor="somebody")  # noqa: E731
+    more = {"expected": facts.promise(256), "visitor": "somebody"}
+    film = lambda: engine.run(RECIPE, styles=[Style(style)], files={"clip": clip}, **more)  # noqa: E731
     whole = film().result(PATIENCE)
     worker = engine.submit(jobs.process_id, lane=Lane.LIGHT).result(PATIENCE)
     job = film()

@@ -5,8 +5,12 @@ import logging
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from nst_core import images
+from nst_core.errors import BadClip, BadPicture, BadRecipe
+from nst_core.recipes import InstantRecipe, OptimizeRecipe, Source, TextureNetworkRecipe, TrainingRecipe, VideoRecipe
 from nst_core.service import limits
 from nst_core.service.limits import Limits
 
@@ -37,3 +41,41 @@ def test_deploying_lists_every_one_with_its_default_and_what_it_is():
     listed = re.findall(r"^\| `(NST_\w+)` \| ([\d.,]+) \| (.+) \|$", DEPLOYING, re.M)
     wanted = [(limits.variable(it.name), f"{it.default:,g}", it.metadata["about"]) for it in dataclasses.fields(Limits)]
     assert listed == wanted
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        (InstantRecipe(size=2112), "2112 px are more than the 2048 px of this server"),
+        (OptimizeRecipe(size=4160), "4160 px are more than the 4096 px"),
+        (OptimizeRecipe(iterations=10_001), "10,001 iterations are more than the 10,000"),
+        (VideoRecipe(size=1088), "1088 px are more than the 1024 px"),
+        (TextureNetworkRecipe(network=Source(name="x"), shape=(64, 2049)), "2049 px are more than the 2048 px"),
+    ],
+)
+def test_a_visitors_recipe_is_bound_by_the_limits(recipe, reason):
+    with pytest.raises(BadRecipe, match=reason):
+        limits.check(recipe)
+
+
+def test_what_the_limits_allow_passes():
+    for recipe in (None, InstantRecipe(size=2048), OptimizeRecipe(size=4096), VideoRecipe(size=1024), TrainingRecipe()):
+        limits.check(recipe)
+
+
+def test_the_limits_of_clips_are_sentences():
+    with pytest.raises(BadClip, match="lasts 75 s; at most 60 s"):
+        limits.check_clip_length("It", 75.0)
+    with pytest.raises(BadClip, match="at most 25 MB"):
+        limits.check_clip_file("It", bytes(26 * 1024**2))
+
+
+def test_the_limits_of_uploads_bind_a_process_that_says_so(monkeypatch):
+    monkeypatch.setattr(images, "MAX_BYTES", images.MAX_BYTES)
+    monkeypatch.setattr(images, "MAX_PIXELS", images.MAX_PIXELS)
+    monkeypatch.setattr(limits, "LIMITS", dataclasses.replace(limits.LIMITS, max_megapixels=1))
+    data = images.encode(np.zeros((1001, 1000, 3), np.float32))
+    assert images.decode(data).shape == (1001, 1000, 3)
+    limits.apply()
+    with pytest.raises(BadPicture, match="at most 1 megapixels"):
+        images.decode(data)

@@ -153,7 +153,7 @@ def test_what_breaks_off_is_painted_that_far_and_told():
     whole = film.mp4  # its index first, as on the web; and then the end is missing
     _, film = filmed(whole[: len(whole) * 6 // 10], painter=Plain())
     assert 5 < film.iteration < 33
-    assert "breaks off after" in film.notice and "of 1.4" in film.notice
+    assert "ends after" in film.notice and "of 1.4" in film.notice
 
 
 def test_masks_hold_for_the_whole_clip(style):
@@ -184,7 +184,7 @@ def test_a_texture_network_paints_clips_too():
     network = weights.NETWORKS["birch-wood"].read_bytes()
     data = encoded(pan(3, shape=SHAPE))
     recipe = RECIPE.model_copy(update={"network": Source(name="birch-wood"), "steadiness": 0.0})
-    run = Filming(data, [], recipe, network=network)
+    run = Filming(data, [], recipe, network=painting.painter(network).stylize)
     first = next(run).image
     frame = images.from_uint8(next(reading.frames(data, SHAPE)).pixels)
     assert np.abs(first - painting.painter(network).stylize(frame)).max() <= 1.01 / 255
