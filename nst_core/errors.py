@@ -10,7 +10,8 @@
     │   ├── TooLarge         needs more memory than there is
     │   ├── Busy             more work than the machine accepts at once
     │   ├── Gone             a file that was deleted to make room
-    │   └── ModelUnavailable a model that is not on this machine
+    │   ├── ModelUnavailable a model that is not on this machine
+    │   └── MissingPackage   an optional dependency that is not installed
     └── Failure              an internal error, or a failure of the machine (exit status 1)
         ├── DownloadFailed   a download failed or was corrupt
         ├── Diverged         losses became NaN or infinite
@@ -67,6 +68,10 @@ class Gone(UserError):
 
 class ModelUnavailable(UserError):
     """Signal that a model is not on this machine; the message says how to get it."""
+
+
+class MissingPackage(UserError):
+    """Signal that an optional dependency is not installed; the message names the extra that installs it."""
 
 
 class Failure(NSTError):

@@ -40,6 +40,19 @@ class Step:
     image: Image | None = None
     seconds: float = 0.0
 
+    def __str__(self) -> str:
+        """Return one line, as `on_step=print` shows it; losses of several layers are added up.
+
+        >>> print(Step(3, 300, {"content": 0.25, "style/block1_conv1": 2.5, "style/block2_conv1": 1.5}, seconds=1.5))
+        3 of 300, 1.5 s: content 0.25, style 4
+        """
+        sums: dict[str, float] = {}
+        for name, value in self.losses.items():
+            term = name.split("/")[0]
+            sums[term] = sums.get(term, 0.0) + value
+        losses = ", ".join(f"{term} {value:.3g}" for term, value in sums.items())
+        return f"{self.iteration} of {self.total}, {self.seconds:.1f} s" + (f": {losses}" if losses else "")
+
 
 def with_weight(styles: Sequence[Style]) -> list[Style]:
     """Return the styles whose weight is above 0. Raises: BadRecipe when there is none."""

@@ -1,4 +1,4 @@
-"""Paint pictures and clips: instant | optimize | video | texture-network | models | recipe, with the recipes of the pages.
+"""Paint pictures: instant | optimize | video | texture-network | models | recipe | app, with recipes as on the pages.
 
 Exit status: 0 success, 1 internal error, 2 invalid input (one line on standard error), 130 after Ctrl-C.
 """
@@ -14,8 +14,8 @@ import typer
 from PIL import Image as Pillow
 from typer.exceptions import TyperException
 
-from nst_core import images
-from nst_core.cli import files, instant, interrupts, models, optimize, recipe, texture_networks, video
+from nst_core import extras, images
+from nst_core.cli import files, instant, interrupts, models, optimize, recipe, serving, texture_networks, video
 from nst_core.errors import Failure, UserError
 
 DEBUG = "--debug"  # at any position
@@ -23,6 +23,7 @@ DEBUG = "--debug"  # at any position
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 for command in (instant.instant, optimize.optimize, video.video, models.models):
     app.command()(command)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(serving.app)
 app.add_typer(texture_networks.app, name="texture-network")
 app.add_typer(recipe.app, name="recipe")
 
@@ -50,6 +51,8 @@ def _end(error: Exception, debug: bool) -> int:
     """Print one line about the error and return the exit status."""
     if debug:
         traceback.print_exception(error)
+    if isinstance(error, ModuleNotFoundError):
+        error = extras.explained(error) or error
     match error:
         case TyperException():  # a wrong option: its message; no command: help without a message
             return _say(error.format_message(), 2)

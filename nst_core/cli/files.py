@@ -12,23 +12,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import typer
 
 from nst_core import images, recipes
 from nst_core.errors import BadPicture, UserError
 from nst_core.images import Image, Mask
-from nst_core.pictures import masks, prints, timelapse
+from nst_core.pictures import encoding, masks, timelapse
 from nst_core.recipes import AnyRecipe, Source
 from nst_core.stylizer import Step
 
 T = TypeVar("T")
 STREAM = Path("-")  # standard input, or standard output
 LONGEST = 255  # maximum bytes of a file name
-FORMATS: dict[str, images.Format | Literal["tiff"]] = {
-    ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff",
-}  # fmt: skip
 
 # --- what is read -----------------------------------------------------------------------------------------------------
 
@@ -162,7 +159,7 @@ def made_before(target: Path, recipe: AnyRecipe, content: Path, *, flat: bool = 
 
 def check_places(out: Path, log: Path | None, film: Path | None, inputs: Iterable[Path | None] = ()) -> None:
     """Check the results of long work before it begins. inputs: files that are read."""
-    by_suffix(out, FORMATS, "pictures")
+    by_suffix(out, encoding.FORMATS, "pictures")
     if film:
         by_suffix(film, timelapse.FORMATS, "time-lapses")
     check_targets(out, log, film, inputs=inputs)
@@ -256,11 +253,8 @@ def write_picture(
     assert step.image is not None
     image = images.flatten(step.image, alpha) if flat else step.image
     alpha = None if flat else alpha
-    format, text = by_suffix(out, FORMATS, "pictures"), recipes.png_text(recipe)
-    if format == "tiff":
-        write(out, prints.tiff(image, dpi=dpi, description=recipes.tiff_text(recipe), alpha=alpha))
-    else:
-        write(out, images.encode(image, format, text=text, dpi=dpi, alpha=alpha))
+    format = by_suffix(out, encoding.FORMATS, "pictures")
+    write(out, encoding.encoded(image, format, recipe, dpi=dpi, alpha=alpha))
 
 
 def write(out: Path, data: bytes) -> None:

@@ -9,6 +9,7 @@ from nst_core import engines, recipes
 from nst_core.cli import files, options, texture_networks, work
 from nst_core.engines import AUTO
 from nst_core.errors import BadRecipe
+from nst_core.library import network_file
 from nst_core.recipes import DEFAULT_SIZE, Color, InstantRecipe
 
 ENGINE = f"Which model: {AUTO}, {', '.join(engines.names(InstantRecipe))}; or the file of a network trained for one style."
@@ -36,7 +37,7 @@ def instant(
     if Path(engine).suffix.lower() in [of_file.suffix for of_file in engines.network_engines()]:
         if len(pictures) > 1 or also:
             raise BadRecipe("A network trained for one style takes no style picture: give one photograph, or a folder of them.")
-        source, data = texture_networks.network_file(engine)
+        source, data = network_file(engine)
         network = recipes.texture_network(network=source, size=size, color=color, stroke_size=stroke_size)
         texture_networks.paint(pictures[0], data, network, out, flat=flatten)
         return

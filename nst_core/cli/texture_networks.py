@@ -11,9 +11,10 @@ from nst_core import engines, images, recipes
 from nst_core.cli import files, options, progress, work
 from nst_core.cli.unfinished import Unfinished
 from nst_core.engines import Inputs
-from nst_core.errors import BadNetwork, BadRecipe, UserError
+from nst_core.errors import BadRecipe, UserError
+from nst_core.library import network_file
 from nst_core.models import weights
-from nst_core.recipes import DEFAULT_SIZE, Color, Source, TextureNetworkRecipe, TrainingRecipe
+from nst_core.recipes import DEFAULT_SIZE, Color, TextureNetworkRecipe, TrainingRecipe
 from nst_core.stylizer import Step
 from nst_core.texture_networks import Trained
 
@@ -21,29 +22,6 @@ app = typer.Typer(no_args_is_help=True, help="Train a network for one style, and
 
 CHECKPOINT_EVERY = 10.0  # seconds of training that a killed process loses at most
 SHOWN_SIDE = 384  # pixels of the preview during a training
-
-
-def network_file(name: str) -> tuple[Source, bytes]:
-    """Return a ready-made network by its name, or a file by its path.
-
-    Raises: BadNetwork.
-    """
-    if name in weights.NETWORKS:
-        return Source(name=name), weights.NETWORKS[name].read_bytes()
-    path = Path(name)
-    suffixes = [engine.suffix for engine in engines.network_engines()]
-    if path.suffix.lower() not in suffixes and not path.exists():
-        kinds = " or ".join(suffixes)
-        raise BadNetwork(f"There is no network “{name}”: give a {kinds} file, or one of {', '.join(weights.NETWORKS)}.")
-    engine = engines.network_engine(path.name)
-    try:
-        if (size := path.stat().st_size) > engine.max_bytes:
-            raise BadNetwork(f"{path.name} has {size / 1024**2:.0f} MB; at most {engine.max_bytes // 1024**2} MB are read.")
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadNetwork(f"{path} cannot be read: {error.strerror}.") from error
-    engine.facts(data, path.name)
-    return Source.of_upload(path.name, data), data
 
 
 def train_network(

@@ -9,11 +9,11 @@ import typer
 
 from nst_core import engines, recipes
 from nst_core.cli import files, interrupts, options, progress
-from nst_core.cli.texture_networks import network_file
 from nst_core.cli.unfinished import Resumable, Unfinished
 from nst_core.cli.work import say_where
 from nst_core.engines import Inputs
 from nst_core.errors import BadClip, BadRecipe
+from nst_core.library import network_file
 from nst_core.recipes import DEFAULT_SIZE, STEADINESS, Color
 from nst_core.stylizer import Step
 from nst_core.videos import Film

@@ -3,6 +3,7 @@
 from nst_core.pictures import (
     colors,
     drawings,
+    encoding,
     masks,
     prints,
     quality,
@@ -18,6 +19,7 @@ from nst_core.pictures import (
 __all__ = [
     "colors",
     "drawings",
+    "encoding",
     "masks",
     "prints",
     "quality",

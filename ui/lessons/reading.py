@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from nst_core import explain
 from ui.lessons import desk
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(explain.__file__).parents[2]  # of the package, whose files are shown
 
 
 class Idea(NamedTuple):

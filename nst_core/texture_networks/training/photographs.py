@@ -9,8 +9,8 @@ from PIL import Image as Pillow
 from nst_core import images
 from nst_core.errors import BadPicture
 from nst_core.images import Image
+from nst_core.sample_files import PHOTOGRAPHS
 
-PHOTOGRAPHS = Path(__file__).parents[3] / "assets" / "photographs"
 MAX_PHOTOGRAPHS, PHOTOGRAPH_SIDE = 1000, 640  # read from a folder, and their longer side: 0.8 GB at most
 
 
