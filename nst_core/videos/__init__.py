@@ -11,4 +11,4 @@ command line import `run` where they need it, not here.
 from nst_core.videos import clips
 from nst_core.videos.clips import Facts, Film
 
-__all__ = ["Facts", "Film", "clips", "painters", "reading", "run", "steady", "writing"]
+__all__ = ["Facts", "Film", "clips", "flow", "painters", "reading", "run", "steady", "writing"]
