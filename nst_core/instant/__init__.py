@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nst_core.instant import graph
-from nst_core.instant.lite import InstantLite
+from nst_core.instant import graph, noise
+from nst_core.instant.lite import InstantLite, core_shape
 from nst_core.instant.vectors import STYLE_SIDE, VectorStylizer
 from nst_core.models import weights
 from nst_core.recipes import InstantRecipe
@@ -57,9 +57,11 @@ __all__ = [
     "InstantLite",
     "VectorStylizer",
     "borrowed",
+    "core_shape",
     "eyes",
     "graph",
     "magenta",
+    "noise",
     "stylizer",
     "warm_up",
 ]

@@ -29,18 +29,17 @@ class Scene(NamedTuple):
     detail: Image  # (h', w', 3): the photograph at the result's size
 
     @classmethod
-    def of(cls, content: Image, stroke_size: float, seed: int) -> "Scene":
+    def of(cls, content: Image, stroke_size: float, strokes_from: int | np.ndarray) -> "Scene":
         """Return the scene in which the network's strokes have this size on the content, (h, w, 3).
 
         The core sees the content at the size at which its strokes are as wide as asked for. Where that is larger than the
-        content, so is the result.
+        content, so is the result. strokes_from: the seed of the noise, or the noise, of `core_shape`.
         """
         height, width, _ = content.shape
-        drawn = strokes.side(height, width, stroke_size, strokes.NATURAL_OF_INSTANT)
-        scale = drawn / max(height, width)
-        core = [max(LEAST, 4 * round(side * scale / 4)) for side in (height, width)]
+        core, scale = core_shape(height, width, stroke_size), _scale(height, width, stroke_size)
         detail = images.resize(content, round(height * scale), round(width * scale)) if scale > 1 else content
-        return cls(images.resize(content, *core), noise.white(core[0], core[1], seed), detail)
+        drawn = noise.white(*core, strokes_from) if isinstance(strokes_from, int) else strokes_from
+        return cls(images.resize(content, *core), drawn, detail)
 
     def core(self, content: str = "content", prefix: str = "") -> dict[str, np.ndarray]:
         """Return what the core sees, by the names of the model's inputs."""
@@ -49,6 +48,17 @@ class Scene(NamedTuple):
     def feeds(self) -> dict[str, np.ndarray]:
         """Return all three, by the names of the model's inputs."""
         return self.core() | {"detail": self.detail[None]}
+
+
+def core_shape(height: int, width: int, stroke_size: float = 1.0) -> tuple[int, int]:
+    """Return the shape at which the core sees a content, and of its noise."""
+    scale = _scale(height, width, stroke_size)
+    h, w = (max(LEAST, 4 * round(side * scale / 4)) for side in (height, width))
+    return h, w
+
+
+def _scale(height: int, width: int, stroke_size: float) -> float:
+    return strokes.side(height, width, stroke_size, strokes.NATURAL_OF_INSTANT) / max(height, width)
 
 
 class InstantLite(VectorStylizer):
@@ -68,14 +78,20 @@ class InstantLite(VectorStylizer):
     def predict(self, style: Image) -> Vector:
         return self._session.run("predicted", styles=squares(style, STYLE_SIDE))[0].mean(0)
 
-    def transform(self, content: Image, vector: Vector, *, stroke_size: float = 1.0, seed: int = 0) -> Image:
-        """Return the content (h, w, 3) in a style. stroke_size: see `strokes.side`; seed: of the noise."""
+    def transform(self, content: Image, vector: Vector, *, stroke_size: float = 1.0, seed: int | np.ndarray = 0) -> Image:
+        """Return the content (h, w, 3) in a style. stroke_size: see `strokes.side`; seed: of the noise, or the noise itself."""
         scene = Scene.of(content, stroke_size, seed)
         (lines,) = self._session.run("lines", **scene.core(), vector=vector.astype(np.float32))
         return images.resize(self._drawn(lines, scene.detail), *content.shape[:2])
 
     def transform_regions(
-        self, content: Image, vectors: Sequence[Vector], shares: np.ndarray, *, stroke_size: float = 1.0, seed: int = 0
+        self,
+        content: Image,
+        vectors: Sequence[Vector],
+        shares: np.ndarray,
+        *,
+        stroke_size: float = 1.0,
+        seed: int | np.ndarray = 0,
     ) -> Image:
         """Return the content in several styles at once: scale, shift and noise of each layer vary by pixel.
 

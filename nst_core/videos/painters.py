@@ -1,6 +1,6 @@
 """Paint frames. A painter keeps what it measured at the start of a shot, so that the style stays constant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,6 +12,8 @@ from nst_core.pictures.regions import Regions
 from nst_core.pictures.strokes import Paint
 from nst_core.recipes import VideoRecipe
 from nst_core.stylizer import Style, with_weight
+from nst_core.videos.flow import Motion
+from nst_core.videos.moving_noise import MovingNoise
 
 if TYPE_CHECKING:
     from nst_core.optimization import Frames
@@ -34,6 +36,23 @@ class Painter(Protocol):
 
 
 @runtime_checkable
+class Moves(Protocol):
+    """A painter that takes something along with the motion of the picture."""
+
+    def move(self, motion: Motion) -> None:
+        """Prepare the next frame of the shot. motion: from the previous frame to it."""
+        ...
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what was taken along."""
+        ...
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a state, after `begin`."""
+        ...
+
+
+@runtime_checkable
 class GoesOn(Protocol):
     """Declare a painter that continues from the previous frame, and is therefore steady."""
 
@@ -43,7 +62,10 @@ class GoesOn(Protocol):
 
 
 class InstantPainter:
-    """Paint with instant-lite. Over a shot, the vectors of styles and content and the recolouring of styles stay the same."""
+    """Paint with instant-lite.
+
+    Over a shot, the vectors of styles and content and the recolouring of styles stay the same; the noise moves along.
+    """
 
     def __init__(self, styles: Sequence[Style], recipe: VideoRecipe) -> None:
         """Prepare the styles. Raises: BadRecipe if no style has a weight."""
@@ -63,11 +85,25 @@ class InstantPainter:
         else:
             blend = [Style(picture, amount) for picture, amount in zip(pictures, self._amounts, strict=True)]
             self._vectors, self._shares = [self._lite.blend(content, blend, strength)], np.empty(0, np.float32)
+        self._noise = MovingNoise(instant.core_shape(*content.shape[:2]))
+
+    def move(self, motion: Motion) -> None:
+        self._noise.move(motion)
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"places": self._noise.places}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a state, after `begin`. One of an earlier version has no noise: it begins anew."""
+        places = state.get("places")
+        if places is not None and places.shape == self._noise.places.shape:
+            self._noise.places = places
 
     def paint(self, content: Image) -> Image:
+        drawn = self._noise.white()
         if self._shares.size:
-            return self._lite.transform_regions(content, self._vectors, self._shares)
-        return self._lite.transform(content, self._vectors[0])
+            return self._lite.transform_regions(content, self._vectors, self._shares, seed=drawn)
+        return self._lite.transform(content, self._vectors[0], seed=drawn)
 
     def finish(self, content: Image, painted: Image) -> Image:
         assert self._regions

@@ -16,7 +16,7 @@ from nst_core import images
 from nst_core.recipes import STEADINESS
 from nst_core.videos import flow, shots
 from nst_core.videos.flow import Motion, Pixels
-from nst_core.videos.painters import GoesOn, Painter
+from nst_core.videos.painters import GoesOn, Moves, Painter
 
 Picture = npt.NDArray[np.float32]  # (h, w, 3), 0 … 255
 
@@ -85,6 +85,8 @@ class Steady:
         if state:
             self._opening, self._seen, self._shown = (state[name] for name in ("opening", "seen", "shown"))
             self._painter.begin(images.from_uint8(self._opening))
+            if isinstance(self._painter, Moves):
+                self._painter.restore(state)
 
     def paint(self, frame: Pixels) -> Pixels:
         """Return the painted frame."""
@@ -93,6 +95,8 @@ class Steady:
         if self._seen is None or moved is None or shots.is_cut(self._seen, small, moved):
             self._opening, moved = frame, None
             self._painter.begin(content)
+        if moved and isinstance(self._painter, Moves):
+            self._painter.move(moved)
         if moved and isinstance(self._painter, GoesOn):
             self._shown = images.to_uint8(self._painter.go_on(content, images.from_uint8(self._carried(frame, moved))))
         else:
@@ -109,4 +113,5 @@ class Steady:
     def state(self) -> dict[str, np.ndarray]:
         """Return the state after the latest frame."""
         assert self._seen is not None
-        return {"opening": self._opening, "seen": self._seen, "shown": self._shown}
+        kept = self._painter.state() if isinstance(self._painter, Moves) else {}
+        return kept | {"opening": self._opening, "seen": self._seen, "shown": self._shown}

@@ -564,7 +564,7 @@ MISTAKES = {
     "apply nowhere cat.png -o out.png": "There is no network “nowhere”",
     "apply nowhere.npz cat.png -o out.png": "nowhere.npz cannot be read",
     "apply bad.npz cat.png -o out.png": "bad.npz is no texture network made here",
-    "apply letter.txt cat.png -o out.png": "letter.txt is no texture network",
+    "apply letter.txt cat.png -o out.png": "letter.txt is no network",
     "apply starlit-oils letter.txt -o out.png": "letter.txt is not a picture",
     "apply starlit-oils cat.png -o out.pdf": "pictures are written as",
     "apply starlit-oils cat.png -o out.png --color histogram": "color is style or luminance",
