@@ -50,7 +50,7 @@ class TrainedNetwork:
 
         >>> import nst_core as nst
         >>> nst.load_network("birch-wood").stylize(nst.samples()["city-lights"], size=256).array.shape
-        (171, 256, 3)
+        (192, 256, 3)
         """
         check_size(size)
         if self.facts.texture:

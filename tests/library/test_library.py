@@ -187,7 +187,7 @@ def test_results_are_written_whole_or_not_at_all(painted, tmp_path):
 def test_an_optimisation_tells_its_steps_and_ends_when_asked():
     told = []
     picture = nst.optimize(LAKE, OILS, size=SIZE, iterations=40, on_step=lambda step: told.append(step) or len(told) == 3)
-    assert [step.iteration for step in told] == [1, 2, 3, 4] or len(told) == 3
+    assert [step.iteration for step in told] == [1, 2, 3, 4]  # the last one has the result
     assert picture.array.shape == (192, 256, 3) and picture.losses
     assert picture.recipe.iterations == 40 and "3 of 40" in str(told[2])
     again = nst.optimize(LAKE, OILS, recipe=picture.recipe, iterations=1, init=picture)
@@ -210,7 +210,7 @@ def test_a_diverged_run_hands_out_its_best_picture(monkeypatch):
 def test_a_clip_is_painted_by_a_network(tmp_path):
     clip = nst.samples()["mountain-lake.mp4"]
     film = nst.video(clip, nst.load_network("birch-wood"), size=SIZE, on_step=lambda step: step.iteration == 2)
-    assert film.frames in (2, 3) and film.recipe.network.name == "birch-wood" and "<video" in film._repr_html_()
+    assert film.frames == 2 and film.recipe.network.name == "birch-wood" and "<video" in film._repr_html_()
     assert film.save(tmp_path / "film.mp4").read_bytes() == film.mp4
 
 
