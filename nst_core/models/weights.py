@@ -28,6 +28,7 @@ from nst_core.models import locks
 
 EMBEDDED = Path(__file__).parent
 LITE = EMBEDDED / "lite.onnx"  # `instant-lite` and the eyes of its predictor, as ONNX Runtime reads them: `training/export.py`
+SUBJECT = EMBEDDED / "subject.onnx"  # selects the subject of a photograph out of the maps that LITE makes of it
 MAGENTA_HANDLE = "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2"
 MAGENTA_ON_KAGGLE = "google/arbitrary-image-stylization-v1/tensorFlow1/256"
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"

@@ -2,6 +2,7 @@
 
 from nst_core.pictures import (
     colors,
+    cutouts,
     drawings,
     masks,
     prints,
@@ -17,6 +18,7 @@ from nst_core.pictures import (
 
 __all__ = [
     "colors",
+    "cutouts",
     "drawings",
     "masks",
     "prints",
