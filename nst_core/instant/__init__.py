@@ -50,7 +50,8 @@ def warm_up() -> None:
         pass
 
 
-# `magenta` brings TensorFlow, `borrowed` takes a moment: they are imported by whoever works with them
+# `magenta` brings TensorFlow, `borrowed` takes a moment, `subject` needs what is above: they are imported by whoever works with
+# them
 __all__ = [
     "STYLE_SIDE",
     "STYLIZERS",
@@ -63,5 +64,7 @@ __all__ = [
     "magenta",
     "noise",
     "stylizer",
+    "subject",
+    "subject_graph",
     "warm_up",
 ]

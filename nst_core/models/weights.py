@@ -28,6 +28,7 @@ from nst_core.models import locks
 
 EMBEDDED = Path(__file__).parent
 LITE = EMBEDDED / "lite.onnx"  # `instant-lite` with its feature network, for ONNX Runtime; see `training/export.py`
+SUBJECT = EMBEDDED / "subject.onnx"  # selects the subject of a photograph from the maps that LITE makes of it
 MAGENTA_HANDLE = "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2"
 MAGENTA_ON_KAGGLE = "google/arbitrary-image-stylization-v1/tensorFlow1/256"
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"

@@ -2,6 +2,7 @@
 
 from nst_core.pictures import (
     colors,
+    cutouts,
     drawings,
     encoding,
     masks,
@@ -18,6 +19,7 @@ from nst_core.pictures import (
 
 __all__ = [
     "colors",
+    "cutouts",
     "drawings",
     "encoding",
     "masks",

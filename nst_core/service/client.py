@@ -160,6 +160,14 @@ class Service:
         """Return a job whose result is an 8-bit mask of the object that was scribbled on. taken: the mask of other objects."""
         return self.submit(tasks.snap, *map(images.to_uint8, (photograph, scribble, taken)), visitor=visitor)
 
+    def subject(self, photograph: Image, *, visitor: str = "") -> Job:
+        """Return a job whose result is an 8-bit mask of the main subject; it fails with BadMask if there is none."""
+        return self.submit(tasks.subject, images.to_uint8(photograph), visitor=visitor)
+
+    def click(self, photograph: Image, at: tuple[int, int], taken: Mask, *, visitor: str = "") -> Job:
+        """Return a job whose result is an 8-bit mask of the object at a pixel (row, column). taken: that of other objects."""
+        return self.submit(tasks.click, images.to_uint8(photograph), at, images.to_uint8(taken), visitor=visitor)
+
     def segment(self, data: bytes, shape: tuple[int, int], name: str, *, visitor: str = "") -> Job:
         """Return a job whose result is the colours of the `Segmentation` in a picture file, and its masks of that shape.
 

@@ -59,6 +59,20 @@ def snap(photograph: np.ndarray, scribble: np.ndarray, taken: np.ndarray) -> np.
     return images.to_uint8(snapping.snap(*map(images.from_uint8, (photograph, scribble, taken))))
 
 
+def subject(photograph: np.ndarray) -> np.ndarray:
+    """Return the mask of an 8-bit photograph's main subject, 8-bit too."""
+    from nst_core.instant import subject
+
+    return images.to_uint8(subject.find(images.from_uint8(photograph)))
+
+
+def click(photograph: np.ndarray, at: tuple[int, int], taken: np.ndarray) -> np.ndarray:
+    """Return the mask of the object that was clicked at (row, column), from an 8-bit photograph and mask of other objects."""
+    from nst_core.instant import subject
+
+    return images.to_uint8(subject.at(images.from_uint8(photograph), at, images.from_uint8(taken)))
+
+
 def segment(data: bytes, shape: "Shape", name: str) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return the colours of a segmentation file's regions, and their boolean masks stretched to a shape."""
     from nst_core.pictures import segmentation
