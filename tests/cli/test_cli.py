@@ -83,7 +83,7 @@ MISTAKES = {
     "{} cat.png waves.jpg -o out.png --frobnicate": "--frobnicate",
     "instant cat.png waves.jpg -o out.png --strength 1.6": "strength",
     "instant cat.png waves.jpg -o out.png --strength nan": "strength",
-    "instant cat.png waves.jpg -o out.png --engine vgg19": "--engine",
+    "instant cat.png waves.jpg -o out.png --engine vgg19": "no engine for vgg19",
     "instant cat.png waves.jpg -o out.png --engine magenta": "models --download magenta",
     "optimize cat.png waves.jpg -o out.png --preset slow": "There is no preset “slow”; there are fast, ",
     "optimize cat.png waves.jpg -o out.png --preset fast --recipe letter.txt": "not both",
@@ -147,7 +147,7 @@ def test_a_mistake_is_one_sentence_and_exit_2(line, words, nst, here, empty_cach
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[1, 2]", "no recipe"),
+        ("[1, 2]", "is not a recipe"),
         ("[" * 50_000, "not JSON"),
         ("", "not JSON"),
         ('{"kind": "instant"}', "of kind instant, for another command"),

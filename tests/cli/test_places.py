@@ -165,7 +165,7 @@ def no_work(monkeypatch):
         ("optimize cat.png waves.jpg -o left.png --mask left.png", "left.png is an input of this command"),
         ("optimize cat.png waves.jpg -o out.png --log cat.png", "cat.png is an input of this command"),
         ("optimize cat.png waves.jpg -o out.png --log out.png", "out.png is given for two results"),
-        ("optimize cat.png waves.jpg -o out.png --recipe mine.json --log mine.json", "mine.json is read"),
+        ("optimize cat.png waves.jpg -o out.png --recipe mine.json --log mine.json", "mine.json is an input"),
         ("texture-network apply birch-wood cat.png -o cat.png", "cat.png is an input of this command"),
         ("texture-network train waves.jpg -o - --steps 1", "A network is written to a file"),
         ("optimize empty waves.jpg -o - --also cat.png", "name a folder to write to"),
