@@ -147,7 +147,7 @@ def test_a_mistake_is_one_sentence_and_exit_2(line, words, nst, here, empty_cach
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[1, 2]", "not a recipe"),
+        ("[1, 2]", "is not a recipe"),
         ("[" * 50_000, "not JSON"),
         ("", "not JSON"),
         ('{"kind": "instant"}', "of kind instant, for another command"),
