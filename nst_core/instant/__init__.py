@@ -1,4 +1,4 @@
-"""Stylizers that need one pass, by name: `instant-lite`, ours, and `magenta`, TF-Hub's, with which TensorFlow comes."""
+"""Load the one-pass stylizers by name: `instant-lite`, ours, and `magenta` of TF-Hub, which imports TensorFlow."""
 
 import threading
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""instant-lite as one ONNX model: the arrays of `instant-lite` and `vgg19-lite` in, the bytes of `models/lite.onnx` out.
+"""Build instant-lite as one ONNX model: the arrays of `instant-lite` and `vgg19-lite` in, the bytes of `models/lite.onnx` out.
 
     styles (n, h, w, 3) ─► vgg19-lite ─► maps ─► statistics ─► ridge regression ─► predicted (n, 100)
     content (1, h, w, 3), noise (1, h, w, 1), detail (1, h', w', 3), vector (100,) ─► transformer ─► painted (1, h', w', 3)
@@ -11,7 +11,7 @@ along those of the photograph. Maps are enlarged by bilinear interpolation only 
 White noise is added after four of the normalised layers, with a gain per channel that the style vector sets, so that a flat
 area can carry irregular strokes (Karras et al. 2019).
 
-The three parts share their weights but nothing else, so that what nobody asks for can be fed a few pixels.
+The parts share their weights but nothing else, so that unused inputs can be a few pixels.
 `python -m nst_core.training.export` writes the file. `training/instant_network.py` has the same layers in PyTorch.
 """
 

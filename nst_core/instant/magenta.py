@@ -21,7 +21,7 @@ CONTENT, STYLE = "placeholder", "placeholder_1"  # names in the hub module's sig
 
 
 class Magenta(VectorStylizer):
-    """TF-Hub's arbitrary-image-stylization-v1-256, cut in two where its style vector of 768 numbers passes.
+    """Run TF-Hub's arbitrary-image-stylization-v1-256, split in two at its style vector of 768 numbers.
 
     The module's signature maps (content, style) to a picture; its two halves are predictor and transformer, with the
     module's own numbers. A module without such a vector is called whole.

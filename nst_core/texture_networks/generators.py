@@ -1,4 +1,4 @@
-"""What a texture network is made of, and its file: settings in, layers with their shapes out; arrays <-> `.npz` bytes.
+"""Define a texture network and its file: layers and their shapes from settings; arrays <-> `.npz` bytes.
 
 The generator of Ulyanov et al. 2016, 1603.03417, with instance normalisation, 1607.08022:
 
@@ -7,8 +7,8 @@ The generator of Ulyanov et al. 2016, 1603.03417, with instance normalisation, 1
     ratio 8    …                                                                        ─┤─► …    24, 32, 40, 48
     ratio 1    …                                                            last join ─► 1×1 ─► RGB
 
-`plan` is that drawing as data: the tensors (`training`), the page's drawing, and the check of a stranger's file
-are all made from it. No TensorFlow here: pages import this file.
+`plan` is that drawing as data: the tensors (`training`), the page's drawing, and the check of untrusted files
+are all made from it. This file does not import TensorFlow, because pages import it.
 """
 
 import io

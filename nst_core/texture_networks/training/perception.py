@@ -98,5 +98,5 @@ def _float(F: tf.Tensor) -> tf.Tensor:
 
 
 def _gram(F: tf.Tensor) -> tf.Tensor:
-    """FᵀF/(c·h·w): (n, h, w, c) -> (n, c, c)."""
+    """Return FᵀF/(c·h·w), (n, c, c), of (n, h, w, c)."""
     return losses.gram_matrix(F) / (F.shape[1] * F.shape[2] * F.shape[3])

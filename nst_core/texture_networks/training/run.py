@@ -1,4 +1,4 @@
-"""A training: a style, photographs and a recipe in, Steps out; it can be paused, stopped early, left and gone on with."""
+"""Train a texture network: a style, photographs and a recipe in, Steps out. It can be paused, stopped early, and resumed."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ def train(
     folder: Path | None = None,
     state: Mapping[str, np.ndarray] | None = None,
 ) -> "Training":
-    """The training that the recipe describes, or the rest of one. folder: of photographs; None: ours.
+    """Return the training of a recipe, or its continuation. folder: of photographs; None: built-in ones.
 
     Raises: ModelUnavailable, BadPicture.
     """
@@ -55,14 +55,14 @@ def train(
 
 
 class Sample(NamedTuple):
-    """What a step learns from."""
+    """Hold the input of a step."""
 
     content: np.ndarray | None  # (n, crop, crop, 3)
     noises: list[np.ndarray]
 
 
 class Training:
-    """An iterator of Steps: losses at every one, the same photograph painted every few seconds, the network in the last.
+    """Iterate over Steps: losses at every one, the same photograph painted every few seconds, the network in the last.
 
     `state` after any step starts another Training that goes on from there with the same numbers: what a step learns from
     depends on the seed and its number alone. `stop` makes the next Step the last.

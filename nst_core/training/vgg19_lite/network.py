@@ -117,9 +117,9 @@ def normed_maps(
     random: Array | None = None,
     moments: dict[str, tuple[Array, Array]] | None = None,
 ) -> dict[str, Array]:
-    """(n, h, w, 3), `normalised`, in the type to compute in, to every layer's map; shaken where there is a key.
+    """Return every layer's map for (n, h, w, 3), `normalised`, in the type to compute in; disturbed if there is a random key.
 
-    shake: of sums and maps, by the element; shake_kernels: of kernels; see `shaken`. moments: takes the sums'.
+    shake: of sums and maps, by the element; shake_kernels: of kernels; see `shaken`. moments: receives those of the sums.
     """
     found: dict[str, Array] = {}
     keys = [None] * 3 * len(NAMES) if random is None else list(jax.random.split(random, 3 * len(NAMES)))
@@ -138,9 +138,10 @@ def normed_maps(
 
 
 def revived(arrays: Mapping[str, np.ndarray], x: Array, rng: np.random.Generator) -> Arrays:
-    """Plain convolutions under batch normalisation, (n, h, w, 3), `normalised`, in; its silent channels are new ones.
+    """Return plain convolutions under batch normalisation, for (n, h, w, 3), `normalised`; silent channels are initialised
+    again.
 
-    Living channels answer to these pictures as before, but for their scale: to a new channel they give no weight yet.
+    Other channels respond to these pictures as before except for their scale, and give new channels no weight yet.
     """
     variables = Arrays()
     heard = np.ones(3, np.float32)  # what the layer above multiplies each channel by
