@@ -33,7 +33,7 @@ expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager
-def served(on: int = 0, root: Path = ROOT, **environment: str) -> Iterator[str]:
+def served(on: int = 0, root: str = str(ROOT), **environment: str) -> Iterator[str]:
     """Serve the app in folder `root` on a port, by default a free one; yield its address. Its processes end with the block."""
     port = on or free_port()
     held = shlex.split(os.environ.get("NST_SERVE_WITH", ""))  # such as a command that limits memory

@@ -1,4 +1,4 @@
-"""`app`: start the app in the browser."""
+"""Define the command `app`: start the app in the browser."""
 
 import os
 import sys

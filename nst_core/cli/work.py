@@ -1,4 +1,4 @@
-"""The work: one picture is made in this process, several by the engine."""
+"""Do the work of commands: one picture in this process, several by the service."""
 
 import sys
 from collections import deque
@@ -35,11 +35,11 @@ def stylize_one(
     inputs: Sequence[Path | None] = (),
     flat: bool = False,
 ) -> None:
-    """In this process. log: a JSON object a step; film: the time-lapse; dpi: of the result, for a printer. inputs: files that
-    are read, beside the content. flat: without the content's transparency.
+    """Paint a picture in this process.
 
-    Raises: Diverged, after writing the best picture until then; KeyboardInterrupt, after writing the last one and what the same
-    command goes on from.
+    log: a JSON object per step; film: the time-lapse; dpi: of the result, for printing. inputs: files that are read besides the
+    content. flat: without the content's transparency. Raises: Diverged, after writing the best picture until then;
+    KeyboardInterrupt, after writing the latest one and the state that the same command resumes from.
     """
     out = files.targets([path], out, [read for read in inputs if read])[0] if files.is_folder(out) else out
     files.check_places(out, log, film, [path, *inputs])
@@ -50,10 +50,10 @@ def stylize_one(
     state = kept.load()
     frames = _frames_of(state)
     run = _steps(content, styles, recipe, initial, state)
-    diary = progress.Log(log, more=state is not None) if log else None
+    loss_log = progress.Log(log, more=state is not None) if log else None
     steps = progress.shown(kept.kept(run, run.state) if isinstance(run, Resumable) else run)
     steps = progress.filmed(steps, frames) if film else steps
-    steps = diary.follow(steps) if diary else steps
+    steps = loss_log.follow(steps) if loss_log else steps
     last: deque[Step] = deque(maxlen=1)
     try:
         with interrupts.deferred(isinstance(run, Resumable)):
@@ -72,12 +72,12 @@ def stylize_one(
         raise
     _finish(last[0], recipe, out, frames, film, dpi, alpha, flat)
     kept.discard()
-    if diary and diary.complaint:
-        raise diary.complaint
+    if loss_log and loss_log.complaint:
+        raise loss_log.complaint
 
 
 def say_where(step: Step, out: Path, resumable: bool) -> None:
-    """After a Ctrl-C: what there is, and how to go on."""
+    """Print, after Ctrl-C, what is finished and how to resume."""
     more = "; the same command goes on from there" if resumable else ""
     print(f"Stopped at {step.iteration} of {step.total}: {out} has what was made until then{more}.", file=sys.stderr)
 
@@ -92,14 +92,14 @@ def many(
     data: Mapping[str, bytes] | None = None,
     flat: bool = False,
 ) -> None:
-    """Every picture to a file in the folder `out`; those that lie there already, made by the same recipe, are left out.
+    """Paint every picture to a file in the folder `out`; those that the same recipe already made there are skipped.
 
-    As many at once as the workers do. What goes wrong with one is reported at the end and does not stop the others. inputs:
-    files that are read, beside the contents. data: files that the recipe's engine needs. flat: without transparency.
+    Workers paint several at once. What fails is reported at the end and does not stop the others. inputs: files that are read
+    besides the contents. data: files that the recipe's engine needs. flat: without transparency.
     """
     paths = [path for content in contents for path in files.pictures_at(content)]
     if out == files.STREAM or (files.is_there(out) and not files.is_folder(out)):
-        raise UserError(f"{out} is a file: for several pictures, name a folder to write to.")
+        raise UserError(f"{out} is a file: for several pictures, give a folder to write to.")
     results = files.targets(paths, out, [path for path in inputs if path])
     named = [(path, target) for path, target in zip(paths, results, strict=True)]
     todo = [(path, target) for path, target in named if not files.made_before(target, recipe, path, flat=flat)]
@@ -130,7 +130,7 @@ def many(
 
 
 def _named(entry: Entry[None]) -> NSTError:
-    """Which of the many: what is wrong with a picture's file begins with its name already."""
+    """Return the error of an entry with its name; errors of a picture's file already begin with it."""
     assert entry.error
     return entry.error if isinstance(entry.error, BadPicture) else type(entry.error)(f"{entry.name}: {entry.error}")
 
@@ -151,7 +151,7 @@ def _finish(
 
 
 def _arrays_of(frames: Sequence[bytes]) -> dict[str, np.ndarray]:
-    """A time-lapse until now, as a part of a run's state."""
+    """Return the frames of a time-lapse as a part of a run's state."""
     return {f"{FRAME}{number:06}": np.frombuffer(frame, np.uint8) for number, frame in enumerate(frames)}
 
 
@@ -169,6 +169,6 @@ def _steps(
 
 
 def _all_in_one(complaints: Sequence[NSTError]) -> NSTError:
-    """A fault of ours, if there is one among them, outweighs the mistakes."""
+    """Return one error for several; internal errors take precedence over invalid input."""
     kind = Failure if any(isinstance(error, Failure) for error in complaints) else UserError
     return kind(" ".join(map(str, complaints)))

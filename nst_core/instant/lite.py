@@ -1,4 +1,4 @@
-"""instant-lite: ours, embedded, run by ONNX Runtime; a quarter of a second from import to the first picture."""
+"""Run instant-lite, our embedded model, with ONNX Runtime; a quarter of a second from import to the first picture."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -22,7 +22,7 @@ REACH = 4  # rows beyond a strip that its pixels depend on: three convolutions o
 
 
 class Scene(NamedTuple):
-    """The three pictures that the transformer works on."""
+    """Hold the three pictures that the transformer works on."""
 
     content: Image  # (h, w, 3): what the core sees; its sides are multiples of 4
     noise: np.ndarray  # (h, w, 1), white, of unit variance
@@ -62,7 +62,7 @@ def _scale(height: int, width: int, stroke_size: float) -> float:
 
 
 class InstantLite(VectorStylizer):
-    """0.5 M parameters of transformer, 0.5 M of predictor, a style vector of 100 numbers.
+    """Paint with 0.5 M parameters of a transformer, 0.5 M of a predictor, and style vectors of 100 numbers.
 
     The predictor is a linear map of what `vgg19-lite` sees: nine tenths of what style vectors differ by are linear in the roots
     of means, deviations and Gram matrices. How both were trained: `nst_core/models/MODELS.md`.
@@ -71,7 +71,7 @@ class InstantLite(VectorStylizer):
     name = "instant-lite"
 
     def __init__(self, arrays: Mapping[str, np.ndarray] | None = None) -> None:
-        """arrays: of a training, instead of the embedded file."""
+        """Load the model. arrays: of a training, instead of the embedded file."""
         super().__init__()
         self._session = Session(weights.LITE if arrays is None else graph.lite(arrays, eyes.convolutions()))
 

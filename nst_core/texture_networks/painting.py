@@ -1,7 +1,6 @@
-"""A trained texture network at work: its file and a photograph in, a painted picture out; or nothing in, and a texture out.
+"""Run a trained texture network: paint a photograph, or make a texture.
 
-The generator as ONNX, made from its plan and arrays when it is first wanted; TensorFlow, which trained it
-(`training`), is not needed to paint.
+The generator is built as ONNX from its plan and arrays on first use; TensorFlow, which trained it (`training`), is not needed.
 """
 
 import threading
@@ -21,9 +20,9 @@ from nst_core.texture_networks import generators
 from nst_core.texture_networks.generators import NOISE, WIDTH, Convolution, Plan, TextureNetwork
 
 EPSILON = 1e-5  # of the normalisations
-AMPLITUDE = 0.3  # of the noise, beside a picture in [−1, 1]
-LIMIT = 2.5  # deviations of what comes from a coarser scale
-REMEMBERED = 12  # painters a process
+AMPLITUDE = 0.3  # of the noise, for a picture in [−1, 1]
+LIMIT = 2.5  # standard deviations at which maps from a coarser scale are clipped
+REMEMBERED = 12  # painters cached per process
 
 
 # --- the model --------------------------------------------------------------------------------------------------------
@@ -49,7 +48,7 @@ def generator(graph: Graph, network: TextureNetwork, content: str | None, noises
 
 
 class _Generator:
-    """The plan as nodes of a graph."""
+    """Build the nodes of a graph from a plan."""
 
     def __init__(self, graph: Graph, network: TextureNetwork) -> None:
         self._graph, self._plan, self._arrays = graph, network.plan, network.arrays
@@ -67,7 +66,7 @@ class _Generator:
         return graph.op("Sigmoid", self._convolve(x, self._arrays["rgb/kernel"], self._arrays["rgb/bias"]))
 
     def _join(self, coarser: str, branch: str, stage: generators.Stage) -> str:
-        """The first convolution of the two side by side is the sum of each one's own: no map has to be copied."""
+        """Add the first convolution of two joined maps as the sum of two convolutions, which saves copying them."""
         graph, first = self._graph, stage.join[0]
         kernel = self._arrays[f"{first.name}/kernel"]
         branch = self._norm(branch, f"join{stage.ratio}/branch")
@@ -93,7 +92,7 @@ class _Generator:
         return graph.op("BatchNormalization", x, scale, shift, *running, epsilon=EPSILON)
 
     def _limited(self, x: str, name: str) -> str:
-        """See `training.generator.limit`."""
+        """Clip a normalised map; see `training.generator.limit`."""
         graph, shift = self._graph, self._arrays[f"{name}/shift"][:, None, None]
         reach = LIMIT * np.abs(self._arrays[f"{name}/scale"][:, None, None])
         return graph.op("Min", graph.op("Max", x, graph.constant(shift - reach)), graph.constant(shift + reach))
@@ -103,7 +102,7 @@ class _Generator:
 
 
 def draw_noise(plan: Plan, rng: np.random.Generator, n: int, height: int, width: int) -> list[np.ndarray]:
-    """Uniform around 0, one array a stage, coarsest first: (n, h / ratio, w / ratio, 3)."""
+    """Return uniform noise around 0, an array per stage, coarsest first: (n, h / ratio, w / ratio, 3)."""
     sides = [(height // stage.ratio, width // stage.ratio) for stage in plan.stages]
     return [(rng.random((n, h, w, NOISE), np.float32) * 2 - 1) * AMPLITUDE for h, w in sides]
 
@@ -112,16 +111,16 @@ def draw_noise(plan: Plan, rng: np.random.Generator, n: int, height: int, width:
 
 
 class Painter:
-    """A network ready for use."""
+    """Hold a network that is ready to paint."""
 
     def __init__(self, network: TextureNetwork) -> None:
         self.plan = network.plan
         self._session = Session(model(network))
 
     def stylize(self, content: Image, seed: int = 0) -> Image:
-        """(h, w, 3) to a picture of the same shape.
+        """Return (h, w, 3) painted, with the same shape.
 
-        Raises: BadRecipe when the network makes textures.
+        Raises: BadRecipe if the network makes textures.
         """
         if not self.plan.picture:
             raise BadRecipe("This network makes textures from nothing; choose one for photographs.")
@@ -131,9 +130,9 @@ class Painter:
         return self._paint(padded, seed)[:h, :w]
 
     def synthesize(self, height: int, width: int, seed: int = 0) -> Image:
-        """A texture of that size, (h, w, 3); laid side by side, its copies show no seams.
+        """Return a texture of that size, (h, w, 3), that tiles without seams.
 
-        Raises: BadRecipe when the network paints photographs.
+        Raises: BadRecipe if the network paints photographs.
         """
         if self.plan.picture:
             raise BadRecipe("This network paints photographs; choose one for textures.")
@@ -148,7 +147,7 @@ class Painter:
 
 
 def resize_tile(tile: Image, height: int, width: int) -> Image:
-    """To a size that is no multiple of the coarsest pixel: shrunk by a few pixels, seamless still."""
+    """Resize a tile by a few pixels, to a size that is not a multiple of the coarsest pixel; it still tiles."""
     h, w, _ = tile.shape
     if (h, w) == (height, width):
         return tile
@@ -167,7 +166,7 @@ _painters: dict[bytes, Painter] = {}
 
 
 def painter(data: bytes) -> Painter:
-    """Of a network's file, read once a process.
+    """Return the painter of a network file, loaded once per process.
 
     Raises: BadNetwork.
     """
@@ -180,7 +179,7 @@ def painter(data: bytes) -> Painter:
 
 
 def paint(data: bytes, content: Image | None, recipe: TextureNetworkRecipe) -> Iterator[Step]:
-    """One Step: the content painted by the network in the file, or, without a content, a texture.
+    """Yield one Step: the content painted by the network in the file, or without a content, a texture.
 
     Raises: BadNetwork, BadRecipe.
     """

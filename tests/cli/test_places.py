@@ -168,7 +168,7 @@ def no_work(monkeypatch):
         ("optimize cat.png waves.jpg -o out.png --recipe mine.json --log mine.json", "mine.json is an input"),
         ("texture-network apply birch-wood cat.png -o cat.png", "cat.png is an input of this command"),
         ("texture-network train waves.jpg -o - --steps 1", "A network is written to a file"),
-        ("optimize empty waves.jpg -o - --also cat.png", "name a folder to write to"),
+        ("optimize empty waves.jpg -o - --also cat.png", "give a folder to write to"),
         (f"optimize cat.png waves.jpg -o {'x' * 252}.png", "File name too long"),
         (f"optimize {'x' * 300}.png waves.jpg -o out.png", "File name too long"),
         (f"optimize cat.png waves.jpg -o {'x' * 300}/out.png", "There is no folder"),

@@ -281,7 +281,7 @@ def alone(tmp_path_factory, runtime):
     for name in ("app.py", "ui", "pages", "nst_core", "assets", ".streamlit"):
         (folder / name).symlink_to(browser.ROOT / name)
     set_up.fetch(set_up.BACKENDS["wasm"], folder / "static" / "onnxruntime-web", f"{runtime}/")
-    with browser.served(root=folder, NST_RUNTIME_URL="") as address:
+    with browser.served(root=str(folder), NST_RUNTIME_URL="") as address:
         yield address
 
 
