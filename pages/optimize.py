@@ -46,9 +46,10 @@ def start(recipe: OptimizeRecipe) -> None:
     if recipe.init == "image" and file:
         with ui.decoding:
             initial = images.decode(file.read(), name="The picture to start from", max_side=recipe.size, over="nearest")
-    shown = ui.picture(recipe.content, recipe.size)
-    note = optimizing.note(recipe, shown, styles, file)  # first: a full disk shall not leave a job that nobody sees
-    PANEL.begin(ui.engine().stylize(content, styles, recipe, initial=initial, visitor=ui.visitor()), note)
+    opacity = ui.opacity(recipe.content, content.shape[:2])
+    note = optimizing.note(recipe, content, styles, file, opacity)  # first: a full disk shall not leave a job that nobody sees
+    job = ui.engine().stylize(content, styles, recipe, initial=initial, opacity=opacity, visitor=ui.visitor())
+    PANEL.begin(job, note)
 
 
 def resume(job: Job) -> None:
@@ -75,7 +76,8 @@ def collect(job: Job) -> None:
         return
     with ui.sentences():
         optimizing.remember_start(note)
-        ui.keep_result("optimize", note.recipe, step, note.before.read())
+        opacity = None if note.opacity is None else images.from_uint8(note.opacity)
+        ui.keep_result("optimize", note.recipe, step, note.before.read(), opacity)
         measure = ui.engine().assess(images.fit(step.image, optimizing.MEASURED), note.content, note.styles)
         st.session_state["optimize.run"] = Run(job.progress, measure)
 

@@ -125,15 +125,24 @@ class Engine:
         self._soon(self._prepare())
 
     def stylize(
-        self, content: Image, styles: Sequence[Style], recipe: AnyRecipe, *, initial: Image | None = None, visitor: str = ""
+        self,
+        content: Image,
+        styles: Sequence[Style],
+        recipe: AnyRecipe,
+        *,
+        initial: Image | None = None,
+        opacity: Mask | None = None,
+        visitor: str = "",
     ) -> Job:
         """Return a job whose result is the last Step, with a picture of the content's shape. initial: where to start.
 
+        opacity: of the content, kept with the order of an optimisation for who finds the job again; nothing is painted by it.
         Raises: Busy, if there is a visitor; so do the others that take one.
         """
         picture, packed = images.to_uint8(content), pack_all(styles)
         if isinstance(recipe, OptimizeRecipe):
-            pictures = {"content": picture} if initial is None else {"content": picture, "initial": images.to_uint8(initial)}
+            more = {"initial": initial, "opacity": opacity}
+            pictures = {"content": picture} | {k: images.to_uint8(array) for k, array in more.items() if array is not None}
             return self.order(Order(recipe, pictures, packed), visitor=visitor)
         assert isinstance(recipe, InstantRecipe)
         engine = weights.best_instant() if recipe.engine == "auto" else recipe.engine

@@ -16,7 +16,7 @@ from nst_core import images
 from nst_core.engine import checkpoints, worker
 from nst_core.engine.jobs import Lane, unpack
 from nst_core.errors import BadRecipe
-from nst_core.images import Image
+from nst_core.images import Image, Mask
 from nst_core.recipes import Color, OptimizeRecipe, TrainingRecipe, VideoRecipe, parse
 from nst_core.stylizer import Style
 
@@ -29,8 +29,9 @@ SlowRecipe = OptimizeRecipe | TrainingRecipe | VideoRecipe
 class Order:
     """Hold what a slow job was asked for, so that it can be resumed.
 
-    pictures: 8 bits, by name: of an optimisation `content` and perhaps `initial`, of a training `style` and `shown`; of a film
-    `clip` and perhaps `network`, the bytes of their files. expected: seconds that it will take; 0 if unknown.
+    pictures: 8 bits, by name: of an optimisation `content`, perhaps `initial`, and `opacity` (h, w) where parts of the content
+    are transparent; of a training `style` and `shown`; of a film `clip` and perhaps `network`, the bytes of their files.
+    expected: seconds that it will take; 0 if unknown.
     """
 
     recipe: SlowRecipe
@@ -54,6 +55,11 @@ class Order:
 
     def picture(self, name: str) -> Image:
         return images.from_uint8(self.pictures[name])
+
+    @property
+    def opacity(self) -> Mask | None:
+        """Return how opaque the content of an optimisation is; None where all of it is."""
+        return images.from_uint8(self.pictures["opacity"]) if "opacity" in self.pictures else None
 
     def unpacked(self) -> list[Style]:
         """Return the styles with pictures and masks in [0, 1]."""
