@@ -153,6 +153,7 @@ with shown:
             with ui.sentences():
                 if recipe:
                     st.caption(optimizing.promise(recipe))
+            with ui.sentences():  # a result is shown even where its photograph is not among the session's pictures
                 ui.show_result("optimize", None, partial(optimizing.invite, content, styles) if content else None)
             show_run()
     ui.show_history("optimize", optimizing.adopt)

@@ -4,13 +4,13 @@ A frame waits as a file until its segment is whole; the frames of the segment be
 process dies at any moment goes on from any state that it left less than a segment ago. Nothing of this is ever in memory.
 """
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from nst_core.errors import Failure
+from nst_core.machine import Scratch
 from nst_core.video import writing
 from nst_core.video.reading import Pixels
 
@@ -22,7 +22,7 @@ class Reel:
 
     def __init__(self, folder: Path | None) -> None:
         """folder: None for one of its own, which goes with it."""
-        self._own = tempfile.TemporaryDirectory(prefix="nst-film-", ignore_cleanup_errors=True) if folder is None else None
+        self._own = Scratch() if folder is None else None
         self._folder = Path(self._own.name) if self._own else folder or Path()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
