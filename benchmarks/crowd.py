@@ -56,7 +56,7 @@ def processor(processes: Sequence[psutil.Process]) -> float:
 @contextmanager
 def served(**environment: str) -> Iterator[tuple[str, psutil.Process]]:
     """The app, and its page process."""
-    with browser.served(0, browser.ROOT, **environment) as address:
+    with browser.served(0, **environment) as address:
         (server,) = [p for p in psutil.Process().children() if "streamlit" in " ".join(p.cmdline())]
         yield address, server
 
