@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "pages": "ui service engines explain video machine models pictures stylizer recipes images errors",
     "ui": "service engines explain video texture_networks machine models pictures stylizer recipes images errors",
     "training": "cli instant texture_networks features models stylizer recipes images errors",
-    "cli": "service engines video texture_networks machine models pictures stylizer recipes images errors",
+    "cli": "service engines video texture_networks machine models pictures stylizer recipes images errors (instant)",
     "service": "engines machine pictures stylizer recipes images errors (instant video)",
     "engines": "texture_networks machine models pictures stylizer recipes images errors (instant optimize video)",
     "explain": "models pictures stylizer recipes images errors (instant optimize features)",

@@ -2,12 +2,13 @@
 
 import shutil
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nst_core import engines, recipes
+from nst_core import engines, images, recipes
 from nst_core.cli import files, interrupts, options, progress
 from nst_core.cli.texture_networks import network_file
 from nst_core.cli.unfinished import Unfinished
@@ -37,16 +38,20 @@ def video(
     soft_masks: options.SoftMasks = False,
     feather: options.Feather = 0,
     protect: options.Protect = None,
+    subject: options.Subject = None,
     strip: Annotated[Path | None, typer.Option(help="Frames before and after, side by side, a .jpg.")] = None,
 ) -> None:
-    """Paint a clip, frame by frame and steadily; its sound and its times stay. Masks hold for the whole clip."""
+    """Paint a clip, frame by frame and steadily; its sound and its times stay. Masks hold for the whole clip.
+
+    So does the mask of --subject, which is found in the first frame.
+    """
     clip, style_paths = (paths[0], paths[1:]) if network else options.content_and_styles(paths)
-    if network and (style_paths or mask or protect):
+    if network and (style_paths or mask or protect or subject):
         raise BadRecipe("A texture network has its style in it and paints everywhere: give --network, or styles and masks.")
     files.by_suffix(out, {".mp4": None}, "films")
     if strip:
         files.by_suffix(strip, {".jpg": None, ".jpeg": None}, "strips")
-    given = options.MaskFiles(mask or [], soft_masks, feather, protect)
+    given = options.MaskFiles(mask or [], soft_masks, feather, protect, subject=subject)
     files.check_targets(out, strip, inputs=[clip, *style_paths, *given.all])
     data = files.read_bytes(clip, BadClip)
     source, generator = network_file(network) if network else (None, None)
@@ -63,8 +68,10 @@ def video(
     from nst_core.video import reading, run  # once everything that was asked for is in order: they bring OpenCV and PyAV
 
     facts = reading.probe(data, files.name_of(clip))
-    recipe, styles = options.with_styles(recipe, style_paths, lambda: facts.shape(size), given)
-    engines.check(recipe, facts.shape(size))
+    shape = facts.shape(size)
+    given = replace(given, photograph=lambda: images.from_uint8(next(reading.frames(data, shape)).pixels))
+    recipe, styles = options.with_styles(recipe, style_paths, lambda: shape, given)
+    engines.check(recipe, shape)
     parts = None if out == files.STREAM else files.beside(out, "parts")
     kept = Unfinished(out, recipe.model_dump_json())
     state = kept.load()
