@@ -69,13 +69,12 @@ class Structure:
         dtype = features.fast_type() if recipe.precision == "auto" else tf.float32
         self.extract = Extractor(network, wanted, pooling=recipe.pooling, dtype=dtype)
         self.content_readings: list[Reading] = [(layer, tf.identity) for layer in recipe.content_layers]
-        self._read = tf.function(self._read_content, [_picture()], autograph=False)
         self._graphs: dict[Any, Any] = {}
         self.traced = 0  # graphs
 
     def contents(self, picture: np.ndarray) -> list[tf.Tensor]:
         """Return the maps of a content (h, w, 3)."""
-        return list(self._read(tf.constant(picture[None])))
+        return list(self._graph("content", self._read_content, _picture())(tf.constant(picture[None])))
 
     def style(self, picture: np.ndarray, guides: Guides | None) -> list[tf.Tensor]:
         """Return the statistics of a style picture (h, w, 3), of what its guide shows."""
