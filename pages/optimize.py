@@ -44,9 +44,10 @@ def start(recipe: OptimizeRecipe) -> None:
     if recipe.init == "image" and file:
         with ui.decoding:
             initial = images.decode(file.read(), name="The picture to start from", max_side=recipe.size, over="nearest")
-    shown = ui.picture(recipe.content, recipe.size)
-    note = optimizing.note(recipe, shown, styles, file)  # first: a full disk shall not leave a job that nobody sees
-    pictures = {"content": content} | ({} if initial is None else {"initial": initial})
+    opacity = ui.opacity(recipe.content, content.shape[:2])
+    note = optimizing.note(recipe, content, styles, file, opacity)  # first: a full disk shall not leave a job that nobody sees
+    more = {"initial": initial, "opacity": opacity}
+    pictures = {"content": content} | {name: array for name, array in more.items() if array is not None}
     PANEL.begin(ui.engine().run(recipe, pictures, styles, visitor=ui.visitor()), note)
 
 
@@ -74,7 +75,8 @@ def collect(job: Job) -> None:
         return
     with ui.sentences():
         optimizing.remember_start(note)
-        ui.keep_result("optimize", note.recipe, step, note.before.read())
+        opacity = None if note.opacity is None else images.from_uint8(note.opacity)
+        ui.keep_result("optimize", note.recipe, step, note.before.read(), opacity)
         measure = ui.engine().assess(images.fit(step.image, optimizing.MEASURED), note.content, note.styles)
         st.session_state["optimize.run"] = Run(job.progress, measure)
 
@@ -150,6 +152,7 @@ with shown:
             with ui.sentences():
                 if recipe:
                     st.caption(optimizing.promise(recipe))
+            with ui.sentences():  # a result is shown even where its photograph is not among the session's pictures
                 ui.show_result("optimize", None, partial(optimizing.invite, content, styles) if content else None)
             show_run()
     ui.show_history("optimize", optimizing.adopt)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import streamlit as st
 
 import ui
@@ -100,18 +101,28 @@ class Note(NamedTuple):
     content: images.Image
     styles: list[Style]
     initial: Kept | None  # the picture that it started from, if its recipe says so
+    opacity: np.ndarray | None  # (h, w) of 8 bits, where parts of the photograph are transparent; its result becomes so too
 
 
-def note(recipe: OptimizeRecipe, content: images.Image, styles: Sequence[Style], initial: Kept | None) -> Note:
+def note(
+    recipe: OptimizeRecipe,
+    content: images.Image,
+    styles: Sequence[Style],
+    initial: Kept | None,
+    opacity: images.Mask | None,
+) -> Note:
+    """Return what belongs to a job. content, opacity: the photograph and how opaque it is; it is shown over white."""
+    shown = images.flatten(content, opacity)
     small = [Style(images.fit(style.image, MEASURED), style.weight) for style in styles]
-    before = ui.keep(images.thumbnail(content, ui.PREVIEW))
-    return Note(recipe, before, images.fit(content, MEASURED), small, initial if recipe.init == "image" else None)
+    before = ui.keep(images.thumbnail(shown, ui.PREVIEW))
+    packed = None if opacity is None else images.to_uint8(opacity)
+    return Note(recipe, before, images.fit(shown, MEASURED), small, initial if recipe.init == "image" else None, packed)
 
 
 def _note_of(order: Order) -> Note:
     assert isinstance(order.recipe, OptimizeRecipe)
     initial = ui.keep(images.encode(order.picture("initial"))) if "initial" in order.pictures else None
-    return note(order.recipe, order.picture("content"), order.unpacked(), initial)
+    return note(order.recipe, order.picture("content"), order.unpacked(), initial, order.opacity)
 
 
 def open_page() -> None:

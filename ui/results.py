@@ -75,14 +75,15 @@ def kept_results(prefix: str) -> dict[Recipe, Result]:
     return st.session_state.setdefault(f"{prefix}.results", {})
 
 
-def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes) -> Result:
+def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes, alpha: images.Mask | None = None) -> Result:
     """Remember a finished Step as the recipe's result. before: what it was made of, a JPEG.
 
+    alpha: how opaque the result is; None: as its content is, if that is among the session's pictures.
     Raises: Failure when the disk is full.
     """
     assert step.image is not None
     height, width, _ = step.image.shape
-    alpha = opacity(recipe.content, (height, width))
+    alpha = opacity(recipe.content, (height, width)) if alpha is None else alpha
     png = images.encode(step.image, "png", text=recipes.png_text(recipe), alpha=alpha)
     tiff = None
     if isinstance(recipe, OptimizeRecipe):

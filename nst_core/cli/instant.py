@@ -28,6 +28,7 @@ def instant(
     soft_masks: options.SoftMasks = False,
     feather: options.Feather = 0,
     protect: options.Protect = None,
+    subject: options.Subject = None,
     segmentation: options.Segmentation = None,
     style_segmentation: options.StyleSegmentations = None,
     also: options.Also = None,
@@ -37,11 +38,15 @@ def instant(
     if Path(engine).suffix.lower() in [of_file.suffix for of_file in engines.network_engines()]:
         if len(pictures) > 1 or also:
             raise BadRecipe("A network trained for one style takes no style picture: give one photograph, or a folder of them.")
+        if subject:
+            raise BadRecipe("A network trained for one style paints everywhere: leave --subject out, or give a style picture.")
         source, data = network_file(engine)
         network = recipes.texture_network(network=source, size=size, color=color, stroke_size=stroke_size)
         texture_networks.paint(pictures[0], data, network, out, flat=flatten)
         return
     content, style_paths = options.content_and_styles(pictures)
+    if also or files.is_folder(content):
+        options.check_several(subject)
     recipe = recipes.instant(
         styles=options.style_sources(style_paths, options.shares(weights_, len(style_paths))),
         strength=strength,
@@ -52,7 +57,9 @@ def instant(
     )
     recipe = engines.resolved(recipe)
     engines.check_models(recipe)
-    given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [])
+    given_masks = options.MaskFiles(
+        mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [], subject=subject
+    )
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
     inputs = [*style_paths, *given_masks.all]
     if also or files.is_folder(content):

@@ -46,6 +46,7 @@ def optimize(
     soft_masks: options.SoftMasks = False,
     feather: options.Feather = 0,
     protect: options.Protect = None,
+    subject: options.Subject = None,
     segmentation: options.Segmentation = None,
     style_segmentation: options.StyleSegmentations = None,
     also: options.Also = None,
@@ -61,6 +62,8 @@ def optimize(
     Options override the preset and the recipe.
     """
     content, style_paths = options.content_and_styles(pictures)
+    if also or files.is_folder(content):
+        options.check_several(subject)
     base = _base(preset, recipe_file)
     shares, style_weight_ = _style_weights(weights_, style_weight or [], len(style_paths), base)
     start, initial = _start(init)
@@ -79,7 +82,9 @@ def optimize(
     if dpi and out.suffix.lower() == ".webp":
         raise BadRecipe("WebP cannot store dots per inch: write .tif, .png or .jpg, or omit --dpi.")
     engines.check_models(recipe)
-    given_masks = options.MaskFiles(mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [])
+    given_masks = options.MaskFiles(
+        mask or [], soft_masks, feather, protect, segmentation, style_segmentation or [], subject=subject
+    )
     recipe, styles = options.with_styles(recipe, style_paths, content, given_masks)
     inputs = [*style_paths, *given_masks.all, initial, recipe_file]
     if also or files.is_folder(content):

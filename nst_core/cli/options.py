@@ -11,8 +11,8 @@ import typer
 
 from nst_core.cli import files
 from nst_core.errors import BadMask, BadRecipe
-from nst_core.images import Mask
-from nst_core.pictures import masks, segmentation
+from nst_core.images import Image, Mask
+from nst_core.pictures import cutouts, masks, segmentation
 from nst_core.pictures.styles import of_recipe as styles_of
 from nst_core.recipes import MAX_STYLES, Recipe, StyleSource
 from nst_core.stylizer import Style
@@ -56,6 +56,19 @@ StyleSegmentations = Annotated[
     ),
 ]
 
+Subject = Annotated[
+    cutouts.Treatment | None,
+    typer.Option(
+        help="Treat the main subject: keep (it stays the photograph), lighter (a weaker style), only (it alone is painted)."
+    ),
+]
+
+
+def check_several(subject: cutouts.Treatment | None) -> None:
+    """Raises: BadRecipe, where a subject is to be found in several contents: masks are those of the first."""
+    if subject:
+        raise BadRecipe("--subject follows one photograph: leave it out for several, or paint them one by one.")
+
 
 def content_and_styles(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
     """Split the arguments into a content and its styles."""
@@ -93,6 +106,7 @@ class MaskFiles:
     """Hold the files of masks, one per style in order. feather: radius in pixels of the result; protect: what no style changes.
 
     segmentation: instead of masks, a region for each of its colours; of_styles: segmentations of the styles, in order.
+    subject: how to treat the main subject; photograph: returns the picture in which it is found, by default the content.
     """
 
     paths: Sequence[Path] = ()
@@ -102,6 +116,8 @@ class MaskFiles:
     segmentation: Path | None = None
     of_styles: Sequence[Path] = ()
     content: Path | None = None  # the picture whose opacity may be a mask
+    subject: cutouts.Treatment | None = None
+    photograph: Callable[[], Image] | None = None
 
     @property
     def all(self) -> list[Path]:
@@ -124,10 +140,11 @@ def with_styles(
     side = max(LEAST_STYLE, round(recipe.size * getattr(recipe, "style_scale", 1)))
     styles = styles_of(recipe, lambda source: files.read(by_source[source], side), shape)
     if isinstance(content, Path):
-        given = replace(given, content=files.pictures_at(content)[0])
+        first = files.pictures_at(content)[0]
+        given = replace(given, content=first, photograph=partial(files.content, first, recipe.size))
     if given.segmentation or given.of_styles:
         recipe, styles = _segmented(recipe, styles, given, shape())
-    if not (given.paths or given.protect or given.segmentation):
+    if not (given.paths or given.protect or given.segmentation or given.subject):
         return recipe, styles
     drawn = _drawn(given, [style.mask for style in styles], shape())
     masks.check(drawn, len(styles))
@@ -170,10 +187,21 @@ def _segmentation(path: Path, shape: masks.Shape) -> segmentation.Segmentation:
 def _drawn(given: MaskFiles, carried: Sequence[Mask | None], shape: masks.Shape) -> list[Mask | None]:
     """Return the masks of the files, feathered, or those in the recipe, without what is protected."""
     drawn: list[Mask | None] = [_mask(path, shape, given) for path in given.paths] or list(carried)
-    if given.protect is None:
-        return drawn
-    protected, everywhere = _mask(given.protect, shape, given), np.ones(shape, np.float32)
-    return [masks.without(everywhere if mask is None else mask, protected) for mask in drawn]
+    if given.protect is not None:
+        protected, everywhere = _mask(given.protect, shape, given), np.ones(shape, np.float32)
+        drawn = [masks.without(everywhere if mask is None else mask, protected) for mask in drawn]
+    if given.subject:
+        found = _subject(given, shape)
+        drawn = [cutouts.treated(mask, found, given.subject) for mask in drawn]
+    return drawn
+
+
+def _subject(given: MaskFiles, shape: masks.Shape) -> Mask:
+    """Return the mask of the photograph's main subject, feathered. Raises: BadMask."""
+    from nst_core.instant import subject  # ONNX Runtime comes with it
+
+    assert given.photograph
+    return masks.soften(masks.resize(subject.find(given.photograph()), shape), given.feather)
 
 
 def _mask(path: Path, shape: masks.Shape, given: MaskFiles) -> Mask:

@@ -2,12 +2,13 @@
 
 import shutil
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nst_core import engines, recipes
+from nst_core import engines, images, recipes
 from nst_core.cli import files, interrupts, options, progress
 from nst_core.cli.unfinished import Resumable, Unfinished
 from nst_core.cli.work import say_where
@@ -37,16 +38,20 @@ def video(
     soft_masks: options.SoftMasks = False,
     feather: options.Feather = 0,
     protect: options.Protect = None,
+    subject: options.Subject = None,
     strip: Annotated[Path | None, typer.Option(help="File for frames before and after, side by side, a .jpg.")] = None,
 ) -> None:
-    """Paint a clip frame by frame with little flicker, and keep its sound. Masks apply to the whole clip."""
+    """Paint a clip frame by frame with little flicker, and keep its sound. Masks apply to the whole clip.
+
+    So does the mask of --subject, which is found in the first frame.
+    """
     clip, style_paths = (paths[0], paths[1:]) if network else options.content_and_styles(paths)
-    if network and (style_paths or mask or protect):
+    if network and (style_paths or mask or protect or subject):
         raise BadRecipe("A texture network contains its style and paints everywhere: give --network, or styles and masks.")
     files.by_suffix(out, {".mp4": None}, "films")
     if strip:
         files.by_suffix(strip, {".jpg": None, ".jpeg": None}, "strips")
-    given = options.MaskFiles(mask or [], soft_masks, feather, protect)
+    given = options.MaskFiles(mask or [], soft_masks, feather, protect, subject=subject)
     files.check_targets(out, strip, inputs=[clip, *style_paths, *given.all])
     data = files.read_bytes(clip, BadClip)
     source, generator = network_file(network) if network else (None, None)
@@ -63,8 +68,10 @@ def video(
     from nst_core.videos import reading  # imported after the checks, because it imports PyAV
 
     facts = reading.probe(data, files.name_of(clip))
-    recipe, styles = options.with_styles(recipe, style_paths, lambda: facts.shape(size), given)
-    engines.check(recipe, facts.shape(size))
+    shape = facts.shape(size)
+    given = replace(given, photograph=lambda: images.from_uint8(next(reading.frames(data, shape)).pixels))
+    recipe, styles = options.with_styles(recipe, style_paths, lambda: shape, given)
+    engines.check(recipe, shape)
     parts = None if out == files.STREAM else files.beside(out, "parts")
     unfinished = Unfinished(out, recipe.model_dump_json())
     state = unfinished.load()

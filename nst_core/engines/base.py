@@ -44,6 +44,7 @@ class Inputs:
     """What an engine gets beside the recipe.
 
     pictures: (h, w, 3) in [0, 1] by name: `content`; `initial`, where an optimisation starts; a training's `style` and `shown`.
+    `opacity`, (h, w), is kept for whoever finds an optimisation's job again.
     files: bytes by name: `network`, `clip`.
     """
 

@@ -30,6 +30,13 @@ EMBEDDED = Path(__file__).parent
 LITE = EMBEDDED / "lite.onnx"  # `instant-lite` with its feature network, for ONNX Runtime; see `training/export.py`
 SUBJECT = EMBEDDED / "subject.onnx"  # selects the subject of a photograph from the maps that LITE makes of it
 MAGENTA_HANDLE = "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2"
+# SHA-256 of the published module's graph and of its index, which has a CRC-32C of every weight. A handle's version never
+# changes. Of its 92 MB of weights no digest is known to us, nor whether Kaggle's copy is the same to the byte: its weights are
+# compared with its own index.
+MAGENTA_SHA256 = {
+    "saved_model.pb": "9c061b2fe4c9277d35adea3a2a620522e2d0b9685109f0e06fe8454b0be70a62",
+    "variables/variables.index": "ac7a95d72e0ebab3ff54ad58951ed00d3d0ba8b9e785c7b04af10f99caf1b150",
+}
 MAGENTA_ON_KAGGLE = "google/arbitrary-image-stylization-v1/tensorFlow1/256"
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 _TIMEOUT = 30  # seconds without data
@@ -198,6 +205,13 @@ def _check_sums(folder: Path) -> None:
         reader.get_tensor(name)
 
 
+def _check_published(folder: Path) -> None:
+    """Compare graph and index with what was published: a graph is a program. Raises: OSError."""
+    for name, digest in MAGENTA_SHA256.items():
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+            raise OSError(f"{name} is not the published one")
+
+
 def _fetch_magenta() -> None:
     """Try TF-Hub, then Kaggle. Imports TensorFlow: call it in a worker or on the command line, never in a page."""
     try:
@@ -226,6 +240,8 @@ def _fetch_from_hub() -> None:
             tensorflow_hub.resolve(magenta_handle())
         if _find_magenta() is None:
             raise OSError("the archive is not complete")
+        if magenta_handle() == MAGENTA_HANDLE:
+            _check_published(_hub_copy())
         _check_sums(_hub_copy())
     except faults as error:
         _discard_hub_copy()

@@ -10,9 +10,10 @@ only workers import it.
 
 from nst_core.optimization import tiles
 from nst_core.optimization.frames import Frames
-from nst_core.optimization.objective import FORMS, Objective
+from nst_core.optimization.objective import Objective
 from nst_core.optimization.optimizers import OPTIMIZERS, Adam, Lbfgs
 from nst_core.optimization.run import Optimization, Stage, stages, warm_up
+from nst_core.optimization.structure import FORMS
 
 __all__ = [
     "FORMS",

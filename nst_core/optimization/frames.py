@@ -1,4 +1,4 @@
-"""The frames of a clip: pictures of one shape, each optimised from where it is told to begin, by one graph at each size."""
+"""The frames of a clip: pictures of one shape, each optimised from where it is told to begin, by one graph."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from nst_core import features, images
 from nst_core.errors import Diverged
 from nst_core.features import Network
 from nst_core.images import Image
-from nst_core.optimization.objective import MovingObjective
+from nst_core.optimization.objective import Objective
 from nst_core.optimization.optimizers import Adam
 from nst_core.optimization.run import STYLE_SIDE, Stage, rate, stages
 from nst_core.pictures.regions import Regions
@@ -22,10 +22,7 @@ RATE = 0.5  # of the recipe's learning rate: what is there already shall stay
 
 
 class Frames:
-    """Styles, masks and recipe hold for all; the colours that styles are given are those of the first content.
-
-    A graph that was traced stays for ever, so there is one a size, made when it is first wanted: cuts trace nothing again.
-    """
+    """Styles, masks and recipe hold for all; the colours that styles are given are those of the first content."""
 
     def __init__(
         self, content: Image, styles: Sequence[Style], recipe: OptimizeRecipe, *, network: Network | None = None
@@ -60,7 +57,7 @@ class Frames:
             longer = round(min(max(content.shape[:2]), STYLE_SIDE) * self._recipe.style_scale)
             parts = self._regions.at(content.shape[:2], self._recipe.halvings)
             styles = [fitted(style, longer) for style in self._styles]
-            objective = MovingObjective(self._recipe, self._network, content, styles, parts)
+            objective = Objective(self._recipe, self._network, content, styles, parts)
             weights = objective.weights(self._recipe, self._shares)
             self._sizes[stage] = _Size(objective, weights, Adam(objective, content), parts.held)
         return self._sizes[stage]
@@ -69,7 +66,7 @@ class Frames:
 class _Size:
     """What is traced at one size: contents and starts change, the graph stays."""
 
-    def __init__(self, objective: MovingObjective, weights: np.ndarray, adam: Adam, held: npt.NDArray[np.bool_] | None) -> None:
+    def __init__(self, objective: Objective, weights: np.ndarray, adam: Adam, held: npt.NDArray[np.bool_] | None) -> None:
         """held: the pixels that remain the content's own."""
         self._objective, self._weights, self._adam, self._held = objective, weights, adam, held
 

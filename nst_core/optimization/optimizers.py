@@ -4,19 +4,21 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from nst_core.features import tf
 from nst_core.images import Image
-from nst_core.optimization.objective import Terms, passed
+from nst_core.optimization.objective import Objective, passed
+from nst_core.optimization.structure import Terms
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
 
 State = dict[str, np.ndarray]
+Gradient = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]  # of a picture and the weights of its terms
 
 
 class Evaluation(NamedTuple):
@@ -37,18 +39,16 @@ class Adam:
 
     def __init__(self, objective: Terms, picture: Image, state: State | None = None) -> None:
         state = state or {}
+        self._picture = tf.constant(picture[None])
         zeros = np.zeros_like(picture[None])
-        self._objective = objective
-        self._picture = tf.Variable(picture[None])
-        self._first, self._second = (tf.Variable(state.get(key, zeros)) for key in ("first", "second"))
+        self._first, self._second = (tf.constant(state.get(key, zeros)) for key in ("first", "second"))
         self._count = int(state.get("count", 0))
-        self._compiled = tf.function(self._update, autograph=False)
+        self._compiled = _compiled(objective, "adam", self._update, _moment(), _moment(), tf.TensorSpec([]))
 
     def restart(self, picture: Image) -> None:
         """From another picture of the same shape, with nothing remembered."""
-        self._picture.assign(picture[None])
-        self._first.assign(tf.zeros_like(self._first))
-        self._second.assign(tf.zeros_like(self._second))
+        self._picture = tf.constant(picture[None])
+        self._first = self._second = tf.zeros_like(self._picture)
         self._count = 0
 
     @property
@@ -66,16 +66,26 @@ class Adam:
             before, self._count = self.picture, self._count + 1
             # bias correction, the paper's §2 at its end: one rate instead of two divisions of the moments
             rate *= np.sqrt(1 - self.BETA2**self._count) / (1 - self.BETA1**self._count)
-            terms = self._compiled(term_weights, np.float32(rate)).numpy()
-            yield Evaluation(terms, before)
+            moments = self._first, self._second
+            made = self._compiled(self._picture, tf.constant(term_weights), *moments, tf.constant(rate, tf.float32))
+            terms, self._picture, self._first, self._second = made
+            yield Evaluation(terms.numpy(), before)
 
-    def _update(self, weights: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
-        terms, gradient = passed(self._objective, self._picture, weights)
-        self._first.assign(self.BETA1 * self._first + (1 - self.BETA1) * gradient)
-        self._second.assign(self.BETA2 * self._second + (1 - self.BETA2) * tf.square(gradient))
-        step = rate * self._first / (tf.sqrt(self._second) + self.EPSILON)
-        self._picture.assign(tf.clip_by_value(self._picture - step, 0, 1))
-        return terms
+    @classmethod
+    def _update(
+        cls,
+        gradient: Gradient,
+        picture: tf.Tensor,
+        weights: tf.Tensor,
+        first: tf.Tensor,
+        second: tf.Tensor,
+        rate: tf.Tensor,
+    ) -> list[tf.Tensor]:
+        terms, down = gradient(picture, weights)
+        first = cls.BETA1 * first + (1 - cls.BETA1) * down
+        second = cls.BETA2 * second + (1 - cls.BETA2) * tf.square(down)
+        step = rate * first / (tf.sqrt(second) + cls.EPSILON)
+        return [terms, tf.clip_by_value(picture - step, 0, 1), first, second]
 
 
 class Lbfgs:
@@ -88,7 +98,7 @@ class Lbfgs:
 
     def __init__(self, objective: Terms, picture: Image, state: State | None = None) -> None:
         self.picture = picture
-        self._compiled = tf.function(partial(passed, objective), autograph=False)
+        self._compiled = _compiled(objective, "descent", lambda gradient, x, weights: gradient(x, weights))
 
     def state(self) -> State:
         return {}
@@ -116,7 +126,7 @@ class Lbfgs:
 
             def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
                 nonlocal latest
-                terms, gradient = self._compiled(tf.constant(x.reshape(1, *shape), tf.float32), weights)
+                terms, gradient = self._compiled(tf.constant(x.reshape(1, *shape), tf.float32), tf.constant(weights))
                 latest = terms.numpy().astype(np.float64)
                 if not np.isfinite(latest.sum()):
                     accept(Evaluation(latest, self.picture))  # SciPy would end in silence
@@ -131,6 +141,17 @@ class Lbfgs:
             minimize(evaluate, start, jac=True, method="L-BFGS-B", bounds=box, callback=callback, options=options)
 
         yield from _one_at_a_time(run)
+
+
+def _compiled(objective: Terms, name: str, function: Callable[..., Any], *more: tf.TensorSpec) -> Callable[..., Any]:
+    """Return `function(gradient, picture, weights, *more)` as a graph; objectives of one structure share it."""
+    if isinstance(objective, Objective):
+        return objective.compiled(name, function, *more)
+    return tf.function(partial(function, partial(passed, objective)), autograph=False)
+
+
+def _moment() -> tf.TensorSpec:
+    return tf.TensorSpec([1, None, None, 3])
 
 
 OPTIMIZERS: Mapping[str, type[Adam] | type[Lbfgs]] = {"adam": Adam, "lbfgs": Lbfgs}

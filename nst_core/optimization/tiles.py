@@ -16,6 +16,7 @@ from nst_core.features import Network, tf
 from nst_core.images import Image
 from nst_core.optimization.objective import MovingObjective, Scene, passed
 from nst_core.optimization.optimizers import Adam, Evaluation, State
+from nst_core.optimization.structure import FORMS
 from nst_core.pictures import masks
 from nst_core.pictures.regions import Coverage, Parts
 from nst_core.recipes import OptimizeRecipe
@@ -199,7 +200,7 @@ class TileObjective(MovingObjective):
         self._part = tf.Variable(tf.ones(shapes[0][0]), trainable=False)
         self._sums, self._seen_areas = [np.zeros(shape, np.float64) for shape in shapes], np.zeros(shapes[0][0])
         sums = [name.startswith("content/") and recipe.form == "paper" for name in self.names]
-        sums[-1] = not self._form.mean_variation
+        sums[-1] = not FORMS[recipe.form].mean_variation
         share = window.height * window.width / (content.shape[0] * content.shape[1])
         self.scale = np.where(sums, 1 / share, 1).astype(np.float32)  # of the terms' weights
 

@@ -1,10 +1,11 @@
-"""A rough mask's edges drawn along those of the photograph, hair included. Photograph and mask in, a soft mask out.
+"""Cutting out a subject. Photograph and rough mask in; out comes a soft mask, its edges along those of the photograph.
 
 The guided filter (He et al. 2010): within a window the mask is a linear function of the colours, so that it changes where
 they do. Its coefficients are found at a smaller size and applied at the photograph's own (He and Sun 2015).
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from functools import partial
 
 import numpy as np
@@ -20,7 +21,23 @@ SIDE = 384  # pixels of the longer side at which coefficients are found
 PASSES = ((0.03, 1e-3), (0.016, 1e-5))
 STEEP = 1.6  # factor of contrast around ½ after each pass: a guided filter greys what it is not sure of
 
+LIGHTER = 0.4  # what is left of the style on a subject that is to be painted lighter
+
 Floats = npt.NDArray[np.float32]
+
+
+class Treatment(StrEnum):
+    """What becomes of the subject."""
+
+    KEEP = "keep"  # it stays the photograph
+    LIGHTER = "lighter"  # the style is weaker on it
+    ONLY = "only"  # it alone is painted
+
+
+def treated(mask: Mask | None, subject: Mask, treatment: Treatment) -> Mask:
+    """Return the mask of a style, None being everywhere, after what the treatment asks for the subject; both of one shape."""
+    share = {Treatment.KEEP: 1 - subject, Treatment.LIGHTER: 1 - (1 - LIGHTER) * subject, Treatment.ONLY: subject}[treatment]
+    return np.asarray(share if mask is None else mask * share, np.float32)
 
 
 def refine(photograph: Image, rough: Mask) -> Mask:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from nst_core import engines, images
 from nst_core.engines import Inputs
 from nst_core.errors import BadRecipe
-from nst_core.images import Image
+from nst_core.images import Image, Mask
 from nst_core.machine import arrays
 from nst_core.recipes import Color
 from nst_core.service import checkpoints
@@ -60,6 +60,11 @@ class Order:
 
     def picture(self, name: str) -> Image:
         return images.from_uint8(self.pictures[name])
+
+    @property
+    def opacity(self) -> Mask | None:
+        """Return how opaque the content of an optimisation is, (h, w); None where all of it is."""
+        return images.from_uint8(self.pictures["opacity"]) if "opacity" in self.pictures else None
 
     def unpacked(self) -> list[Style]:
         """Return the styles with pictures and masks in [0, 1]."""

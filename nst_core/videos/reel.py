@@ -4,13 +4,13 @@ A frame is kept as a file until its segment is complete, and the frames of one s
 whose process dies at any moment can resume from any state less than a segment old. Nothing of this is kept in memory.
 """
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from nst_core.errors import Failure
+from nst_core.machine import Scratch
 from nst_core.videos import writing
 from nst_core.videos.reading import Pixels
 
@@ -22,10 +22,8 @@ class Reel:
 
     def __init__(self, folder: Path | None) -> None:
         """Use a folder, or a temporary one of its own for None."""
-        self._temporary = (
-            tempfile.TemporaryDirectory(prefix="nst-film-", ignore_cleanup_errors=True) if folder is None else None
-        )
-        self._folder = Path(self._temporary.name) if self._temporary else folder or Path()
+        self._own = Scratch() if folder is None else None
+        self._folder = Path(self._own.name) if self._own else folder or Path()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def has(self, count: int) -> bool:

@@ -424,6 +424,21 @@ def test_wrong_weights_of_the_hub_are_not_kept(mirror, plain_module, tmp_path):
     assert MODELS["magenta"].status is Status.MISSING
 
 
+def test_a_graph_that_was_not_published_is_not_kept(empty_caches, monkeypatch, plain_module):
+    """A whole module with sound weights, from the published handle; a mirror of one's own may serve any."""
+    monkeypatch.setattr(tensorflow_hub, "resolve", lambda handle: shutil.copytree(plain_module, weights._hub_copy()))
+    kaggle(monkeypatch, plain_module, [])
+    with pytest.raises(DownloadFailed, match=r"saved_model\.pb is not the published one"):
+        weights.download("magenta")
+    assert files(empty_caches) == []
+
+
+def test_the_published_graph_is_known(shared):
+    for name, digest in weights.MAGENTA_SHA256.items():
+        file = shared / "models" / "magenta_hub_graph" / name
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == digest
+
+
 def test_two_who_ask_at_once_download_once(empty_caches, monkeypatch):
     """In one process or in two: the second waits, and finds it."""
     fetched, found, both = [], [], threading.Barrier(2, timeout=20)

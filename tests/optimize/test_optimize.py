@@ -15,7 +15,8 @@ from nst_core.errors import BadMask, BadRecipe, Diverged
 from nst_core.features import Network, losses
 from nst_core.images import Image
 from nst_core.optimization import Objective, Optimization, Stage, objective, optimizers, run, stages
-from nst_core.optimization.objective import gradient_of
+from nst_core.optimization import structure as structures
+from nst_core.optimization.structure import gradient_of
 from nst_core.pictures import colors, masks, surface
 from nst_core.pictures.regions import Parts, Regions
 from nst_core.recipes import FIRST_LAYERS, PIXELS, PRESETS, Color, OptimizeRecipe, Source, StyleSource
@@ -304,10 +305,40 @@ def test_a_change_of_weights_acts_at_the_next_step_and_keeps_the_optimiser() -> 
 def test_a_change_compiles_nothing_again() -> None:
     run = start(recipe(iterations=4))
     next(run)
+    traced = graphs_of(run)
     run.change(recipe(iterations=4, style_weight=9, learning_rate=0.5, geometric_weights=True))
     next(run)
     assert isinstance(run._optimizer, optimization.Adam)
-    assert run._optimizer._compiled.experimental_get_tracing_count() == 1
+    assert graphs_of(run) == traced
+
+
+def graphs_of(run) -> int:
+    """How many graphs the run's structure has."""
+    return structures.structure(run._recipe, run._network).traced
+
+
+def test_other_sizes_styles_and_runs_trace_nothing(monkeypatch) -> None:
+    """One graph for each structure: three scales, then another run of another size with other pictures and weights."""
+    monkeypatch.setattr(run, "MIN_SCALE_SIDE", 8)
+    network = fake()
+    chosen = recipe(iterations=6, scales=3)
+    first = Optimization(CONTENT, [Style(STYLE)], chosen, network=network)
+    list(first)
+    traced = graphs_of(first)
+    assert traced == 2  # a step and the style's statistics; the content's maps have a graph of their own
+    other = chosen.model_copy(update={"style_weight": 3.0, "iterations": 4, "seed": 7, "init": "noise"})
+    second = Optimization(OTHER[:24, 8:], [Style(STYLE[:20])], other, network=network)
+    list(second)
+    assert graphs_of(second) == traced
+
+
+def test_runs_that_share_a_graph_do_not_disturb_each_other() -> None:
+    network = fake()
+    one, two = (Optimization(c, [Style(STYLE)], recipe(iterations=4), network=network) for c in (CONTENT, OTHER))
+    steps = [(next(one).losses, next(two).losses) for _ in range(4)]
+    for number, content in enumerate((CONTENT, OTHER)):
+        alone = [step.losses for step in Optimization(content, [Style(STYLE)], recipe(iterations=4), network=network)]
+        assert [step[number] for step in steps] == alone
 
 
 def test_the_weights_of_styles_can_change() -> None:
@@ -634,6 +665,7 @@ def test_weights_of_masked_styles_change_without_compiling_again() -> None:
     styles = (Style(STYLE, 1, LEFT), Style(OTHER, 1, CORNER))
     run = masked(recipe(styles=shares(1, 1), restore_content=False), *styles)
     next(run)
+    traced = graphs_of(run)
     run.change(recipe(styles=shares(0, 1), restore_content=False))
     alone = masked(recipe(restore_content=False), Style(OTHER, 1, CORNER), state=run.state())
     unchanged = masked(recipe(restore_content=False), *styles, state=run.state())
@@ -642,7 +674,7 @@ def test_weights_of_masked_styles_change_without_compiling_again() -> None:
         changed, expected = next(run).losses, next(alone).losses
         assert changed == pytest.approx(expected, rel=1e-3)
         assert changed != pytest.approx(other, rel=0.05)
-    assert run._optimizer._compiled.experimental_get_tracing_count() == 1  # type: ignore[union-attr]
+    assert graphs_of(run) == traced
 
 
 def test_a_guide_of_ones_is_none_and_others_are_not() -> None:

@@ -191,11 +191,14 @@ def test_an_order_comes_back_as_it_was():
     mask = np.uint8(255) * (content[..., 0] > 99)
     recipe = OptimizeRecipe(content=Source(name="x"), styles=(StyleSource(source=Source(name="y"), weight=0.5),))
     kept = [Style(picture, 0.5, mask, None, Color.LUMINANCE)]
-    order = Order(recipe, {"content": content, "initial": content[::-1]}, kept, {"clip": b"frames"}, 75.5)
+    given = {"content": content, "initial": content[::-1], "opacity": mask}
+    order = Order(recipe, given, kept, {"clip": b"frames"}, 75.5)
     orders.save("0" * 32, order)
     back = orders.load("0" * 32)
     assert (back.recipe, back.files, back.expected) == (recipe, {"clip": b"frames"}, 75.5)
     assert all(np.array_equal(back.pictures[name], order.pictures[name]) for name in ("content", "initial"))
+    assert np.array_equal(images.to_uint8(back.opacity), mask)
+    assert Order(recipe, {"content": content}).opacity is None
     (style,) = back.styles
     assert np.array_equal(style.image, picture) and np.array_equal(style.mask, mask)
     assert (style.weight, style.guide, style.color) == (0.5, None, Color.LUMINANCE)

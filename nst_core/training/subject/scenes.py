@@ -119,8 +119,8 @@ class Scenes:
             noise = rng.standard_normal((side, side, 3), np.float32) * np.float32(rng.choice([0, 0.01, 0.03]))
             return np.clip(rng.random(3, np.float32) + light[..., None] + noise, 0, 1)
         if kind < 0.65 and self._grounds:
-            return cut(self._grounds[int(rng.integers(len(self._grounds)))].picture, _free(0.5, rng), side)
-        picture = cut(self._all[int(rng.integers(len(self._all)))].picture, _free(0.4, rng), side)
+            return cut(self._grounds[int(rng.integers(len(self._grounds)))].picture, anywhere(0.5, rng), side)
+        picture = cut(self._all[int(rng.integers(len(self._all)))].picture, anywhere(0.4, rng), side)
         blurred = Pillow.fromarray(images.to_uint8(picture)).filter(ImageFilter.GaussianBlur(rng.uniform(4, 12)))
         return images.from_uint8(np.asarray(blurred))
 
@@ -130,7 +130,7 @@ def _is_subject(mask: Bytes) -> bool:
     return AREA[0] <= share.mean() <= AREA[1] and float(np.abs(2 * share - 1).mean()) > SURE
 
 
-def _free(least: float, rng: np.random.Generator) -> tuple[float, float, float, float]:
+def anywhere(least: float, rng: np.random.Generator) -> tuple[float, float, float, float]:
     """Return a box anywhere, as shares of the picture: top, left, bottom, right."""
     tall, wide = rng.uniform(least, 1, 2)
     top, left = rng.uniform(0, 1 - tall), rng.uniform(0, 1 - wide)
@@ -142,7 +142,7 @@ def _box(mask: Bytes, rng: np.random.Generator) -> tuple[float, float, float, fl
     h, w = mask.shape
     total = max(1.0, float(mask.sum(dtype=np.float64)))
     for _ in range(8):
-        box = _free(0.55, rng)
+        box = anywhere(0.55, rng)
         top, left, bottom, right = (round(place * length) for place, length in zip(box, (h, w, h, w), strict=True))
         if mask[top:bottom, left:right].sum(dtype=np.float64) >= KEPT * total:
             return box
