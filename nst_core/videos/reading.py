@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 from av.codec import CodecContext
@@ -30,6 +30,8 @@ _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that support tr
 _DEFAULT_RATE = 25.0  # frames per second, if a clip does not say
 WHOLE = 0.9  # of the stated duration: a clip that is shorter is incomplete
 _POSTER = 640  # pixels
+# texts that are not UTF-8: PyAV 19 replaces what it cannot read by itself, and no longer has this argument
+_LENIENT: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
 DAMAGED = (av.FFmpegError, ValueError, EOFError)
 
 
@@ -48,7 +50,7 @@ def opened(data: bytes, name: str = "The clip") -> Iterator[InputContainer]:
     if not data:
         raise BadClip(f"{name} is empty; choose another file.")
     try:
-        container = av.open(io.BytesIO(data), "r", options={"format_whitelist": _FORMATS}, metadata_errors="replace")
+        container = av.open(io.BytesIO(data), "r", options={"format_whitelist": _FORMATS}, **_LENIENT)
     except DAMAGED as error:
         raise BadClip(
             f"{name} cannot be read: it is not a video, or the file is incomplete or damaged. "
