@@ -1,8 +1,11 @@
 """The front door: page configuration and navigation, nothing else."""
 
+from pathlib import Path
+
 import streamlit as st
 
-st.set_page_config("Neural style transfer", "assets/styles/starlit-oils.jpg", layout="wide", initial_sidebar_state="collapsed")
+ICON = Path(__file__).parent / "assets" / "styles" / "starlit-oils.jpg"  # the working directory may be another
+st.set_page_config("Neural style transfer", ICON, layout="wide", initial_sidebar_state="collapsed")
 st.navigation(
     [
         st.Page("pages/instant.py", title="Instant", icon=":material/bolt:", default=True),

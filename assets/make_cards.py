@@ -22,7 +22,7 @@ from nst_core.models import weights
 from nst_core.pictures import masks
 from nst_core.recipes import PRESETS
 from nst_core.stylizer import Style
-from nst_core.video import Film
+from nst_core.videos import Film
 
 ASSETS = Path(__file__).parent
 HEIGHT, WIDTH = 200, 240
@@ -82,7 +82,7 @@ def live(_: Generator) -> Image:
 
 def optimize(_: Generator) -> Image:
     """What the Optimize page opens with, finished."""
-    from nst_core.optimize import Optimization
+    from nst_core.optimization import Optimization
 
     lake = cut(images.decode((ASSETS / "photographs" / "mountain-lake.jpg").read_bytes()), LAKE)
     finished = list(Optimization(lake, [style("starlit-oils")], PRESETS["fast"]))[-1].image
@@ -121,7 +121,7 @@ def explained(_: Generator) -> Image:
 
 def video(_: Generator) -> Image:
     """Frames of a clip, before and after, as on a strip of film."""
-    from nst_core.video import reading, run
+    from nst_core.videos import reading, run
 
     clip = (ASSETS / "clips" / "motorcycle.mp4").read_bytes()
     recipe = recipes.video(size=SIDE)

@@ -16,7 +16,7 @@ from skimage import data
 
 from nst_core import images
 from nst_core.images import Image
-from nst_core.video import reading, writing
+from nst_core.videos import reading, writing
 
 ASSETS = Path(__file__).parent
 HEIGHT, WIDTH, RATE, SECONDS = 288, 512, 20, 3.2

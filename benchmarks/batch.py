@@ -24,8 +24,8 @@ from benchmarks.crowd import ROOT, Figures, picture
 from benchmarks.instant import machine
 from benchmarks.many_jobs import INSTANT, until
 from nst_core import images, instant
-from nst_core.engine import Batch, Engine, Lane
 from nst_core.images import Image
+from nst_core.service import Batch, Lane, Service
 from nst_core.stylizer import Step, Style
 from tests.browser import free_port
 
@@ -49,7 +49,7 @@ def dask(*command: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def cluster(workers: int, threads: int = 1) -> Iterator[Engine]:
+def cluster(workers: int, threads: int = 1) -> Iterator[Service]:
     """An engine on a scheduler and so many light workers."""
     port = free_port()
     lanes = ("--nthreads", str(threads), "--resources", f"light={threads}")
@@ -57,23 +57,23 @@ def cluster(workers: int, threads: int = 1) -> Iterator[Engine]:
         stack.enter_context(dask("scheduler", "--host", "127.0.0.1", "--port", str(port)))
         for _ in range(workers):
             stack.enter_context(dask("worker", f"tcp://127.0.0.1:{port}", *lanes))
-        engine = Engine(f"tcp://127.0.0.1:{port}")
+        engine = Service(f"tcp://127.0.0.1:{port}")
         stack.callback(engine.close)
         engine.wait_until_ready(60)
         until(lambda: engine.at_once(Lane.LIGHT) == workers * threads)
         yield engine
 
 
-def paint(engine: Engine, contents: Sequence[Image], style: Style) -> Batch[np.ndarray]:
+def paint(engine: Service, contents: Sequence[Image], style: Style) -> Batch[np.ndarray]:
     def take(number: int, step: Step) -> np.ndarray:
         assert step.image is not None
         return images.to_uint8(step.image)
 
-    send = lambda number: engine.stylize(contents[number], [style], INSTANT)  # noqa: E731
+    send = lambda number: engine.run(INSTANT, {"content": contents[number]}, [style])  # noqa: E731
     return Batch([str(n) for n in range(len(contents))], send, take, at_once=engine.at_once(Lane.LIGHT) + 1)
 
 
-def seconds_of(engine: Engine, contents: Sequence[Image], style: Style) -> float:
+def seconds_of(engine: Service, contents: Sequence[Image], style: Style) -> float:
     paint(engine, contents[:8], style).wait(600)  # every worker has loaded its models
     began = time.perf_counter()
     paint(engine, contents, style).wait(600)
@@ -97,7 +97,7 @@ def measure(count: int, size: int) -> Figures:
     contents = [images.from_uint8(images.to_uint8(picture(rng, size * 3 // 4, size))) for _ in range(count)]
     style = Style(images.from_uint8(images.to_uint8(images.decode(STYLE.read_bytes(), max_side=512))))
     found: Figures = {"pictures": count, "size": size, "cores": os.cpu_count()}
-    engine = Engine()
+    engine = Service()
     try:
         engine.wait_until_ready(60)
         worker = engine.submit(os.getpid).result(20)

@@ -48,11 +48,15 @@ class Pair:
         return content, style
 
 
-def pairs(count: int | None = None) -> list[Pair]:
-    """Return the first `count` pairs of the held-out list, all of them by default."""
+def pairs(count: int | None = None, shift: int = 0) -> list[Pair]:
+    """Return the first `count` pairs of the held-out list, all of them by default.
+
+    shift: how many places further the painting of each photograph stands in the list: other numbers make other pairs.
+    """
     listed = json.loads(data.HELD_OUT.read_text())
-    both = zip(listed["photographs"], listed["paintings"], strict=True)
-    return [Pair(f"{i:02d}", *names) for i, names in enumerate(both, 1)][:count]
+    paintings = listed["paintings"][shift:] + listed["paintings"][:shift]
+    both = zip(listed["photographs"], paintings, strict=True)
+    return [Pair(f"{i:02d}" + f"+{shift}" * bool(shift), *names) for i, names in enumerate(both, 1)][:count]
 
 
 # --- painters ---------------------------------------------------------------------------------------------------------
@@ -124,8 +128,8 @@ def steps(engine, content, style):
         from nst_core import instant
         recipe = InstantRecipe(engine="instant-lite")
         return instant.stylizer("instant-lite").stylize(content, [Style(style)], recipe)
-    from nst_core import optimize
-    return optimize.Optimization(content, [Style(style)], PRESETS[engine])
+    from nst_core import optimization
+    return optimization.Optimization(content, [Style(style)], PRESETS[engine])
 
 for line in sys.stdin:
     folder = line.strip()

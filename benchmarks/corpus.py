@@ -30,7 +30,7 @@ from PIL import ImageOps
 
 from nst_core import images
 from nst_core.errors import NSTError
-from nst_core.video import clips, reading
+from nst_core.videos import clips, reading
 
 FRAMES = 24  # of a clip that are compared
 CLIP_SIDE = 512  # pixels of their longer side at most

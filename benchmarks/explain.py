@@ -20,14 +20,14 @@ import numpy as np
 import psutil
 
 from nst_core import explain, images
-from nst_core.engine import Engine, Job, Lane
 from nst_core.images import Image
 from nst_core.recipes import FIRST_LAYERS, OptimizeRecipe
+from nst_core.service import Job, Lane, Service
 from ui.lessons import balance, content, desk, improvements, style, vectors
 from ui.pictures import CONTENTS, STYLES
 
 OUT = Path(__file__).parent / "out" / "explain.md"
-Ask = Callable[[Engine, Image, Image], Job]  # the engine, a photograph and a style of desk.SIDE pixels
+Ask = Callable[[Service, Image, Image], Job]  # the engine, a photograph and a style of desk.SIDE pixels
 
 
 def once(function: Callable[..., object], **options: Any) -> Ask:
@@ -38,7 +38,7 @@ def once(function: Callable[..., object], **options: Any) -> Ask:
 def series(recipes: list[OptimizeRecipe], *, blank: bool = False) -> Ask:
     """Runs one after another, at the size of live ones."""
 
-    def ask(engine: Engine, photograph: Image, picture: Image) -> Job:
+    def ask(engine: Service, photograph: Image, picture: Image) -> Job:
         if blank:
             woven = images.fit(picture, style.LIVE_SIDE)
             return engine.explain(explain.series, explain.blank(style.LIVE_SIDE), woven, lane=Lane.TENSORFLOW, recipes=recipes)
@@ -48,16 +48,16 @@ def series(recipes: list[OptimizeRecipe], *, blank: bool = False) -> Ask:
     return ask
 
 
-def excite(engine: Engine, photograph: Image, _: Image) -> Job:
+def excite(engine: Service, photograph: Image, _: Image) -> Job:
     channel = 7 + int(photograph[0, 0, 0] > 0.5) * 9  # two that answer
     return engine.explain(explain.exciting, lane=Lane.TENSORFLOW, layer="block3_conv1", channels=[channel], side=desk.LIVE_SIDE)
 
 
-def pulls(engine: Engine, photograph: Image, picture: Image) -> Job:
+def pulls(engine: Service, photograph: Image, picture: Image) -> Job:
     return engine.explain(explain.pulls, 1 - photograph, photograph, picture, lane=Lane.TENSORFLOW)
 
 
-def normalisation(engine: Engine, photograph: Image, _: Image) -> Job:
+def normalisation(engine: Service, photograph: Image, _: Image) -> Job:
     vector = desk.arrays("styles")["vectors"][0]
     return engine.explain(explain.normalisation, photograph, vector=vector, contrasts=vectors.CONTRASTS)
 
@@ -125,7 +125,7 @@ def main() -> None:
     asked = parser.parse_args()
     kept = OUT.read_text().splitlines() if OUT.is_file() else []
     rows = {name: line for name in FIGURES for line in kept if line.startswith(f"| {name} |")}
-    engine = Engine()
+    engine = Service()
     engine.wait_until_ready(120)
     try:
         for warm in WARM:  # TensorFlow, and what is built once

@@ -45,10 +45,10 @@ def stray_colours(picture: Image, style: Image) -> float:
 
 def painted(content: Image, style: Image, recipe: OptimizeRecipe) -> tuple[Image, list[float]]:
     """The picture, and its `MEASURES`."""
-    from nst_core import optimize
+    from nst_core import optimization
 
     start = time.process_time()
-    *_, last = optimize.Optimization(content, [Style(style)], recipe)
+    *_, last = optimization.Optimization(content, [Style(style)], recipe)
     seconds = time.process_time() - start
     assert last.image is not None
     return last.image, [*astuple(judge.judge(last.image, content, style)), stray_colours(last.image, style), seconds]

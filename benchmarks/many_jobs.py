@@ -17,8 +17,8 @@ import psutil
 
 from benchmarks.crowd import ROOT, Figures, amount, picture, resident
 from nst_core import images
-from nst_core.engine import Engine, Job, Lane
 from nst_core.recipes import Color, InstantRecipe, OptimizeRecipe
+from nst_core.service import Job, Lane, Service
 from nst_core.stylizer import Style
 
 INSTANT = InstantRecipe(engine="instant-lite")
@@ -53,8 +53,8 @@ def until(condition: Callable[[], object], timeout: float = 120) -> None:
 
 
 @contextmanager
-def engine(**options: Any) -> Iterator[Engine]:
-    made = Engine(**options)
+def engine(**options: Any) -> Iterator[Service]:
+    made = Service(**options)
     try:
         made.wait_until_ready(60)
         yield made
@@ -73,13 +73,13 @@ def lanes(scheduler: str | None = None) -> Figures:
     slow: list[Job] = []
     with engine(scheduler=scheduler) as made:
         for beside in (0, 1, 3, 6, 10):
-            slow += [made.stylize(content, style, LONG) for _ in range(beside - len(slow))]
+            slow += [made.run(LONG, {"content": content}, style) for _ in range(beside - len(slow))]
             if slow:
                 until(lambda: bool(slow[0].progress))  # noqa: B023
             taken = []
             for _ in range(amount(20, 3)):
                 start = time.perf_counter()
-                taken.append(seconds_of(made.stylize(content, style, INSTANT), start))
+                taken.append(seconds_of(made.run(INSTANT, {"content": content}, style), start))
             found[str(beside)] = [statistics.median(taken), max(taken)]
         for job in reversed(slow):
             job.cancel()
@@ -116,10 +116,12 @@ def growth() -> Figures:
             for _ in range(pictures // runs):
                 content = any_picture(rng, 768)
                 color = Color.LUMINANCE if rng.random() < 0.2 else Color.STYLE
-                made.stylize(content, any_styles(rng, content.shape), INSTANT.model_copy(update={"color": color})).result(120)
+                made.run(
+                    INSTANT.model_copy(update={"color": color}), {"content": content}, any_styles(rng, content.shape)
+                ).result(120)
             content = any_picture(rng, 768)
             run = OptimizeRecipe(iterations=12, form="moments" if rng.random() < 0.5 else "mean")
-            made.stylize(content, any_styles(rng, content.shape), run).result(120)
+            made.run(run, {"content": content}, any_styles(rng, content.shape)).result(120)
             peak = max(peak, of_engine())
             if number in (amount(10, 2), runs):
                 time.sleep(5)  # a breath, as between visitors
@@ -136,7 +138,7 @@ def death() -> Figures:
             made.prepare()
             time.sleep(5)
             for kind in ("alone", "killed"):
-                job = made.stylize(content, style, recipe)
+                job = made.run(recipe, {"content": content}, style)
                 until(lambda job=job: job.progress and job.progress[-1].iteration >= 200)  # type: ignore[misc]
                 start = time.perf_counter()
                 if kind == "killed":

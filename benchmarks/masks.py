@@ -29,7 +29,7 @@ from benchmarks import judge
 from benchmarks.instant import machine, table
 from nst_core import images, instant
 from nst_core.images import Image, Mask
-from nst_core.optimize import Optimization
+from nst_core.optimization import Optimization
 from nst_core.pictures import drawings, masks, segmentation, snapping
 from nst_core.recipes import PRESETS, InstantRecipe
 from nst_core.stylizer import Style

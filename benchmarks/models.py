@@ -167,13 +167,13 @@ def judges_eyes(pictures: Image) -> Any:
 
 def optimised(content: Image, style: Image, extent: Extent, network: Any = None, content_weight: float = 1.0) -> Image:
     """The last picture of `fast`, with `content_weight` times its content weight."""
-    from nst_core import optimize
+    from nst_core import optimization
     from nst_core.recipes import PRESETS
     from nst_core.stylizer import Style
 
     fast = PRESETS["fast"]
     changes = {"content_weight": fast.content_weight * content_weight, "iterations": extent.iterations or fast.iterations}
-    *_, last = optimize.Optimization(content, [Style(style)], fast.model_copy(update=changes), network=network)
+    *_, last = optimization.Optimization(content, [Style(style)], fast.model_copy(update=changes), network=network)
     assert last.image is not None
     return last.image
 

@@ -111,12 +111,12 @@ def textbook(content: Image, style: Image) -> Iterator[None]:
 
 def ours(features_name: str, precision: str = "auto") -> Callable[[Image, Image], Iterator[Any]]:
     def loop(content: Image, style: Image) -> Iterator[Any]:
-        from nst_core import features, optimize
+        from nst_core import features, optimization
         from nst_core.stylizer import Style
 
         network = features.network("vgg19-lite") if features_name == "vgg19-lite" else features.vgg("vgg19", seed=0)
         settings = {"features": features_name, "precision": precision, "form": "mean", "scales": 1, "iterations": 1000}
-        return optimize.Optimization(content, [Style(style)], OptimizeRecipe(**settings), network=network)  # type: ignore[arg-type]
+        return optimization.Optimization(content, [Style(style)], OptimizeRecipe(**settings), network=network)  # type: ignore[arg-type]
 
     return loop
 
@@ -200,7 +200,7 @@ def report_fast(size: int, plain_iterations: int, vgg_seconds: float | None) -> 
     The plain loop is judged by the network it optimises, which is to its favour.
     """
     from benchmarks import judge
-    from nst_core import optimize
+    from nst_core import optimization
     from nst_core.stylizer import Style
 
     print(f"\n(b) `fast` at {size} px beside {plain_iterations} plain Adam iterations; judge's style / check / content")
@@ -214,7 +214,7 @@ def report_fast(size: int, plain_iterations: int, vgg_seconds: float | None) -> 
         plain_seconds = time.perf_counter() - start
         plain_verdicts = [(iteration, judge.judge(picture, content, style)) for iteration, picture in looks]
         plain = plain_verdicts[-1][1]
-        steps = list(optimize.Optimization(content, [Style(style)], PRESETS["fast"]))  # judged when the clock has stopped
+        steps = list(optimization.Optimization(content, [Style(style)], PRESETS["fast"]))  # judged when the clock has stopped
         shown = [(step, step.image) for step in steps if step.image is not None and step.image.shape == content.shape]
         verdicts = [(step, judge.judge(image, content, style)) for step, image in shown]
         good = [step.seconds for step, v in verdicts if v.style <= plain.style and v.content <= plain.content]

@@ -42,7 +42,7 @@ def runnable(name: str) -> tuple[OptimizeRecipe, Any, str]:
 
 def report_sheet(size: int, iterations: int | None) -> None:
     from benchmarks import judge
-    from nst_core import optimize
+    from nst_core import optimization
     from nst_core.stylizer import Style
 
     header, rows = ["content", "style", *(runnable(name)[2] for name in PRESETS)], []
@@ -52,7 +52,7 @@ def report_sheet(size: int, iterations: int | None) -> None:
         for name in PRESETS:
             recipe, network, _ = runnable(name)
             recipe = recipe.model_copy(update={"iterations": min(recipe.iterations, iterations or recipe.iterations)})
-            *_, last = optimize.Optimization(content, [Style(style)], recipe, network=network)
+            *_, last = optimization.Optimization(content, [Style(style)], recipe, network=network)
             assert last.image is not None
             row.append(last.image)
             print(f"    {'/'.join(names):45s} {name:15s} {last.seconds:6.1f} s", flush=True)

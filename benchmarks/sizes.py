@@ -23,10 +23,10 @@ import psutil
 from benchmarks import judge, reports
 from benchmarks.instant import machine, medians, table
 from nst_core import images, instant
-from nst_core.engine import Engine
 from nst_core.images import Image
-from nst_core.optimize import tiles
+from nst_core.optimization import tiles
 from nst_core.recipes import InstantRecipe, OptimizeRecipe
+from nst_core.service import Service
 from nst_core.stylizer import Style
 
 OUT = Path(__file__).parent / "out"
@@ -105,10 +105,10 @@ def printed(quick: bool) -> str:
     content, style = (images.decode((ASSETS / name).read_bytes()) for name in names)
     pace, peak, picture = dict[int, float](), 0.0, content
     for size in (ordinary, side):
-        with closing(Engine()) as engine:
+        with closing(Service()) as engine:
             engine.wait_until_ready(120)
             recipe = OptimizeRecipe(size=size, iterations=30 if quick else OptimizeRecipe().iterations)
-            job = engine.stylize(images.fit(content, size), [Style(style)], recipe)
+            job = engine.run(recipe, {"content": images.fit(content, size)}, [Style(style)])
             watched = _watch(lambda job=job: job.finished)  # type: ignore[misc]
             step = job.result()
             picture, peak = step.image, watched
@@ -143,7 +143,7 @@ def _watch(done: Callable[[], bool]) -> float:
 
 def seam(picture: Image, recipe: OptimizeRecipe) -> float:
     """How steep the picture is across the last round's borders, over how steep it is eight pixels beside them."""
-    from nst_core.optimize import stages
+    from nst_core.optimization import stages
 
     height, width = (length + -length % tiles.GRID for length in picture.shape[:2])
     rng = np.random.default_rng((recipe.seed, stages(recipe, *picture.shape[:2])[-1].iterations))

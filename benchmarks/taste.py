@@ -1,6 +1,6 @@
 """The blind test: which of two pictures would people rather hang on a wall? And measures that agree with their eyes.
 
-python -m benchmarks.taste paint CONTENDER... [--sizes 512 1024] [--pairs 24]
+python -m benchmarks.taste paint CONTENDER... [--sizes 512 1024] [--pairs 24] [--shift 0]
 python -m benchmarks.taste sheets SUBJECT PEER... --sheets FOLDER --key FOLDER
 python -m benchmarks.taste score KEY VERDICTS...
 python -m benchmarks.taste measures CONTENDER... [--sizes 512] [--pairs 12]
@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks import contenders
+from benchmarks.contenders import Pair
 from benchmarks.instant import OUT, table
 from benchmarks.verdicts import read_key, read_verdicts, tally, write_sheets
 from nst_core import images
@@ -46,11 +47,10 @@ PICTURES = OUT / "taste"
 SIZES = (512, 1024)
 
 
-def painted(specification: str, pictures: Path, sizes: Sequence[int], count: int, *, anew: bool = False) -> str:
+def painted(specification: str, pictures: Path, sizes: Sequence[int], chosen: Sequence[Pair], *, anew: bool = False) -> str:
     """Paint what is missing of a contender's pictures, and return its name."""
     name, equals, what = specification.partition("=")
     name = name.replace(":", "-").strip("/").replace("/", "-")
-    chosen = contenders.pairs(count)
     missing = [s for s in sizes for p in chosen if not (pictures / name / str(s) / f"{p.id}.png").exists()]
     if not (missing or anew):
         return name
@@ -61,14 +61,14 @@ def painted(specification: str, pictures: Path, sizes: Sequence[int], count: int
     return name
 
 
-def measures_table(names: Sequence[str], pictures: Path, size: int, count: int) -> str:
+def measures_table(names: Sequence[str], pictures: Path, size: int, chosen: Sequence[Pair]) -> str:
     """Return the table of means over the pairs; photographs and paintings themselves are among the rows."""
     from benchmarks import independent, judge
 
     rows: dict[str, list[judge.Looks]] = {name: [] for name in (*names, "the photographs", "the paintings")}
     others: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
     other = independent.Independent() if independent.available() else None
-    for pair in contenders.pairs(count):
+    for pair in chosen:
         content, style = pair.load(size)
         reference = cache(partial(judge.Reference, content, style))
         for name in names:
@@ -85,7 +85,7 @@ def measures_table(names: Sequence[str], pictures: Path, size: int, count: int) 
         rows["the paintings"].append(judge.looks_of_original(style))
         print(f"measured pair {pair.id} at {size} px", file=sys.stderr, flush=True)
     cells = [[name, *judge.mean_looks(found), *_means(others[name], 2)] for name, found in rows.items()]
-    return table([f"mean of {count} pairs, {size} px", *judge.LOOKS, "style, other eye", "content, other eye"], cells)
+    return table([f"mean of {len(chosen)} pairs, {size} px", *judge.LOOKS, "style, other eye", "content, other eye"], cells)
 
 
 def _looks(reference: "Callable[[], Reference]", picture: Image) -> Mapping[str, Any]:
@@ -129,6 +129,7 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--pictures", type=Path, default=PICTURES, help="where painted pictures lie")
         one.add_argument("--sizes", type=int, nargs="+", default=list(sizes), help="longer side in pixels")
         one.add_argument("--pairs", type=int, default=count, help="how many of the held-out pairs")
+        one.add_argument("--shift", type=int, default=0, help="pairs each photograph with a painting so many places further")
         one.add_argument("--anew", action="store_true", help="paint again what is there")
         if name == "sheets":
             one.add_argument("--sheets", type=Path, required=True, help="a folder for the judges, new or empty")
@@ -146,13 +147,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.command == "score":
         print(score_table(options.key, options.verdicts))
         return
-    prepare = (options.pictures, options.sizes, options.pairs)
+    chosen = contenders.pairs(options.pairs, options.shift)
+    prepare = (options.pictures, options.sizes, chosen)
     names = [painted(specification, *prepare, anew=options.anew) for specification in options.contenders]
     if options.command == "measures":
         for size in options.sizes:
-            print(measures_table(names, options.pictures, size, options.pairs), "\n", flush=True)
+            print(measures_table(names, options.pictures, size, chosen), "\n", flush=True)
     elif options.command == "sheets":
-        chosen, folders = contenders.pairs(options.pairs), {name: options.pictures / name for name in names}
+        folders = {name: options.pictures / name for name in names}
         count = write_sheets(folders, chosen, options.sizes, options.sheets, options.key, options.seed)
         print(f"{count} sheets in {options.sheets}, the key in {options.key}")
 

@@ -23,7 +23,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from benchmarks import judge
-from nst_core import images, optimize, recipes
+from nst_core import images, optimization, recipes
 from nst_core.images import Image
 from nst_core.models import weights
 from nst_core.recipes import PRESETS
@@ -133,7 +133,7 @@ def report_optimisation(report: Report, size: int, factor: int) -> None:
     painter.stylize(content)
     made = [("one pass of the network", painter.stylize(content), seconds_of_a_pass(painter, content))]
     for recipe in (fast, fast.model_copy(update={"iterations": fast.iterations * factor})):
-        *_, last = optimize.Optimization(content, [Style(style)], recipe)
+        *_, last = optimization.Optimization(content, [Style(style)], recipe)
         assert last.image is not None
         made.append((f"optimisation, `fast`, {recipe.iterations} iterations", last.image, last.seconds))
     quickest = made[0][2]

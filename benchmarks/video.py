@@ -27,10 +27,10 @@ from nst_core.images import Image
 from nst_core.pictures.colors import luminance
 from nst_core.recipes import STEADINESS
 from nst_core.stylizer import Style
-from nst_core.video import reading, run, writing
-from nst_core.video.painters import InstantPainter
-from nst_core.video.reading import TICKS
-from nst_core.video.steady import Steady
+from nst_core.videos import flow, reading, run, writing
+from nst_core.videos.painters import InstantPainter
+from nst_core.videos.reading import TICKS
+from nst_core.videos.steady import Steady
 from tests.clips import encoded, told
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +59,13 @@ def painted(scene: Scene, style: Image) -> tuple[list[Image], list[Image]]:
     """Frame by frame, and with a steady hand."""
     painter = InstantPainter([Style(style)], recipes.video(size=512))
     painter.begin(scene.frames[0])
-    alone = [painter.paint(frame) for frame in scene.frames]
+    alone, before = [], None
+    for frame in scene.frames:
+        now = flow.small(images.to_uint8(frame))
+        if before is not None:
+            painter.move(flow.motion(before, now))
+        alone.append(painter.paint(frame))
+        before = now
     hand = Steady(_Prepared(alone), STEADINESS)
     return alone, [images.from_uint8(hand.paint(images.to_uint8(frame))) for frame in scene.frames]
 

@@ -1,15 +1,6 @@
-"""`python -m nst_core`: the command line."""
+"""Run the command line: `python -m nst_core`."""
 
-import os
-
-
-def start() -> None:
-    """Run the command line, which the limits of the service do not bind."""
-    os.environ.setdefault("NST_COMMAND_LINE", "1")  # read when `limits` is imported, here and in the workers
-    from nst_core.cli import main
-
-    main()
-
+from nst_core.cli import main
 
 if __name__ == "__main__":
-    start()
+    main()

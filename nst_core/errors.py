@@ -1,95 +1,100 @@
-"""What can go wrong, each error with one sentence for the person who caused or suffers it.
+"""Define the exceptions. The message of each is one sentence for the user.
 
     NSTError
-    ├── UserError            a mistake that the person can mend (the command line exits with 2)
-    │   ├── BadPicture       bytes that are no picture, or one that is out of bounds
-    │   ├── BadRecipe        settings that contradict each other, or a recipe from elsewhere
-    │   ├── BadMask          masks that do not fit their content or their styles
-    │   ├── BadNetwork       an uploaded network that is none of ours
-    │   ├── BadClip          bytes that are no clip, or one that is out of bounds
-    │   ├── TooLarge         more memory than there is
-    │   ├── Busy             more work than the machine takes at once
-    │   ├── Gone             what was kept for a while and has made room
-    │   └── ModelUnavailable a model that is not on this machine, and how to get it
-    └── Failure              a fault of ours or of the machine (exits with 1)
-        ├── DownloadFailed   the network, or what came over it
-        ├── Diverged         losses that are no numbers any more
-        ├── WorkerLost       the process that did the work has died
-        ├── Abandoned        nobody came back to what was asked for
-        └── Cancelled        the person stopped it; no fault, but no result either
+    ├── UserError            invalid input, which the user can correct (exit status 2 of the command line)
+    │   ├── BadPicture       not a picture, or a picture outside the limits
+    │   ├── BadRecipe        contradictory settings, or a file that is not a recipe
+    │   ├── BadMask          masks that do not fit their photograph or their styles
+    │   ├── BadNetwork       a file that is not a texture network
+    │   ├── BadClip          not a video, or a video outside the limits
+    │   ├── TooLarge         needs more memory than there is
+    │   ├── Busy             more work than the machine accepts at once
+    │   ├── Gone             a file that was deleted to make room
+    │   ├── ModelUnavailable a model that is not on this machine
+    │   └── MissingPackage   an optional dependency that is not installed
+    └── Failure              an internal error, or a failure of the machine (exit status 1)
+        ├── DownloadFailed   a download failed or was corrupt
+        ├── Diverged         losses became NaN or infinite
+        ├── WorkerLost       the worker process died
+        ├── Abandoned        the page was closed for too long
+        └── Cancelled        the user cancelled: not a failure, but there is no result
 
-The message is the sentence: pages and the command line show it as it stands. Every error survives pickling, because it
-travels from the worker to the page.
+Pages and the command line show the message unchanged. Every exception can be pickled, because it travels from the worker to the
+page.
 """
 
 from typing import Any
 
 
 class NSTError(Exception):
-    """Base of all errors that carry a sentence for a person."""
+    """Represent an error whose message is a sentence for the user."""
 
 
 class UserError(NSTError):
-    """A mistake that the person can mend."""
+    """Signal a mistake that the user can correct."""
 
 
 class BadPicture(UserError):
-    """Bytes that are no picture, or a picture that is out of bounds."""
+    """Signal that a file is not a picture, or that the picture is outside the limits."""
 
 
 class BadRecipe(UserError):
-    """Settings that contradict each other, or a recipe that is not ours."""
+    """Signal contradictory settings, or a file that is not a recipe."""
 
 
 class BadMask(UserError):
-    """Masks that do not fit their content or their styles."""
+    """Signal that masks do not fit their photograph or their styles."""
 
 
 class BadNetwork(UserError):
-    """A network file that is none of ours."""
+    """Signal that a file is not a texture network."""
 
 
 class BadClip(UserError):
-    """Bytes that are no clip with pictures in it, or one that is out of bounds."""
+    """Signal that a file is not a video, or that the video is outside the limits."""
 
 
 class TooLarge(UserError):
-    """A request that needs more memory than there is."""
+    """Signal that a request needs more memory than there is."""
 
 
 class Busy(UserError):
-    """More work than the machine takes at once, of one visitor or of all; the sentence says when to ask again."""
+    """Signal that a visitor, or all together, requested more work than the machine accepts; the message says when to retry."""
 
 
 class Gone(UserError):
-    """What was kept for a while and has made room for something newer."""
+    """Signal that a file was deleted to make room for newer ones."""
 
 
 class ModelUnavailable(UserError):
-    """A model that is not on this machine; the sentence says how to get it."""
+    """Signal that a model is not on this machine; the message says how to get it."""
+
+
+class MissingPackage(UserError):
+    """Signal that an optional dependency is not installed; the message names the extra that installs it."""
 
 
 class Failure(NSTError):
-    """A fault of ours or of the machine."""
+    """Signal an internal error, or a failure of the machine."""
 
 
 class DownloadFailed(Failure):
-    """The network failed, or what came over it is not what was promised."""
+    """Signal that a download failed, or that the downloaded file is not the expected one."""
 
 
 class Diverged(Failure):
-    """Losses that are no numbers any more."""
+    """Signal that losses became NaN or infinite."""
 
-    best: Any = None  # the last Step before they were, with the best picture; it travels with the error
+    best: Any = None  # the last Step before that, with the best picture; pickled with the error
 
 
 class WorkerLost(Failure):
-    """The process that did the work has died."""
+    """Signal that the worker process died."""
 
 
 class Abandoned(Failure):
-    """Nobody came back to the job in time."""
+    """Signal that nobody returned to the job in time."""
 
 
 class Cancelled(Failure):
-    """The person stopped the job."""
+    """Signal that the user cancelled the job."""

@@ -6,11 +6,10 @@ from functools import partial
 import streamlit as st
 
 import ui
-from nst_core import recipes
-from nst_core.engine import lane_of
+from nst_core import engines, recipes
 from nst_core.errors import NSTError
-from nst_core.models import weights
-from nst_core.recipes import MAX_SIZE, MAX_STRENGTH, MIN_SIZE, InstantRecipe, Source, StyleSource
+from nst_core.recipes import MAX_STRENGTH, MIN_SIZE, InstantRecipe, Source, StyleSource
+from nst_core.service import LIMITS, limits
 
 OPENING = InstantRecipe(content=Source(name="chelsea"), styles=(StyleSource(source=Source(name="woodcut-waves")),), size=768)
 
@@ -18,13 +17,12 @@ OPENING = InstantRecipe(content=Source(name="chelsea"), styles=(StyleSource(sour
 def adopt(recipe: InstantRecipe) -> None:
     """Set every control to what the recipe says."""
     ui.adopt_pictures("instant", recipe)
-    engine = weights.best_instant() if recipe.engine == "auto" else recipe.engine
     for name, value in {
         "strength": recipe.strength,
         "stroke": recipe.stroke_size,
         "size": recipe.size,
         "color": recipe.color,
-        "engine": engine,
+        "engine": engines.resolved(recipe).engine,
         "seed": recipe.seed,
     }.items():
         st.session_state[f"instant.{name}"] = value
@@ -33,6 +31,7 @@ def adopt(recipe: InstantRecipe) -> None:
 def adopt_png(name: str, data: bytes) -> bool:
     """Restore the recipe inside a PNG made here; False for any other file."""
     recipe = recipes.of_picture(data)
+    limits.check(recipe)
     if not isinstance(recipe, InstantRecipe):
         return False
     adopt(recipe)
@@ -57,6 +56,7 @@ def open_link() -> None:
         adopt(OPENING)
         with ui.sentences():
             linked = recipes.of_query(st.query_params)
+            limits.check(linked)
             if linked:
                 adopt(linked)
     if st.session_state.pop("instant.camera", False):
@@ -79,9 +79,9 @@ def ask_settings() -> dict[str, object]:
     with right:
         stroke = ui.pick_stroke("instant.stroke")
     with st.expander("Size, colours, model", icon=":material/tune:"):
-        size = st.slider("Longer side, pixels", MIN_SIZE, MAX_SIZE, step=64, key="instant.size", persist_state="session")
+        size = st.slider("Longer side, pixels", MIN_SIZE, LIMITS.max_size, step=64, key="instant.size", persist_state="session")
         color = ui.pick_color("instant.color")
-        engine = ui.pick_model("instant.engine", ("instant-lite", "magenta"))
+        engine = ui.pick_model("instant.engine", engines.names(InstantRecipe))
     seed = st.session_state.get("instant.seed", 0)
     return {"strength": strength, "stroke_size": stroke, "size": size, "color": color, "engine": engine, "seed": seed}
 
@@ -89,7 +89,7 @@ def ask_settings() -> dict[str, object]:
 def show_ways_on(result: ui.Result) -> None:
     """What can be done with a result besides keeping it."""
     with st.container(horizontal=True):
-        if isinstance(result.recipe, InstantRecipe) and result.recipe.engine != "magenta":
+        if isinstance(result.recipe, InstantRecipe) and engines.engine_for(result.recipe).seeded:
             help_text = "The same photograph and style; the strokes fall differently."
             st.button("Another take", icon=":material/casino:", on_click=another_take, help=help_text)
         if st.button("Refine this, slowly", icon=":material/auto_awesome:"):
@@ -126,4 +126,4 @@ with shown:
             show_ways_on(result)
     ui.show_history("instant", adopt)
     if recipe:
-        ui.many("instant", recipe, lane_of(recipe.engine), partial(ui.painter, recipe, ui.STYLE_SIDE))
+        ui.many("instant", recipe, engines.engine_for(recipe).lane, partial(ui.painter, recipe, ui.STYLE_SIDE))

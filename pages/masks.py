@@ -5,10 +5,11 @@ from functools import partial
 import streamlit as st
 
 import ui
-from nst_core import recipes
+from nst_core import engines, recipes
 from nst_core.errors import BadRecipe, NSTError
 from nst_core.pictures import masks
-from nst_core.recipes import MAX_SIZE, MAX_STRENGTH, MAX_STYLES, MIN_SIZE
+from nst_core.recipes import MAX_STRENGTH, MAX_STYLES, MIN_SIZE, InstantRecipe
+from nst_core.service import LIMITS
 from ui import brushes, painting
 from ui.painting import Covers, Layer
 
@@ -88,7 +89,7 @@ def ask_style(layer: Layer) -> None:
 def ask_settings() -> dict[str, object]:
     """Of the whole picture."""
     with st.expander("Size, strength, strokes, colours", icon=":material/tune:"):
-        size = st.slider("Longer side, pixels", MIN_SIZE, MAX_SIZE, step=64, key="masks.size", persist_state="session")
+        size = st.slider("Longer side, pixels", MIN_SIZE, LIMITS.max_size, step=64, key="masks.size", persist_state="session")
         strength = st.slider("Style strength", 0.0, MAX_STRENGTH, step=0.05, key="masks.strength", persist_state="session")
         stroke = ui.pick_stroke("masks.stroke")
         color = ui.pick_color("masks.color")
@@ -148,7 +149,7 @@ with shown:
         found = painting.regions(covers)
         if not found:
             raise BadRecipe("Nothing is painted yet: choose a region and paint over the photograph.")
-        recipe = recipes.instant(content=content, styles=found, engine="instant-lite", **settings)
+        recipe = recipes.instant(content=content, styles=found, engine=engines.for_regions(InstantRecipe).name, **settings)
         result = ui.stylized("masks", recipe)
         ui.show_result("masks", result)
         ui.engine().prepare()  # for “Make it fine”

@@ -7,13 +7,11 @@ from typing import NamedTuple
 import streamlit as st
 
 import ui
-from nst_core import images, recipes
-from nst_core.engine import Engine, Job, Lane, Progress
+from nst_core import engines, images, recipes
 from nst_core.errors import BadRecipe, Diverged
-from nst_core.machine import memory
-from nst_core.models import weights
 from nst_core.pictures import timelapse
 from nst_core.recipes import OptimizeRecipe
+from nst_core.service import Job, Lane, Progress, Service
 from ui import optimizing
 from ui.optimizing import PANEL
 
@@ -38,9 +36,9 @@ def start(recipe: OptimizeRecipe) -> None:
     """
     if recipe.content is None:
         raise BadRecipe("Choose a photograph, or upload your own.")
-    weights.path(recipe.features)
+    engines.check_models(recipe)
     content = ui.picture(recipe.content, recipe.size, under="nearest")
-    memory.check(recipe, *content.shape[:2])
+    engines.check(recipe, content.shape[:2])
     styles = ui.styles_of(recipe, recipe.size)
     initial, file = None, optimizing.initial_file()
     if recipe.init == "image" and file:
@@ -48,8 +46,9 @@ def start(recipe: OptimizeRecipe) -> None:
             initial = images.decode(file.read(), name="The picture to start from", max_side=recipe.size, over="nearest")
     opacity = ui.opacity(recipe.content, content.shape[:2])
     note = optimizing.note(recipe, content, styles, file, opacity)  # first: a full disk shall not leave a job that nobody sees
-    job = ui.engine().stylize(content, styles, recipe, initial=initial, opacity=opacity, visitor=ui.visitor())
-    PANEL.begin(job, note)
+    more = {"initial": initial, "opacity": opacity}
+    pictures = {"content": content} | {name: array for name, array in more.items() if array is not None}
+    PANEL.begin(ui.engine().run(recipe, pictures, styles, visitor=ui.visitor()), note)
 
 
 def resume(job: Job) -> None:
@@ -113,7 +112,7 @@ def watch_measure(measure: Job) -> None:
         st.rerun()
 
 
-def in_a_worker(engine: Engine, frames: list[bytes]) -> bytes:
+def in_a_worker(engine: Service, frames: list[bytes]) -> bytes:
     """Return an MP4. PyAV stays out of this process."""
     return engine.timelapse(frames).result()
 

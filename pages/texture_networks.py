@@ -7,16 +7,16 @@ from streamlit.delta_generator import DeltaGenerator
 
 import ui
 from nst_core import recipes
-from nst_core.engine import Lane
 from nst_core.errors import BadRecipe, NSTError
 from nst_core.models import weights
-from nst_core.recipes import DEFAULT_SIZE, MAX_SIZE, Color, Source, TextureNetworkRecipe, TrainingRecipe
+from nst_core.recipes import DEFAULT_SIZE, Color, Source, TextureNetworkRecipe, TrainingRecipe
+from nst_core.service import LIMITS, Lane, limits
 from ui import networks, training
 from ui.networks import PREFIX
 
 MODES = {"paint": "Paint", "texture": "Textures", "train": "Train"}
 ICONS = {"paint": ":material/brush:", "texture": ":material/grid_view:", "train": ":material/model_training:"}
-MIN_SIDE, MAX_SIDE = 256, min(1536, MAX_SIZE)  # pixels; beyond it a picture takes gigabytes
+MIN_SIDE, MAX_SIDE = 256, min(1536, LIMITS.max_size)  # pixels; beyond it a picture takes gigabytes
 TEXTURE_SIDES = (64, MAX_SIDE)
 
 
@@ -68,6 +68,7 @@ def adopt(recipe: TextureNetworkRecipe) -> None:
 def take_file(name: str, data: bytes) -> bool:
     """Restore the recipe of a picture that was painted here; False for any other file."""
     recipe = recipes.of_picture(data)
+    limits.check(recipe)
     if not isinstance(recipe, TextureNetworkRecipe) or recipe.content is None:
         return False
     adopt(recipe)

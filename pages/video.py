@@ -4,8 +4,8 @@ import streamlit as st
 
 import ui
 from nst_core import recipes
-from nst_core.limits import LIMITS
 from nst_core.recipes import DEFAULT_SIZE, MAX_STEADINESS, MAX_STRENGTH, MIN_SIZE, STEADINESS, Color, Source, VideoRecipe
+from nst_core.service import LIMITS
 from ui import filming, networks
 from ui.filming import PANEL, PREFIX
 

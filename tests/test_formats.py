@@ -360,7 +360,7 @@ def test_of_a_jpeg_that_is_cut_off_the_top_is_read_and_it_is_told(progressive, m
     whole = images.decode(data, max_side=max_side)
     half = images.decode(data[: len(data) // 2], name="cat.jpg", max_side=max_side, warn=told.append)
     assert half.shape == whole.shape
-    assert told == ["cat.jpg is cut off: its lower part is missing. Send it again to have all of it."]
+    assert told == ["cat.jpg is incomplete: its lower part is missing. Upload it again to get all of it."]
     if not progressive:
         top = slice(0, len(whole) // 3)
         assert np.abs(half[top] - whole[top]).max() == 0

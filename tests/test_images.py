@@ -582,7 +582,7 @@ def test_a_jpeg_of_endless_scans_is_refused():
 def test_damage_in_a_chunk():
     data = bytearray(saved(noise()))
     data[data.index(b"IDAT") + 40] ^= 0xFF
-    assert "is damaged; open it in a picture editor" in sentence(bytes(data))
+    assert "is damaged; open it in an image editor" in sentence(bytes(data))
 
 
 def corpus():

@@ -17,19 +17,15 @@ import numpy as np
 import streamlit as st
 from streamlit.web.server.starlette.starlette_app_utils import decode_xsrf_token_string
 
-from nst_core import images, recipes
-from nst_core.engine import Batch, Job, Lane
+from nst_core import engines, images, recipes
 from nst_core.errors import BadRecipe, Gone, TooLarge
-from nst_core.limits import LIMITS
-from nst_core.machine import Kept, memory
-from nst_core.models import weights
 from nst_core.pictures import masks
 from nst_core.recipes import MIN_SIZE, InstantRecipe, OptimizeRecipe, Recipe, Source
+from nst_core.service import LIMITS, Batch, Job, Kept, Lane
 from nst_core.stylizer import Step
 from ui.files import decoding, keeper, taken_all, visitor
 from ui.messages import plain, sentences, spoken
 from ui.pictures import FILE_TYPES, THUMBNAIL, styles_of
-from ui.results import check_memory
 from ui.shared_engine import claim, collected, engine
 
 LOOK = 1.0  # seconds between looks at a batch
@@ -99,14 +95,11 @@ def painter(recipe: InstantRecipe | OptimizeRecipe, side: int) -> Painter:
     made, styles, mine = engine(), styles_of(recipe, side), visitor()
     if isinstance(recipe, OptimizeRecipe) and recipe.init == "image":  # which belongs to one photograph
         recipe = recipe.model_copy(update={"init": "content"})
-    weights.path(recipe.engine if isinstance(recipe, InstantRecipe) else recipe.features)
+    engines.check_models(recipe)
 
     def paint(content: images.Image) -> Job:
-        if isinstance(recipe, OptimizeRecipe):
-            memory.check(recipe, *content.shape[:2])
-        else:
-            check_memory(recipe, content)
-        return made.stylize(content, styles, recipe, visitor=mine)
+        engines.check(recipe, content.shape[:2], beside=made.slow_memory)
+        return made.run(recipe, {"content": content}, styles, visitor=mine)
 
     return paint
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from nst_core.engine import Progress
 from nst_core.pictures.quality import Quality
+from nst_core.service import Progress
 
 TERMS = {"content": "Content", "style": "Style", "tv": "Smoothness"}
 POINTS = 200  # of a curve: more cannot be told apart

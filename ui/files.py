@@ -10,8 +10,9 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from nst_core.limits import LIMITS
-from nst_core.machine import Kept, Shelf
+from nst_core.service import LIMITS, Kept, Shelf, limits
+
+limits.apply()  # of what this process decodes
 
 FILES = {"each": LIMITS.visitor_mb * 1_000_000, "total": LIMITS.visitors_mb * 1_000_000}  # bytes
 DECODERS = 2  # uploads that are decoded at the same time: each may take 400 MB for a moment

@@ -8,15 +8,13 @@ from typing import NamedTuple
 import streamlit as st
 
 import ui
-from nst_core import recipes
-from nst_core.engine import Job, Order, State
+from nst_core import engines, recipes
 from nst_core.errors import BadClip, Busy, Cancelled, Gone
-from nst_core.limits import LIMITS
-from nst_core.machine import Kept, memory
 from nst_core.pictures import masks
 from nst_core.recipes import Source, StyleSource, VideoRecipe
+from nst_core.service import LIMITS, Job, Kept, Order, State, limits
 from nst_core.stylizer import Style
-from nst_core.video import Facts, Film, clips
+from nst_core.videos import Facts, Film, clips
 from ui import networks
 from ui.messages import LOADING
 
@@ -88,9 +86,9 @@ def _take() -> None:
         return
     name, data = file
     with ui.sentences():
-        clips.check_upload(name, data)
+        limits.check_clip_file(name, data)
         facts = _looked_at(data, name)
-        clips.check_length(name, facts)
+        limits.check_clip_length(name, facts.seconds)
         source = Source.of_upload(name, data)
         kept = uploads()
         kept[ui.identity(source)] = Clip(source, ui.keep(data), facts)
@@ -200,11 +198,10 @@ def start(recipe: VideoRecipe) -> None:
         styles = [_style(style, shape) for style in recipe.styles]
         masks.check([style.mask for style in styles], len(styles))
     network = networks.bytes_of(ui.identity(recipe.network)) if recipe.network else None
-    if network:
-        memory.check_pass(*shape)
-    if recipe.fine:
-        memory.check(recipe.of_a_frame, *shape)
-    job = ui.engine().film(data_of(content), facts, styles, recipe, network=network, visitor=ui.visitor())
+    engines.check(recipe, shape, beside=ui.engine().slow_memory)
+    sources = {"clip": data_of(content)} | ({"network": network} if network else {})
+    expected = facts.promise(recipe.size, fine=recipe.fine)
+    job = ui.engine().run(recipe, styles=styles, files=sources, expected=expected, visitor=ui.visitor())
     PANEL.begin(job, Note(recipe))
 
 

@@ -6,8 +6,8 @@ from functools import partial
 
 import streamlit as st
 
-from nst_core.engine import Job, Order, Progress, State
 from nst_core.errors import Gone
+from nst_core.service import Job, Order, Progress, State
 from ui.charts import loss_chart, summed
 from ui.files import visitor
 from ui.messages import LOADING, plain, sentences, spoken

@@ -17,11 +17,11 @@ from streamlit.runtime import get_instance
 
 import ui
 from nst_core import images, recipes
-from nst_core.engine import Job
 from nst_core.errors import BadPicture
 from nst_core.models import weights
 from nst_core.pictures import strokes
 from nst_core.recipes import Source, StyleSource
+from nst_core.service import Job
 from nst_core.stylizer import Step
 from ui import runtime
 from ui.messages import HOURGLASS, LOADING

@@ -3,22 +3,23 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import streamlit as st
 
 import ui
-from nst_core import images
-from nst_core.engine import Engine, Job, Progress
-from nst_core.errors import BadRecipe
-from nst_core.machine import Kept, memory
+from nst_core import engines, images
+from nst_core.engines import NetworkFacts
+from nst_core.errors import BadRecipe, Busy
 from nst_core.models import weights
-from nst_core.pictures import strokes
 from nst_core.recipes import Source, StyleSource, TextureNetworkRecipe
+from nst_core.service import Job, Kept, Progress, Service
 from nst_core.texture_networks import TextureNetwork, drawing, generators
 
 PREFIX = "networks"
+PATIENCE = 30.0  # seconds that the check of an uploaded file may take
 KEPT = 6  # networks of a session's own
 
 
@@ -29,6 +30,7 @@ class Own(NamedTuple):
     file: Kept
     title: str
     picture: str  # data URI of its thumbnail
+    facts: NetworkFacts
 
     @property
     def there(self) -> bool:
@@ -56,7 +58,15 @@ def ready(name: str) -> bytes:
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def described(data: bytes) -> TextureNetwork:
+    """Return a network that was made here. Raises: BadNetwork."""
     return generators.read(data)
+
+
+def facts_of(id: str) -> NetworkFacts:
+    if id in owned():
+        return owned()[id].facts
+    recipe = described(ready(id)).recipe
+    return NetworkFacts(recipe.purpose == "synthesize", recipe.style)
 
 
 def bytes_of(id: str) -> bytes:
@@ -71,13 +81,12 @@ def offered(purpose: Literal["stylize", "synthesize"]) -> list[ui.Thumbnail]:
     """The session's own networks of that purpose, the latest first, and the ready ones."""
     mine = [ui.Thumbnail(id, own.title, own.picture) for id, own in reversed(owned().items())]
     made_here = [ui.Thumbnail(name, ui.title(Source(name=name)), thumbnail_of(name)) for name in weights.NETWORKS]
-    return [item for item in (*mine, *made_here) if described(bytes_of(item.id)).recipe.purpose == purpose]
+    return [item for item in (*mine, *made_here) if facts_of(item.id).texture is (purpose == "synthesize")]
 
 
 def thumbnail_of(name: str) -> str:
     """Of the style that the ready network learned."""
-    style = described(ready(name)).recipe.style
-    return ui.thumbnails([style or Source(name=name)])[0].src
+    return ui.thumbnails([facts_of(name).style or Source(name=name)])[0].src
 
 
 def take_network() -> None:
@@ -86,12 +95,23 @@ def take_network() -> None:
         return
     name, data = file
     with ui.sentences():
-        network = generators.read(data, name=name)
-        style = network.recipe.style
+        facts = _checked(data, name)
+        style = facts.style
         picture = ui.thumbnails([style])[0].src if style and style.is_sample and style.name in ui.STYLES else NO_PICTURE
-        own = Own(Source.of_upload(name, data), ui.keep(data), name.removesuffix(".npz"), picture)
+        own = Own(Source.of_upload(name, data), ui.keep(data), Path(name).stem, picture, facts)
         keep(own)
-        choose(ui.identity(own.source), network.recipe.purpose)
+        choose(ui.identity(own.source), "synthesize" if facts.texture else "stylize")
+
+
+def _checked(data: bytes, name: str) -> NetworkFacts:
+    """Have a worker check a file. Raises: BadNetwork, Busy."""
+    job = ui.engine().network_facts(data, name, visitor=ui.visitor())
+    try:
+        facts: NetworkFacts = job.result(PATIENCE)
+    except TimeoutError as error:
+        job.cancel()
+        raise Busy(f"{name} could not be checked within {PATIENCE:.0f} seconds: try again in a moment.") from error
+    return facts
 
 
 def choose(id: str, purpose: str) -> None:
@@ -118,18 +138,18 @@ def pick_network(mode: Literal["paint", "texture"]) -> str:
     ui.gallery(items, [st.session_state[key]], lambda id: st.session_state.update({key: id}), key=f"{key}.gallery")
     with st.popover("Upload a network", icon=":material/upload:", width="stretch"):
         st.file_uploader(
-            "A .npz file that was saved on this page",
-            ["npz"],
+            "A network that was saved on this page (.npz), or one in ONNX in the layout of the Model Zoo's fast neural style",
+            [engine.suffix.removeprefix(".") for engine in engines.network_engines()],
             key=f"{PREFIX}.file",
             on_change=take_network,
-            max_upload_size=generators.MAX_BYTES // 1024**2,
+            max_upload_size=max(engine.max_bytes for engine in engines.network_engines()) // 1024**2,
         )
     return st.session_state[key]
 
 
 def styles_of(id: str) -> tuple[StyleSource, ...]:
     """What a result's title names: the style that the network learned, or the network."""
-    return (StyleSource(source=described(bytes_of(id)).recipe.style or source_of(id)),)
+    return (StyleSource(source=facts_of(id).style or source_of(id)),)
 
 
 def ask_seed(mode: str) -> int:
@@ -142,7 +162,10 @@ def ask_seed(mode: str) -> int:
 
 def explain(id: str) -> None:
     """The network that is chosen: a drawing made from its plan, how it was trained, its file."""
-    data, network = bytes_of(id), described(bytes_of(id))
+    data, suffix = bytes_of(id), Path(source_of(id).name).suffix or ".npz"
+    if suffix != ".npz":
+        return
+    network = described(data)
     with st.expander("The network behind it", icon=":material/account_tree:"):
         plan, recipe = network.plan, network.recipe
         ui.drawing(drawing.svg(plan), f"{PREFIX}.drawing")
@@ -186,21 +209,22 @@ def made(id: str, recipe: TextureNetworkRecipe) -> ui.Result:
 
     def send() -> Job:
         content = photograph(under="nearest") if photograph else None
-        size = strokes.of_network(recipe, None if content is None else content.shape[:2])
-        memory.check_pass(*size, beside=ui.engine().slow_memory)
-        return ui.engine().paint(bytes_of(id), content, recipe, visitor=ui.visitor())
+        shape = (recipe.shape or (recipe.size, recipe.size)) if content is None else content.shape[:2]
+        engines.check(recipe, shape, beside=ui.engine().slow_memory)
+        return _paint(ui.engine(), bytes_of(id), recipe, ui.visitor(), content)
 
     return ui.made(f"{PREFIX}.{'paint' if source else 'texture'}", recipe, send, photograph)
 
 
 def painter(id: str, recipe: TextureNetworkRecipe) -> Callable[[images.Image], Job]:
     """Sends a photograph to be painted by the network; from any thread."""
-    memory.check_pass(*strokes.of_network(recipe, (recipe.size, recipe.size)))
+    engines.check(recipe, (recipe.size, recipe.size))
     return partial(_paint, ui.engine(), bytes_of(id), recipe, ui.visitor())
 
 
-def _paint(engine: Engine, network: bytes, recipe: TextureNetworkRecipe, visitor: str, content: images.Image) -> Job:
-    return engine.paint(network, content, recipe, visitor=visitor)
+def _paint(engine: Service, network: bytes, recipe: TextureNetworkRecipe, visitor: str, content: images.Image | None) -> Job:
+    pictures = {} if content is None else {"content": content}
+    return engine.run(recipe, pictures, files={"network": network}, visitor=visitor)
 
 
 def show_tiles(result: ui.Result, tiles: int) -> None:

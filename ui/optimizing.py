@@ -8,11 +8,9 @@ import streamlit as st
 
 import ui
 from nst_core import images, recipes
-from nst_core.engine import Order
-from nst_core.limits import LIMITS
-from nst_core.machine import Kept
 from nst_core.models import weights
-from nst_core.recipes import MAX_PRINT, MAX_SIZE, MIN_SIZE, PRESETS, InstantRecipe, OptimizeRecipe, Source, StyleSource
+from nst_core.recipes import MIN_SIZE, PRESETS, InstantRecipe, OptimizeRecipe, Source, StyleSource
+from nst_core.service import LIMITS, Kept, Order, limits
 from nst_core.stylizer import Style
 
 ASPECT = 4 / 3  # of a photograph that an estimate is made for before one is chosen
@@ -211,6 +209,7 @@ def take_preset() -> None:
 def take_file(name: str, data: bytes) -> bool:
     """Restore the recipe of a PNG made here: ours as it is; for one from Instant, its pictures."""
     recipe = recipes.of_picture(data)
+    limits.check(recipe)
     if isinstance(recipe, OptimizeRecipe):
         adopt(recipe)
     elif isinstance(recipe, InstantRecipe):
@@ -222,6 +221,7 @@ def take_recipe() -> None:
     if file := ui.taken("optimize.recipe"):
         with ui.sentences():
             recipe = recipes.parse(file[1].decode(errors="replace"))
+            limits.check(recipe)
             if isinstance(recipe, OptimizeRecipe):
                 set_controls(recipe)
 
@@ -255,13 +255,13 @@ def takes(preset: str) -> str:
     """Return an estimate of the preset's time at the size at hand, from the runs before it on this machine."""
     size: int = st.session_state["optimize.size"]
     recipe = PRESETS[preset].model_copy(update={"size": size})
-    seconds = ui.engine().seconds_of(recipe, round(size * size / ASPECT))
+    seconds = ui.engine().seconds_of(recipe, (round(size / ASPECT), size))
     return f"At {size} px it takes {ui.spoken(seconds)} on this machine."
 
 
 def ask_details() -> None:
     """Ask for what most visitors want, and in a part of its own for what specialists want."""
-    _ask("slider", "size", "Longer side, pixels", min_value=MIN_SIZE, max_value=MAX_PRINT, step=64)
+    _ask("slider", "size", "Longer side, pixels", min_value=MIN_SIZE, max_value=max(LIMITS.max_size, LIMITS.max_print), step=64)
     left, right = st.columns(2)
     with left:
         _ask("number_input", "iterations", "Iterations", min_value=1, max_value=LIMITS.max_iterations)
@@ -354,11 +354,11 @@ def promise(recipe: OptimizeRecipe) -> str:
     """What pressing Start will do, and about how long it takes."""
     if recipe.content is None:
         return "Choose a photograph, or upload your own."
-    looked_at = min(recipe.size, MAX_SIZE)
+    looked_at = min(recipe.size, LIMITS.max_size)
     h, w = (round(side * recipe.size / looked_at) for side in ui.picture(recipe.content, looked_at).shape[:2])
     styles, time = (
         " and ".join(dict.fromkeys(ui.plain_title(style.source) for style in recipe.styles)),
-        ui.spoken(ui.engine().seconds_of(recipe, h * w)),
+        ui.spoken(ui.engine().seconds_of(recipe, (h, w))),
     )
     return (
         f"**Start** paints *{ui.plain_title(recipe.content)}* in the style of *{styles}*, {w} × {h} pixels, in "

@@ -20,6 +20,7 @@ from nst_core.pictures import drawings, masks, segmentation
 from nst_core.pictures.drawings import SIDE, Drawing
 from nst_core.pictures.segmentation import Segmentation
 from nst_core.recipes import MAX_STYLES, Color, InstantRecipe, Recipe, Source, StyleSource
+from nst_core.service import limits
 from ui import paintings
 from ui.paintings import Moment, Painting
 
@@ -330,6 +331,7 @@ def bring_back() -> None:
 def take_file(name: str, data: bytes) -> bool:
     """A PNG made here brings its layers back."""
     recipe = recipes.of_png(data)
+    limits.check(recipe)
     if recipe is None or recipe.content is None:
         return False
     adopt(recipe)

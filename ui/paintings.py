@@ -14,10 +14,10 @@ import numpy.typing as npt
 import streamlit as st
 
 import ui
-from nst_core.limits import LIMITS
 from nst_core.pictures import drawings
 from nst_core.pictures.drawings import Drawing
 from nst_core.recipes import Source
+from nst_core.service import LIMITS
 
 REMEMBERED = 40  # strokes that can be undone, a layer
 MOST_BYTES = 2_000_000  # of them; usual ones take a tenth

@@ -9,9 +9,10 @@ from functools import partial
 
 import streamlit as st
 
-from nst_core.engine import Job, Lane
+from nst_core import engines
 from nst_core.models import weights
 from nst_core.recipes import MAX_BLEND, MAX_STROKE, MIN_STROKE, Color, Recipe, Source, StyleSource
+from nst_core.service import Job, Lane
 from ui.components import gallery
 from ui.files import keep, taken
 from ui.messages import HOURGLASS, sentences, show_error
@@ -160,7 +161,7 @@ def pick_stroke(key: str) -> float:
 
 def offer_download(name: str, key: str) -> None:
     """Where a model is missing: its size and a button; a click gets it in the background."""
-    if weights.MODELS[name].status is not weights.Status.MISSING:
+    if name not in weights.MODELS or weights.MODELS[name].status is not weights.Status.MISSING:
         return
     download: Job | None = st.session_state.get(f"{key}.download.{name}")
     if download and not download.finished:
@@ -182,13 +183,16 @@ def pick_model(key: str, names: Iterable[str]) -> str:
         format_func=_describe_model,
         key=key,
         persist_state="session",
-        help="Which network paints: ours, small and quick, or the one that Google's Magenta project published.",
+        help="Which network paints: ours, small and quick, or the one that Google's Magenta project published. The last takes "
+        "only the palette of the style; the photograph stays a photograph.",
     )
     offer_download(chosen, key)
     return chosen
 
 
 def _describe_model(name: str) -> str:
+    if name not in weights.MODELS:
+        return engines.named(name).title
     model = weights.MODELS[name]
     missing = model.status is weights.Status.MISSING
     return f"{model.title} ({f'{model.megabytes:.0f} MB to download' if missing else WHERE[model.status]})"

@@ -12,11 +12,10 @@ from skimage import data as photographs
 
 from nst_core import images
 from nst_core.errors import BadPicture
-from nst_core.limits import LIMITS
-from nst_core.machine import Kept
 from nst_core.pictures import masks
 from nst_core.pictures.styles import of_recipe
-from nst_core.recipes import MAX_SIZE, Recipe, Source
+from nst_core.recipes import Recipe, Source
+from nst_core.service import LIMITS, Kept
 from nst_core.stylizer import Style
 from ui.components import Thumbnail
 from ui.files import decoding, keep, keep_latest
@@ -99,7 +98,7 @@ def picture(source: Source, size: int, *, under: images.Ground = "white") -> ima
 
     Raises: BadPicture when it is no upload of this session's, or no sample of ours; Gone.
     """
-    kept = size <= MAX_SIZE  # a print is wanted once, and large
+    kept = size <= LIMITS.max_size  # a print is wanted once, and large
     if source.digest:
         upload = uploads().get(source.digest)
         if upload is None:
@@ -169,4 +168,4 @@ def styles_of(recipe: Recipe, side: int) -> list[Style]:
         h, w, _ = picture(recipe.content, recipe.size).shape if recipe.content else (side, side, 3)
         return h, w
 
-    return of_recipe(recipe, lambda source: picture(source, min(side, MAX_SIZE)), shape)
+    return of_recipe(recipe, lambda source: picture(source, min(side, LIMITS.max_size)), shape)

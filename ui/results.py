@@ -9,14 +9,11 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from nst_core import images, recipes
-from nst_core.engine import Job
+from nst_core import engines, images, recipes
 from nst_core.errors import BadRecipe, Gone
-from nst_core.limits import LIMITS
-from nst_core.machine import Kept, memory
-from nst_core.models import weights
-from nst_core.pictures import prints, strokes
+from nst_core.pictures import prints
 from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
+from nst_core.service import LIMITS, Job, Kept
 from nst_core.stylizer import Step
 from ui.components import Thumbnail, compare, gallery
 from ui.files import decoding, keep, keeper, visitor
@@ -181,19 +178,12 @@ def stylized(prefix: str, recipe: InstantRecipe) -> Result:
     photograph = partial(picture, recipe.content, recipe.size)
 
     def send() -> Job:
-        weights.path(recipe.engine)  # raises the sentence that says how to get it
+        engines.check_models(recipe)
         content = photograph(under="nearest")
-        check_memory(recipe, content)
-        return engine().stylize(content, styles_of(recipe, STYLE_SIDE), recipe, visitor=visitor())
+        engines.check(recipe, content.shape[:2], beside=engine().slow_memory)
+        return engine().run(recipe, {"content": content}, styles_of(recipe, STYLE_SIDE), visitor=visitor())
 
     return made(prefix, recipe, send, photograph)
-
-
-def check_memory(recipe: InstantRecipe, content: images.Image) -> None:
-    """Raises: TooLarge, Busy."""
-    by = weights.best_instant() if recipe.engine == "auto" else recipe.engine
-    height, width, _ = content.shape
-    memory.check_instant(by, *strokes.largest(height, width, recipe.stroke_size), beside=engine().slow_memory)
 
 
 def made(prefix: str, recipe: Recipe, send: Callable[[], Job], photograph: Callable[[], images.Image] | None) -> Result:

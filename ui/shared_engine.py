@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from nst_core.engine import Batch, Engine, Job, journal
 from nst_core.machine import allocator
+from nst_core.service import Batch, Job, Service, journal
 
 
 @st.cache_resource(show_spinner=False)
-def engine() -> Engine:
+def engine() -> Service:
     """One for all sessions; it mends itself."""
     _small()
     journal.listen()
-    return Engine()
+    return Service()
 
 
 @st.cache_resource(show_spinner=False)

@@ -10,10 +10,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 import ui
 from nst_core import images, recipes
-from nst_core.engine import Job, Order, Progress, State
+from nst_core.engines import NetworkFacts
 from nst_core.errors import Cancelled
-from nst_core.limits import LIMITS
 from nst_core.recipes import Source, TrainingRecipe
+from nst_core.service import LIMITS, Job, Order, Progress, State
 from nst_core.stylizer import Step
 from nst_core.texture_networks import Trained, drawing, generators
 from ui import networks
@@ -133,7 +133,7 @@ def start(style: Source, content: Source | None, purpose: str, minutes: float) -
     """
     recipe = recipes.training(style=style, purpose=purpose, seconds=60.0 * minutes)
     shown = ui.picture(content or style, SHOWN_SIDE)
-    job = ui.engine().train(ui.picture(style, recipe.style_size), shown, recipe, visitor=ui.visitor())
+    job = ui.engine().run(recipe, {"style": ui.picture(style, recipe.style_size), "shown": shown}, visitor=ui.visitor())
     PANEL.begin(job, Note(recipe, style, shown))
 
 
@@ -179,7 +179,8 @@ def collect(job: Job) -> None:
         title = f"{Path(ui.title(note.style)).stem}, {step.iteration} steps"
         picture, before = (ui.data_uri(images.thumbnail(image, ui.PREVIEW)) for image in (step.image, note.shown))
         small = ui.data_uri(images.thumbnail(step.image, ui.THUMBNAIL))
-        own = Own(Source.of_upload(f"{title}.npz", step.network), ui.keep(step.network), title, small)
+        facts = NetworkFacts(note.recipe.purpose == "synthesize", note.recipe.style)
+        own = Own(Source.of_upload(f"{title}.npz", step.network), ui.keep(step.network), title, small, facts)
         networks.keep(own)
         painted = note.recipe.purpose == "stylize"
         st.session_state[f"{PREFIX}.run"] = Run(own, smoothed(job.progress), before, picture, note.shown.shape[1], painted)

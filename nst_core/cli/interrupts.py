@@ -1,7 +1,7 @@
-"""Ctrl-C on the command line: it ends a command at its next step wherever it falls, and a second one at once.
+"""Handle Ctrl-C: the first one ends a command after the current step, the second one at once.
 
-Python raises a KeyboardInterrupt wherever the main thread happens to be, and not every place lets it through: a finaliser, or a
-callback from C++, prints it or drops it, and the command would run on. So it is remembered, and every step asks.
+Python raises KeyboardInterrupt wherever the main thread is, and in some places it is lost: finalisers and callbacks from C++
+print or drop it, and the command would continue. So Ctrl-C is recorded, and checked after every step.
 """
 
 import os
@@ -13,33 +13,33 @@ from typing import TypeVar
 from nst_core.stylizer import Step
 
 S = TypeVar("S", bound=Step)
-EXIT = 130  # what shells give a command that Ctrl-C ended
+EXIT = 130  # the exit status of shells after Ctrl-C
 PROMISE = b"\nStopping after this step; press Ctrl-C again to stop at once.\n"
 
-_heard = _deferred = False
+_interrupted = _deferred = False
 
 
 def listen() -> None:
-    """From now on. For the main thread."""
-    global _heard
-    _heard = False
-    signal.signal(signal.SIGINT, _hear)
+    """Start to handle Ctrl-C. Call it in the main thread."""
+    global _interrupted
+    _interrupted = False
+    signal.signal(signal.SIGINT, _handle)
 
 
 def heeding(steps: Iterator[S]) -> Iterator[S]:
-    """The same steps, until there was a Ctrl-C; the step during which it came is still handed on.
+    """Yield the steps until Ctrl-C, including the step during which it came.
 
     Raises: KeyboardInterrupt.
     """
     for step in steps:
         yield step
-        if _heard and step.iteration < step.total:
+        if _interrupted and step.iteration < step.total:
             raise KeyboardInterrupt
 
 
 @contextmanager
 def deferred(wanted: bool) -> Iterator[None]:
-    """Let a Ctrl-C wait for the end of the step, so that the work is in order when it ends. wanted: whether to do so."""
+    """Defer Ctrl-C to the end of the step, so that the state is consistent. wanted: whether to do so."""
     global _deferred
     _deferred = wanted
     try:
@@ -48,12 +48,13 @@ def deferred(wanted: bool) -> Iterator[None]:
         _deferred = False
 
 
-def _hear(number: int, frame: object) -> None:
-    global _heard
-    if _heard:
+def _handle(number: int, frame: object) -> None:
+    """Handle the signal."""
+    global _interrupted
+    if _interrupted:
         os._exit(EXIT)
-    _heard = True
+    _interrupted = True
     if not _deferred:
         raise KeyboardInterrupt
     if os.isatty(2):
-        os.write(2, PROMISE)  # a handler may not print
+        os.write(2, PROMISE)  # print is not safe in a signal handler

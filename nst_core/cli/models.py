@@ -1,4 +1,4 @@
-"""`models`: what is embedded, cached or missing; and downloads."""
+"""Define the command `models`: list models, and download them."""
 
 from typing import Annotated
 
@@ -8,8 +8,8 @@ from nst_core.errors import BadRecipe
 from nst_core.models import weights
 
 
-def models(download: Annotated[str, typer.Option(metavar="NAME", help="Get this one.")] = "") -> None:
-    """What is embedded, cached or missing; from where, how large, how checked."""
+def models(download: Annotated[str, typer.Option(metavar="NAME", help="Download this model.")] = "") -> None:
+    """List which models are embedded, cached or missing: source, size, licence, checksum."""
     if download:
         if download not in weights.MODELS:
             raise BadRecipe(f"There is no model “{download}”; there are {', '.join(weights.MODELS)}.")

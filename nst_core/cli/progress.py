@@ -1,4 +1,4 @@
-"""Watching work: Steps in, the same Steps out; a log, a film's frames, a line on the terminal."""
+"""Follow work on the command line: pass Steps on while writing a log, frames of a time-lapse, or a progress line."""
 
 import json
 import math
@@ -10,28 +10,28 @@ from pathlib import Path
 
 from nst_core import images
 from nst_core.cli import files, interrupts
-from nst_core.engine import PREVIEW_SIDE, Batch
 from nst_core.errors import UserError
-from nst_core.stylizer import Step
+from nst_core.service import Batch
+from nst_core.stylizer import PREVIEW_SIDE, Step
 
-GLANCE = 0.5  # seconds between two looks at a job
-PACE = 10  # steps that the time left is guessed from
+GLANCE = 0.5  # seconds between looks at a job
+PACE = 10  # recent steps for the estimate of the remaining time
 
 
 class Log:
-    """A run's losses in a file, a JSON object a step; - is standard output."""
+    """Write a run's losses to a file, a JSON object per step; - is standard output."""
 
     def __init__(self, file: Path, *, more: bool = False) -> None:
-        """more: it goes on after the lines that an earlier run wrote. Raises: UserError."""
+        """Open the file. more: append to the lines of an earlier run. Raises: UserError."""
         self._file = file
-        self.complaint: UserError | None = None  # why it is not whole
+        self.complaint: UserError | None = None  # why it is incomplete
         try:
             self._log = sys.stdout if file == files.STREAM else file.open("a" if more else "w", encoding="utf-8")
         except OSError as error:
             raise files.unwritable(file, error) from error
 
     def follow(self, steps: Iterator[Step]) -> Iterator[Step]:
-        """The same steps, each written at once. A disk that is full ends the log, not the run."""
+        """Yield the steps and write each at once. A full disk ends the log, not the run."""
         try:
             for step in steps:
                 self._add(step)
@@ -42,7 +42,7 @@ class Log:
                     self._log.close()
 
     def _add(self, step: Step) -> None:
-        """A loss that is no number is null."""
+        """Write a step; losses that are not finite become null."""
         if self.complaint:
             return
         losses = {name: value if math.isfinite(value) else None for name, value in step.losses.items()}
@@ -54,7 +54,7 @@ class Log:
 
 
 def filmed(steps: Iterator[Step], frames: list[bytes]) -> Iterator[Step]:
-    """Each picture is added to the frames, as a JPEG."""
+    """Yield the steps and add each picture to the frames, as a JPEG."""
     for step in steps:
         if step.image is not None:
             frames.append(images.thumbnail(step.image, PREVIEW_SIDE))
@@ -62,7 +62,7 @@ def filmed(steps: Iterator[Step], frames: list[bytes]) -> Iterator[Step]:
 
 
 def shown(steps: Iterator[Step]) -> Iterator[Step]:
-    """On a terminal, where the run stands."""
+    """Yield the steps and show the progress if standard error is a terminal."""
     recent: deque[tuple[int, float]] = deque(maxlen=PACE)
     try:
         for step in interrupts.heeding(steps):
@@ -76,22 +76,23 @@ def shown(steps: Iterator[Step]) -> Iterator[Step]:
 
 
 def watched(batch: Batch[None], before: int) -> None:
-    """Until it has ended; meanwhile, on a terminal, where it stands. before: pictures that were there already."""
+    """Wait until a batch has ended, and show its progress on a terminal. before: pictures that existed already."""
     while not batch.wait(GLANCE):
         under_way = next((entry for entry in batch.entries if entry.job), None)
         steps = under_way.job.progress[-1:] if under_way and under_way.job else []
-        of_it = f" {steps[0].iteration}/{steps[0].total}" if steps and steps[0].total > 1 else ""
-        left = f", {batch.seconds_left:.0f} s left" if batch.seconds_left else ""
-        _show(f"{before + batch.done}/{before + len(batch.entries)}{left}  {under_way.name if under_way else ''}{of_it}")
+        step = f" {steps[0].iteration}/{steps[0].total}" if steps and steps[0].total > 1 else ""
+        remaining = f", {batch.seconds_left:.0f} s left" if batch.seconds_left else ""
+        _show(f"{before + batch.done}/{before + len(batch.entries)}{remaining}  {under_way.name if under_way else ''}{step}")
     _show(f"{before + batch.done}/{before + len(batch.entries)}", end="\n")
 
 
 def _time_left(recent: Sequence[tuple[int, float]], total: int) -> str:
-    """At the pace of late: coarse to fine gets slower with every size."""
+    """Estimate the remaining time at the recent pace: coarse-to-fine runs get slower with every size."""
     (first, began), (last, now) = recent[0], recent[-1]
     return f", {(now - began) / (last - first) * (total - last):.0f} s left" if last > first else ""
 
 
 def _show(text: str, *, end: str = "") -> None:
+    """Show a line on the terminal."""
     if sys.stderr.isatty():
         print(f"\r{text:<78.78}" if text else "", end=end, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`recipe`: what pictures made here carry."""
+"""Define the command `recipe`: show the settings stored in results."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from nst_core import recipes
 from nst_core.cli import files
 from nst_core.errors import BadRecipe
 
-app = typer.Typer(no_args_is_help=True, help="The recipes that pictures made here carry.")
+app = typer.Typer(no_args_is_help=True, help="Show the recipes stored in pictures made here.")
 
 
 @app.command()
@@ -17,5 +17,5 @@ def show(picture: Annotated[Path, typer.Argument(help="A PNG or TIFF that was ma
     """Print the recipe inside a picture as JSON."""
     recipe = recipes.of_picture(files.read_bytes(picture))
     if recipe is None:
-        raise BadRecipe(f"{picture.name} carries no recipe: only PNGs and TIFFs that were made here do.")
+        raise BadRecipe(f"{picture.name} contains no recipe; only PNGs and TIFFs that were made here do.")
     typer.echo(recipe.model_dump_json(indent=2))

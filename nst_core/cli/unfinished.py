@@ -1,4 +1,4 @@
-"""The state of a run that has not ended, in a file beside its result: the same command goes on from there."""
+"""Store the state of an unfinished run in a file beside its result, so that the same command resumes."""
 
 import sys
 import time
@@ -10,62 +10,61 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from nst_core.cli import files
-from nst_core.engine import checkpoints
+from nst_core.machine import arrays
 from nst_core.stylizer import Step
 
 State = Mapping[str, np.ndarray]
-EVERY = 60.0  # seconds of work that a killed process costs at most
-STAMP = "recipe"  # the name, among the arrays of a state, of what was asked for
+EVERY = 60.0  # seconds of work that a killed process loses at most
+STAMP = "recipe"  # the name of the stamp among the arrays of a state
 
 
 @runtime_checkable
-class Resumable(Protocol):
-    """A run that can be stopped with what it has, and gone on with."""
-
-    def __next__(self) -> Step: ...
+class Resumable(Iterator[Step], Protocol):
+    """Declare a run that can be stopped early and resumed."""
 
     def stop(self) -> None:
         """Make the next Step the last."""
         ...
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that the rest of the run depends on."""
+        """Return everything that the rest of the run depends on."""
         ...
 
 
 class Unfinished:
-    """A state's file. One that cannot be written costs a sentence, not the run."""
+    """Manage the file of a state. If it cannot be written, a warning is printed and the run continues."""
 
     def __init__(self, out: Path, stamp: str) -> None:
-        """stamp: what was asked for; a state of anything else is passed over. A result for standard output has no state."""
+        """Set the file. stamp: identifies the command; other states are ignored. Results on standard output have no state."""
         self._file = None if out == files.STREAM else files.beside(out, "checkpoint.npz")
         self._stamp, self._silent = stamp, False
 
     def load(self) -> dict[str, np.ndarray] | None:
-        """Return what an earlier run of the same command left, None where there is nothing."""
+        """Return the state of an earlier run of the same command, or None."""
         try:
-            state = checkpoints.load(self._file) if self._file else {}
+            state = arrays.load(self._file) if self._file else {}
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             return None
         return state if str(state.pop(STAMP, "")) == self._stamp else None
 
     def save(self, state: State) -> bool:
-        """Return whether the state was kept."""
+        """Save the state and return whether that succeeded."""
         if self._file is None:
             return False
         try:
-            checkpoints.save(self._file, {**state, STAMP: np.array(self._stamp)})
+            arrays.save(self._file, {**state, STAMP: np.array(self._stamp)})
         except OSError as error:
             if not self._silent:
                 print(
-                    f"The run goes on, but its state cannot be kept ({error.strerror}): it cannot be resumed.", file=sys.stderr
+                    f"The run continues, but its state cannot be saved ({error.strerror}): it cannot be resumed.",
+                    file=sys.stderr,
                 )
             self._silent = True
             return False
         return True
 
     def kept(self, steps: Iterator[Step], state: Callable[[], State], every: float = EVERY) -> Iterator[Step]:
-        """The same Steps; every so many seconds the state is saved."""
+        """Yield the Steps and save the state at intervals."""
         saved = time.monotonic()
         for step in steps:
             if time.monotonic() - saved > every and step.iteration < step.total:
@@ -74,6 +73,6 @@ class Unfinished:
             yield step
 
     def discard(self) -> None:
-        """The run has ended."""
+        """Delete the state."""
         if self._file:
             self._file.unlink(missing_ok=True)

@@ -1,20 +1,21 @@
-"""The work: one picture is made in this process, several by the engine."""
+"""Do the work of commands: one picture in this process, several by the service."""
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from nst_core import images
+from nst_core import engines, images
 from nst_core.cli import files, interrupts, progress
 from nst_core.cli.unfinished import Resumable, Unfinished
-from nst_core.engine import Batch, Engine, Entry, Job, Lane, lane_of
+from nst_core.engines import Inputs
 from nst_core.errors import BadPicture, Diverged, Failure, NSTError, UserError
 from nst_core.images import Image, Mask
 from nst_core.pictures import timelapse
-from nst_core.recipes import AnyRecipe, InstantRecipe, OptimizeRecipe
+from nst_core.recipes import AnyRecipe
+from nst_core.service import Batch, Entry, Job, Service
 from nst_core.stylizer import Step, Style
 
 FRAME = "frame."  # how the names of a time-lapse's frames begin in a state
@@ -34,11 +35,11 @@ def stylize_one(
     inputs: Sequence[Path | None] = (),
     flat: bool = False,
 ) -> None:
-    """In this process. log: a JSON object a step; film: the time-lapse; dpi: of the result, for a printer. inputs: files that
-    are read, beside the content. flat: without the content's transparency.
+    """Paint a picture in this process.
 
-    Raises: Diverged, after writing the best picture until then; KeyboardInterrupt, after writing the last one and what the same
-    command goes on from.
+    log: a JSON object per step; film: the time-lapse; dpi: of the result, for printing. inputs: files that are read besides the
+    content. flat: without the content's transparency. Raises: Diverged, after writing the best picture until then;
+    KeyboardInterrupt, after writing the latest one and the state that the same command resumes from.
     """
     out = files.targets([path], out, [read for read in inputs if read])[0] if files.is_folder(out) else out
     files.check_places(out, log, film, [path, *inputs])
@@ -49,10 +50,10 @@ def stylize_one(
     state = kept.load()
     frames = _frames_of(state)
     run = _steps(content, styles, recipe, initial, state)
-    diary = progress.Log(log, more=state is not None) if log else None
+    loss_log = progress.Log(log, more=state is not None) if log else None
     steps = progress.shown(kept.kept(run, run.state) if isinstance(run, Resumable) else run)
     steps = progress.filmed(steps, frames) if film else steps
-    steps = diary.follow(steps) if diary else steps
+    steps = loss_log.follow(steps) if loss_log else steps
     last: deque[Step] = deque(maxlen=1)
     try:
         with interrupts.deferred(isinstance(run, Resumable)):
@@ -71,58 +72,46 @@ def stylize_one(
         raise
     _finish(last[0], recipe, out, frames, film, dpi, alpha, flat)
     kept.discard()
-    if diary and diary.complaint:
-        raise diary.complaint
+    if loss_log and loss_log.complaint:
+        raise loss_log.complaint
 
 
 def say_where(step: Step, out: Path, resumable: bool) -> None:
-    """After a Ctrl-C: what there is, and how to go on."""
+    """Print, after Ctrl-C, what is finished and how to resume."""
     more = "; the same command goes on from there" if resumable else ""
     print(f"Stopped at {step.iteration} of {step.total}: {out} has what was made until then{more}.", file=sys.stderr)
-
-
-def stylize_many(
-    contents: Sequence[Path],
-    styles: Sequence[Style],
-    recipe: AnyRecipe,
-    out: Path,
-    inputs: Sequence[Path | None] = (),
-    *,
-    flat: bool = False,
-) -> None:
-    """By the engine, as many at once as its workers do. inputs: files that are read, beside the contents. flat: without their
-    transparency."""
-    lane = lane_of(recipe.engine) if isinstance(recipe, InstantRecipe) else Lane.SLOW
-    many(contents, recipe, out, lane, lambda engine, content: engine.stylize(content, styles, recipe), inputs, flat=flat)
 
 
 def many(
     contents: Sequence[Path],
     recipe: AnyRecipe,
     out: Path,
-    lane: Lane,
-    send: Callable[[Engine, Image], Job],
     inputs: Sequence[Path | None] = (),
     *,
+    styles: Sequence[Style] = (),
+    data: Mapping[str, bytes] | None = None,
     flat: bool = False,
 ) -> None:
-    """Every picture to a file in the folder `out`; those that lie there already, made by the same recipe, are left out.
+    """Paint every picture to a file in the folder `out`; those that the same recipe already made there are skipped.
 
-    What goes wrong with one is told at the end and holds up no other.
+    Workers paint several at once. What fails is reported at the end and does not stop the others. inputs: files that are read
+    besides the contents. data: files that the recipe's engine needs. flat: without transparency.
     """
     paths = [path for content in contents for path in files.pictures_at(content)]
     if out == files.STREAM or (files.is_there(out) and not files.is_folder(out)):
-        raise UserError(f"{out} is a file: for several pictures, name a folder to write to.")
+        raise UserError(f"{out} is a file: for several pictures, give a folder to write to.")
     results = files.targets(paths, out, [path for path in inputs if path])
     named = [(path, target) for path, target in zip(paths, results, strict=True)]
     todo = [(path, target) for path, target in named if not files.made_before(target, recipe, path, flat=flat)]
     if not todo:
         return
     files.make_folder(out)
-    engine = Engine()
+    lane = engines.engine_for(recipe).lane_of(recipe)
+    service = Service()
 
     def send_one(number: int) -> Job:
-        return send(engine, files.content(todo[number][0], recipe.size))
+        content = files.content(todo[number][0], recipe.size)
+        return service.run(recipe, {"content": content}, styles, data)
 
     def take_one(number: int, step: Step) -> None:
         path, target = todo[number]
@@ -131,17 +120,17 @@ def many(
         files.write_picture(step, target, own, alpha=alpha, flat=flat)
 
     try:
-        engine.wait_until_ready(STARTUP)
-        batch = Batch([path.name for path, _ in todo], send_one, take_one, at_once=engine.at_once(lane) + 1)
+        service.wait_until_ready(STARTUP)
+        batch = Batch([path.name for path, _ in todo], send_one, take_one, at_once=service.at_once(lane) + 1)
         progress.watched(batch, len(paths) - len(todo))
     finally:
-        engine.close()
+        service.close()
     if complaints := [_named(entry) for entry in batch.failed]:
         raise _all_in_one(complaints)
 
 
 def _named(entry: Entry[None]) -> NSTError:
-    """Which of the many: what is wrong with a picture's file begins with its name already."""
+    """Return the error of an entry with its name; errors of a picture's file already begin with it."""
     assert entry.error
     return entry.error if isinstance(entry.error, BadPicture) else type(entry.error)(f"{entry.name}: {entry.error}")
 
@@ -162,7 +151,7 @@ def _finish(
 
 
 def _arrays_of(frames: Sequence[bytes]) -> dict[str, np.ndarray]:
-    """A time-lapse until now, as a part of a run's state."""
+    """Return the frames of a time-lapse as a part of a run's state."""
     return {f"{FRAME}{number:06}": np.frombuffer(frame, np.uint8) for number, frame in enumerate(frames)}
 
 
@@ -175,17 +164,11 @@ def _frames_of(state: dict[str, np.ndarray] | None) -> list[bytes]:
 def _steps(
     content: Image, styles: Sequence[Style], recipe: AnyRecipe, initial: Image | None, state: dict[str, np.ndarray] | None
 ) -> Iterator[Step]:
-    if isinstance(recipe, InstantRecipe):
-        from nst_core import instant
-
-        return instant.stylizer(recipe.engine).stylize(content, styles, recipe)
-    assert isinstance(recipe, OptimizeRecipe)
-    from nst_core import optimize
-
-    return optimize.Optimization(content, styles, recipe, initial=initial, state=state)
+    pictures = {"content": content} if initial is None else {"content": content, "initial": initial}
+    return engines.engine_for(recipe).run(recipe, Inputs(pictures, styles), state=state)
 
 
 def _all_in_one(complaints: Sequence[NSTError]) -> NSTError:
-    """A fault of ours, if there is one among them, outweighs the mistakes."""
+    """Return one error for several; internal errors take precedence over invalid input."""
     kind = Failure if any(isinstance(error, Failure) for error in complaints) else UserError
     return kind(" ".join(map(str, complaints)))

@@ -1,12 +1,12 @@
-"""What the networks see, as functions that a lecturer can call and a page can show. Every one has a figure on the Explain page.
+"""Compute what the networks see: functions to call in a lecture or to show on a page. Each has a figure on the Explain page.
 
-    looking      activations, Gram matrices, the patches that excite a channel          NumPy, ONNX Runtime
-    channels     the picture that excites a channel most                               TensorFlow
-    rebuilding   reconstructions, textures, the tug of war, the four improvements      TensorFlow, by `optimize`
-    styles       a style as 100 numbers: principal axes, a map, blends                 NumPy, ONNX Runtime
+    looking      activations, Gram matrices, the patches that excite a channel             NumPy, ONNX Runtime
+    channels     the picture that excites a channel most                                  TensorFlow
+    rebuilding   reconstructions, textures, content against style, four improvements      TensorFlow, by `optimize`
+    styles       a style as 100 numbers: principal axes, a map, blends                    NumPy, ONNX Runtime
 
-All look through `vgg19-lite` and `instant-lite`, which are embedded: everything runs without a download. Heavy libraries are
-imported by the functions that need them, so that pages can import this package for its names.
+All of them use the embedded `vgg19-lite` and `instant-lite`, so that nothing needs a download. Functions import heavy libraries
+when they need them, so that pages can import this package.
 """
 
 from nst_core.explain.channels import columns, excite, exciting

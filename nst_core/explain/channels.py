@@ -1,7 +1,7 @@
-"""What excites a channel: a layer and channels in, the picture that they answer to most strongly out, by gradient ascent.
+"""Find the picture that excites a channel most, by gradient ascent.
 
 Erhan et al. 2009, “Visualizing higher-layer features”; Mahendran & Vedaldi 2015, 1412.0035, for the smoothness. Several
-channels share one picture, a tile each: many take little longer than one. TensorFlow is imported when it is wanted.
+channels share one picture, a tile each: many take little longer than one. TensorFlow is imported when needed.
 """
 
 import math
@@ -21,16 +21,16 @@ from nst_core.stylizer import Step
 if TYPE_CHECKING:
     from nst_core.features import tf
 
-SCALES = (0.4, 0.65, 1.0)  # of the side: shapes are found small and drawn large
-RATE = 0.06  # Adam's, of a picture in [0, 1]
-SMOOTHNESS = 12.0  # of total variation beside an excitement
-LIFT = 1e4  # lifts what a channel says above its ReLU, whatever it says; activations have a root mean square of 1.5
+SCALES = (0.4, 0.65, 1.0)  # of the side: shapes form at small sizes and get their detail at large ones
+RATE = 0.06  # of Adam, for a picture in [0, 1]
+SMOOTHNESS = 12.0  # weight of total variation relative to an excitement
+LIFT = 1e4  # added to lift every activation above the ReLU; the root mean square of activations is 1.5
 
 
 def excite(layer: str, channel: int, *, side: int = 128, iterations: int = 60, seed: int = 0) -> Image:
-    """The picture (side, side, 3) that a channel of vgg19-lite answers to most, from noise.
+    """Return the picture (side, side, 3) that excites a channel of vgg19-lite most, starting from noise.
 
-    Raises: BadRecipe for a layer or channel that is not there.
+    Raises: BadRecipe for an unknown layer or channel.
     """
     *_, last = exciting(layer, [channel], side=side, iterations=iterations, seed=seed)
     assert last.image is not None
@@ -38,9 +38,9 @@ def excite(layer: str, channel: int, *, side: int = 128, iterations: int = 60, s
 
 
 def exciting(layer: str, channels: Sequence[int], *, side: int = 128, iterations: int = 60, seed: int = 0) -> Iterator[Step]:
-    """The same for several channels, side by side in rows of about as many, as Steps; losses are the excitements.
+    """Yield Steps that do the same for several channels, tiled in a roughly square grid; losses are the excitements.
 
-    iterations: over all sizes, coarse to fine.
+    iterations: in total over all sizes, coarse to fine.
     """
     if wrong := [channel for channel in channels if not 0 <= channel < channels_of(layer)]:
         raise BadRecipe(f"{layer} has no channel {wrong[0]}; it has {channels_of(layer)}, counted from 0.")
@@ -48,19 +48,19 @@ def exciting(layer: str, channels: Sequence[int], *, side: int = 128, iterations
 
 
 def columns(count: int) -> int:
-    """Of the grid that so many tiles lie in."""
+    """Return the number of columns of the grid for so many tiles."""
     return math.ceil(math.sqrt(count))
 
 
 def _ascend(layer: str, channels: Sequence[int], side: int, iterations: int, seed: int) -> Iterator[Step]:
-    from nst_core.optimize import Adam
+    from nst_core.optimization import Adam
 
     start, done = time.perf_counter(), 0
     wide = columns(len(channels))
     grid = -(-len(channels) // wide), wide
     picture = _noise(grid, round(SCALES[0] * side / 16) * 16, seed)
     for scale in SCALES:
-        tile = round(scale * side / 16) * 16  # block 5 halves four times
+        tile = round(scale * side / 16) * 16  # block 5 comes after four halvings
         picture = images.resize(picture, grid[0] * tile, grid[1] * tile)
         adam, count = Adam(excitement(layer, channels, grid), picture), max(1, round(iterations / len(SCALES)))
         for step, evaluation in enumerate(adam.steps(_weights(count), count), 1):
@@ -84,15 +84,16 @@ def _noise(grid: tuple[int, int], tile: int, seed: int) -> Image:
 
 
 def _weights(count: int) -> Callable[[], tuple[np.ndarray, float]]:
-    """Constant, with a rate that falls along half a cosine."""
+    """Return constant weights and a learning rate that decreases along half a cosine."""
     rates = iter(RATE * (0.1 + 0.9 * (0.5 + 0.5 * np.cos(np.pi * np.arange(count) / count))))
     return lambda: (np.array([1, SMOOTHNESS], np.float32), float(next(rates)))
 
 
 def excitement(layer: str, channels: Sequence[int], grid: tuple[int, int]) -> "Callable[[tf.Tensor], tf.Tensor]":
-    """(1, h, w, 3) -> (2,): −Σ (mean of each channel in its tile, before its ReLU), and total variation, a mean.
+    """Return a function from (1, h, w, 3) to (2,): −Σ (mean of each channel in its tile before the ReLU), and mean total
+    variation.
 
-    Before the ReLU, since a channel that is silent has no gradient behind it.
+    It uses values before the ReLU, because a silent channel has no gradient after it.
     """
     from nst_core.features import Extractor, losses, network, tf
 

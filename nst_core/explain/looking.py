@@ -1,6 +1,6 @@
-"""What vgg19-lite sees: pictures in; maps, Gram matrices and the patches that excite a channel out. NumPy and ONNX Runtime.
+"""Show what vgg19-lite sees: feature maps, Gram matrices, and the patches that excite a channel. NumPy and ONNX Runtime.
 
-Pictures are (h, w, 3) in [0, 1]; maps (h', w', c), after ReLU, by Keras layer name. ONNX Runtime is imported when it is wanted,
+Pictures are (h, w, 3) in [0, 1]; maps (h', w', c), after the ReLU, by Keras layer name. ONNX Runtime is imported when needed,
 so that the page process can import this file.
 """
 
@@ -22,9 +22,9 @@ TINY = float(np.finfo(np.float32).tiny)
 
 
 def channels_of(layer: str) -> int:
-    """How many channels a layer of vgg19-lite has.
+    """Return the number of channels of a layer of vgg19-lite.
 
-    Raises: BadRecipe for a layer that it has not.
+    Raises: BadRecipe for an unknown layer.
     """
     if layer not in LAYERS[EYES]:
         raise BadRecipe(f"{EYES} has no layer {layer}; it has {', '.join(LAYERS[EYES])}.")
@@ -32,7 +32,7 @@ def channels_of(layer: str) -> int:
 
 
 def receptive_field(layer: str) -> int:
-    """Pixels of the side of the square that one number of a layer's map depends on: 3 at block1_conv1, 132 at block5_conv1."""
+    """Return the side, in pixels, of the square that a value of a layer depends on: 3 at block1_conv1, 132 at block5_conv1."""
     channels_of(layer)
     side, stride = 1, 1
     for name in LAYERS[EYES]:
@@ -45,9 +45,9 @@ def receptive_field(layer: str) -> int:
 
 
 def activations(picture: Image, layer: str) -> np.ndarray:
-    """(h, w, 3) to the maps of a layer, (h', w', c): how strongly each channel answers at each place.
+    """Return the maps of a layer, (h', w', c), for (h, w, 3): how strongly each channel responds at each position.
 
-    Raises: BadRecipe for a layer that is not there.
+    Raises: BadRecipe for an unknown layer.
     """
     from nst_core import instant
 
@@ -56,13 +56,13 @@ def activations(picture: Image, layer: str) -> np.ndarray:
 
 
 def strongest(maps: np.ndarray, count: int) -> list[int]:
-    """The channels of (h, w, c) that say most on average, the loudest first; silent ones are left out."""
+    """Return the channels of (h, w, c) with the highest means, strongest first, without silent ones."""
     means = maps.mean((0, 1))
     return [int(channel) for channel in np.argsort(-means, kind="stable")[:count] if means[channel] > 0]
 
 
 class Seen(NamedTuple):
-    """The strongest maps of a layer, 8 bits, each scaled to its own peak: (n, h, w); their channels, peaks and means."""
+    """Hold the strongest maps of a layer, (n, h, w), 8 bits, each scaled to its peak, with their channels, peaks and means."""
 
     channels: list[int]
     maps: np.ndarray
@@ -71,28 +71,28 @@ class Seen(NamedTuple):
 
 
 def seen(picture: Image, *, layer: str, count: int = 12) -> Seen:
-    """What a page shows of a layer."""
+    """Return the maps of a layer that a page shows."""
     maps = activations(picture, layer)
     chosen = strongest(maps, count)
-    own = np.moveaxis(maps[..., chosen], -1, 0)  # (n, h, w)
-    peaks = own.max((1, 2), initial=TINY)
-    return Seen(chosen, images.to_uint8(own / peaks[:, None, None]), peaks.tolist(), own.mean((1, 2)).tolist())
+    shown = np.moveaxis(maps[..., chosen], -1, 0)  # (n, h, w)
+    peaks = shown.max((1, 2), initial=TINY)
+    return Seen(chosen, images.to_uint8(shown / peaks[:, None, None]), peaks.tolist(), shown.mean((1, 2)).tolist())
 
 
 # --- Gram matrices ----------------------------------------------------------------------------------------------------
 
 
 def gram(picture: Image, layer: str, *, shift: float = 0.0) -> np.ndarray:
-    """(F + s)ᵀ(F + s) / M, (c, c): which channels answer at the same places, a mean over the M positions.
+    """Return (F + s)ᵀ(F + s) / M, (c, c): which channels respond at the same positions, averaged over the M positions.
 
-    shift: s; −1 is that of Novak & Nikulin 2016, 1605.04603 §3.3.
+    shift: s; Novak & Nikulin 2016, 1605.04603 §3.3 use −1.
     """
     F = _flat(activations(picture, layer)) + shift  # (M, c)
     return F.T @ F / len(F)
 
 
 def chain(picture: Image, lower: str, upper: str, *, shift: float = -1.0) -> np.ndarray:
-    """(F^l + s)ᵀ(F^(l−1) + s) / M, (c_upper, c_lower), of neighbouring layers. The lower map is averaged to the upper's grid.
+    """Return (F^l + s)ᵀ(F^(l−1) + s) / M, (c_upper, c_lower), of adjacent layers. The lower map is averaged to the upper grid.
 
     Novak & Nikulin 2016, 1605.04603 §3.5; in TensorFlow, `features.losses.chain_gram`.
     """
@@ -104,17 +104,17 @@ def chain(picture: Image, lower: str, upper: str, *, shift: float = -1.0) -> np.
 
 
 def grams(picture: Image, *, layers: Sequence[str], shift: float = 0.0) -> dict[str, np.ndarray]:
-    """The Gram matrix of each layer."""
+    """Return the Gram matrix of each layer."""
     return {layer: gram(picture, layer, shift=shift) for layer in layers}
 
 
 def chains(picture: Image, *, layers: Sequence[str], shift: float = -1.0) -> dict[str, np.ndarray]:
-    """The correlations of each two neighbours, by "lower+upper"."""
+    """Return the correlations of each pair of adjacent layers, by "lower+upper"."""
     return {f"{lower}+{upper}": chain(picture, lower, upper, shift=shift) for lower, upper in pairwise(layers)}
 
 
 def gram_distance(picture: Image, style: Image, layers: Sequence[str]) -> float:
-    """Mean over layers of ‖G − A‖_F / ‖A‖_F, the style at the picture's long side: 0 is the style itself."""
+    """Return the mean of ‖G − A‖_F / ‖A‖_F over layers, with the style at the picture's longer side; 0: the style itself."""
     style = fitted(style, max(picture.shape[:2]))
     return float(np.mean([_distance(gram(picture, layer), gram(style, layer)) for layer in layers]))
 
@@ -131,7 +131,7 @@ def _distance(x: np.ndarray, target: np.ndarray) -> float:
 
 
 class Place(NamedTuple):
-    """Where a channel answers most in a picture: the number of the picture, the centre in its pixels, how strongly."""
+    """Locate where a channel responds most in a picture: number of the picture, centre in its pixels, strength."""
 
     picture: int
     y: int
@@ -140,8 +140,8 @@ class Place(NamedTuple):
 
 
 def best_patches(pictures: Sequence[Image], layer: str, *, count: int = 9) -> list[list[Place]]:
-    """For every channel the places that excite it most, one a picture at most, the strongest first; none for a silent one."""
-    found: list[list[Place]] = [[] for _ in range(channels_of(layer))]
+    """Return, for every channel, the places that excite it most, strongest first, at most one per picture."""
+    places_of: list[list[Place]] = [[] for _ in range(channels_of(layer))]
     for number, picture in enumerate(pictures):
         maps = activations(picture, layer)
         h, w, c = maps.shape
@@ -154,12 +154,12 @@ def best_patches(pictures: Sequence[Image], layer: str, *, count: int = 9) -> li
                     (at + 0.5) * side / length
                     for at, side, length in ((row, picture.shape[0], h), (column, picture.shape[1], w))
                 )
-                found[channel].append(Place(number, round(y), round(x), strength))
-    return [sorted(places, key=lambda place: -place.strength)[:count] for places in found]
+                places_of[channel].append(Place(number, round(y), round(x), strength))
+    return [sorted(places, key=lambda place: -place.strength)[:count] for places in places_of]
 
 
 def patch(picture: Image, y: int, x: int, side: int) -> Image:
-    """The square around a place, (side, side, 3); where it reaches over the edge, the picture is mirrored."""
+    """Return the square around a place, (side, side, 3); beyond the border, the picture is mirrored."""
     half = side // 2
     mirrored = np.pad(
         picture, ((half, side - half), (half, side - half), (0, 0)), "reflect" if min(picture.shape[:2]) > side else "edge"

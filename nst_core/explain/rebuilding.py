@@ -1,7 +1,7 @@
-"""Pictures made again from what a layer keeps: pictures in, pictures out, by the same runs as the Optimize page's.
+"""Rebuild pictures from what a layer retains, by the same runs as on the Optimize page.
 
-A reconstruction is a run without a style, a texture one without a content; the tug of war and the four improvements are runs
-with both. So there is one engine, and its recipes are the lesson. TensorFlow is imported when it is wanted.
+A reconstruction is a run without a style and a texture is one without a content; content against style and the four
+improvements are runs with both. One engine serves all of them, and only the recipes differ. TensorFlow is imported when needed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,12 +15,12 @@ from nst_core.pictures.styles import fitted
 from nst_core.recipes import FIRST_LAYERS, OptimizeRecipe
 from nst_core.stylizer import Step, Style
 
-NOISE = 0.1  # deviation of the grey noise that runs begin with
-# Total variation beside a content layer: the deeper, the less it says about neighbouring pixels, and the more must be assumed.
+NOISE = 0.1  # standard deviation of the initial grey noise
+# Weight of total variation for a content layer: deeper layers say less about neighbouring pixels, so more must be assumed.
 SMOOTHNESS: Mapping[str, float] = dict(zip(FIRST_LAYERS, (0.3, 1.0, 3.0, 10.0, 100.0), strict=True))
-WEIGHTS = (0.15, 1.5, 5.0, 11.0, 50.0, 150.0, 1500.0)  # of style against content; the middle is near `fast`'s
-AREA = 2.0  # pixels, a deviation
-SHOWN = 10  # steps from one picture to the next: each becomes a preview, which takes its time
+WEIGHTS = (0.15, 1.5, 5.0, 11.0, 50.0, 150.0, 1500.0)  # of style relative to content; the middle is close to that of `fast`
+AREA = 2.0  # pixels: a standard deviation
+SHOWN = 10  # steps between pictures, because each preview takes time
 IMPROVEMENTS: Mapping[str, Mapping[str, bool]] = {
     "none": {},
     "activation shift": {"activation_shift": True},
@@ -35,7 +35,7 @@ IMPROVEMENTS: Mapping[str, Mapping[str, bool]] = {
 
 
 def reconstruction(layer: str, *, iterations: int = 100) -> OptimizeRecipe:
-    """Nothing but one content layer, from noise."""
+    """Return the recipe for one content layer and no style, from noise."""
     smooth = SMOOTHNESS.get(f"{layer[:6]}_conv1", 3.0)
     return _recipe(
         content_layers=(layer,), style_layers=(layer,), style_weight=0, content_weight=1, tv_weight=smooth,
@@ -44,7 +44,9 @@ def reconstruction(layer: str, *, iterations: int = 100) -> OptimizeRecipe:
 
 
 def texturing(layers: Sequence[str], *, form: str = "rms", iterations: int = 100) -> OptimizeRecipe:
-    """Nothing but a style at some layers, from noise. form: "rms" compares Gram matrices, "moments" mean and covariance."""
+    """Return the recipe for some style layers and no content, from noise. form: "rms": Gram matrices; "moments": mean,
+    covariance.
+    """
     return _recipe(
         form=form, content_layers=FIRST_LAYERS[:1], style_layers=tuple(layers), content_weight=0, style_weight=1, tv_weight=0,
         learning_rate=0.05, iterations=iterations, scales=2, scale_factor=2.0,
@@ -52,12 +54,12 @@ def texturing(layers: Sequence[str], *, form: str = "rms", iterations: int = 100
 
 
 def struggle(style_weight: float, *, iterations: int = 100) -> OptimizeRecipe:
-    """Content against style: the defaults of the Optimize page, but for its colours, with another weight."""
+    """Return the recipe for content against style: the Optimize page's defaults except for colours, with another weight."""
     return OptimizeRecipe(style_layers=FIRST_LAYERS, style_weight=style_weight, iterations=iterations, scales=3)
 
 
 def improved(name: str, *, iterations: int = 100) -> OptimizeRecipe:
-    """A run with one of IMPROVEMENTS, from noise. Losses are relative to their targets, so that weights keep their meaning."""
+    """Return the recipe with one of IMPROVEMENTS, from noise. Relative losses keep the weights comparable."""
     return _recipe(
         form="normalised", content_layers=("block3_conv2", "block4_conv2"), content_weight=1, style_weight=5, tv_weight=1e-4,
         learning_rate=0.04, iterations=iterations, scales=3, **IMPROVEMENTS[name],
@@ -65,7 +67,7 @@ def improved(name: str, *, iterations: int = 100) -> OptimizeRecipe:
 
 
 def _recipe(**settings: Any) -> OptimizeRecipe:
-    common: dict[str, Any] = {"form": "mean", "init": "image", "warmup": 0, "chroma_smoothing": 0}  # noise has nothing to lose
+    common: dict[str, Any] = {"form": "mean", "init": "image", "warmup": 0, "chroma_smoothing": 0}  # begins with noise
     return OptimizeRecipe(**common | settings)
 
 
@@ -73,7 +75,7 @@ def _recipe(**settings: Any) -> OptimizeRecipe:
 
 
 def reconstruct(picture: Image, layer: str, *, iterations: int = 100, seed: int = 0) -> Image:
-    """The picture rebuilt from one layer of vgg19-lite alone, (h, w, 3): what that layer has not kept is gone.
+    """Return the picture rebuilt from a single layer of vgg19-lite, (h, w, 3), without what that layer does not retain.
 
     Mahendran & Vedaldi 2015, 1412.0035.
     """
@@ -89,7 +91,7 @@ def texture(
     iterations: int = 100,
     seed: int = 0,
 ) -> Image:
-    """A texture (side, side, 3) whose Gram matrices (form "rms") or moments ("moments") at the layers are the style's.
+    """Return a texture (side, side, 3) with the style's Gram matrices (form "rms") or moments ("moments") at the layers.
 
     Gatys et al. 2015, 1505.07376.
     """
@@ -106,12 +108,12 @@ def _last(steps: Iterator[Step]) -> Image:
 
 
 def series(content: Image, style: Image, recipes: Sequence[OptimizeRecipe], *, seed: int = 0) -> Iterator[Step]:
-    """One run after another, as Steps whose pictures show all of them side by side, (h, n·w, 3); `split` takes them apart.
+    """Run recipes one after another; yield Steps whose pictures show all results side by side, (h, n·w, 3), for `split`.
 
-    Every run begins with the same noise, or where its recipe says. The losses are `1/start` and `1/end`, the first run's sums
-    of weighted losses at its first and at its latest step, and so on.
+    Every run begins with the same noise, unless its recipe says otherwise. The losses `1/start` and `1/end` are the sums of
+    weighted losses at the first and the latest step of the first run, and so on.
     """
-    from nst_core.optimize import Optimization
+    from nst_core.optimization import Optimization
 
     start, total, done, seconds = noise(content.shape[:2], seed), sum(recipe.iterations for recipe in recipes), 0, 0.0
     finished, losses = list[Image](), dict[str, float]()
@@ -130,23 +132,23 @@ def series(content: Image, style: Image, recipes: Sequence[OptimizeRecipe], *, s
 
 
 def split(strip: Image, count: int) -> list[Image]:
-    """A picture of several side by side, taken apart."""
+    """Split a picture of several side by side."""
     return np.split(strip, count, axis=1)
 
 
 def _strip(pictures: Sequence[Image], count: int) -> Image:
-    """(h, count·w, 3); those to come are grey."""
+    """Join pictures side by side, (h, count·w, 3); missing ones are grey."""
     grey = [np.full_like(pictures[0], 0.5)] * (count - len(pictures))
     return np.concatenate([*pictures, *grey], 1)
 
 
 def blank(side: int) -> Image:
-    """Where there is no content: a grey square."""
+    """Return a grey square, for runs without a content."""
     return np.full((side, side, 3), 0.5, np.float32)
 
 
 def noise(shape: tuple[int, ...], seed: int) -> Image:
-    """Grey noise (h, w, 3), quiet: a loud one drives deep layers where they never come back from."""
+    """Return grey noise (h, w, 3) of low contrast: high contrast drives deep layers too far for a run to recover."""
     rng = np.random.default_rng(seed)
     return np.clip(0.5 + NOISE * rng.standard_normal((*shape, 3)), 0, 1).astype(np.float32)
 
@@ -155,7 +157,7 @@ def noise(shape: tuple[int, ...], seed: int) -> Image:
 
 
 class Pulls(NamedTuple):
-    """How strongly each loss wants to change each pixel, (h, w), in [0, 1] of the stronger one's peak; and the two losses."""
+    """Hold how strongly each loss would change each pixel, (h, w), relative to the stronger one's peak; and both losses."""
 
     content: np.ndarray
     style: np.ndarray
@@ -164,14 +166,14 @@ class Pulls(NamedTuple):
 
 
 def pulls(picture: Image, content: Image, style: Image, *, style_weight: float = 14.0) -> Pulls:
-    """Where content and style pull at a picture of the content's shape: the lengths of the two gradients, softened.
+    """Return where content and style pull at a picture of the content's shape: the lengths of both gradients, blurred.
 
-    The gradients are averaged over areas of AREA pixels first: so the grain of a compressed picture does not count.
+    The gradients are averaged over areas of AREA pixels first, so that compression noise does not count.
     """
     from scipy.ndimage import gaussian_filter
 
     from nst_core.features import network, tf
-    from nst_core.optimize import Objective
+    from nst_core.optimization import Objective
 
     recipe = struggle(style_weight)
     objective = Objective(recipe, network(recipe.features), content, [fitted(style, max(content.shape[:2]))])

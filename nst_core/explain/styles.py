@@ -1,7 +1,7 @@
-"""A style as 100 numbers: vectors of styles in; their principal axes, a map, and the vectors of its points out. NumPy.
+"""Explore styles as vectors of 100 numbers: principal axes, a map, and the vectors of its points. NumPy.
 
-A vector is what the predictor of instant-lite makes of a style picture (Ghiasi et al. 2017, 1705.06830); every vector paints,
-also those that no picture has. ONNX Runtime is imported when it is wanted.
+The predictor of instant-lite computes the vector of a style picture (Ghiasi et al. 2017, 1705.06830). Any vector can be
+painted, including those that no picture has. ONNX Runtime is imported when needed.
 """
 
 from collections.abc import Sequence
@@ -12,30 +12,30 @@ import numpy as np
 from nst_core import images
 from nst_core.images import Image
 
-SOFTNESS = 2.0  # power of the distance by which styles count at a point of the map
-ROOM = 0.19  # between neighbours on a map that is 1 wide: thumbnails do not cover each other
+SOFTNESS = 2.0  # power of the distance that weights styles at a point of the map
+ROOM = 0.19  # minimum distance on a map of width 1, so that thumbnails do not overlap
 
 
 class Axes(NamedTuple):
-    """The principal axes of n style vectors. explained: each axis' share of the variance."""
+    """Hold the principal axes of n style vectors. explained: each axis' share of the variance."""
 
     mean: np.ndarray  # (100,)
-    directions: np.ndarray  # (k, 100), of length 1, the most important first
-    deviations: np.ndarray  # (k,): how far the styles are spread along each
-    coordinates: np.ndarray  # (n, k): where each style lies, in deviations
+    directions: np.ndarray  # (k, 100), unit vectors, most important first
+    deviations: np.ndarray  # (k,): standard deviation of the styles along each
+    coordinates: np.ndarray  # (n, k): position of each style, in deviations
     explained: np.ndarray  # (k,)
 
     def vector(self, steps: Sequence[float]) -> np.ndarray:
-        """The vector so many deviations along each of the first axes."""
+        """Return the vector that lies so many deviations along each of the first axes."""
         scaled = np.asarray(steps, np.float32) * self.deviations[: len(steps)]
         return self.mean + scaled @ self.directions[: len(steps)]
 
 
 def style_axes(vectors: np.ndarray, count: int = 5) -> Axes:
-    """The directions in which style vectors (n, 100) differ most: their principal component analysis."""
+    """Return the directions in which style vectors (n, 100) differ most, by principal component analysis."""
     mean = vectors.mean(0)
     left, spread, directions = np.linalg.svd(vectors - mean, full_matrices=False)
-    signs = np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(1)])  # an axis has no sign of its own
+    signs = np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(1)])  # the sign of an axis is arbitrary
     left, directions = left * signs, directions * signs[:, None]
     root = np.sqrt(len(vectors))
     explained = spread**2 / (spread**2).sum()
@@ -43,26 +43,26 @@ def style_axes(vectors: np.ndarray, count: int = 5) -> Axes:
 
 
 def style_vectors(pictures: Sequence[Image]) -> np.ndarray:
-    """(n, 100): what the predictor makes of each style picture."""
+    """Return the predictor's vectors of style pictures, (n, 100)."""
     from nst_core import instant
 
     return np.stack([instant.eyes().vector(picture) for picture in pictures])
 
 
 def style_vector(picture: Image) -> np.ndarray:
-    """(100,), of one."""
+    """Return the vector of one style picture, (100,)."""
     return style_vectors([picture])[0]
 
 
 def paint(content: Image, vector: np.ndarray) -> Image:
-    """The content in the style that 100 numbers describe."""
+    """Paint the content in the style that a vector describes."""
     from nst_core import instant
 
     return instant.eyes().transform(content, vector)
 
 
 def paint_all(content: Image, *, vectors: np.ndarray) -> np.ndarray:
-    """(n, h, w, 3), 8 bits: the content in each style."""
+    """Paint the content in each of several styles: (n, h, w, 3), 8 bits."""
     return np.stack([images.to_uint8(paint(content, vector)) for vector in vectors])
 
 
@@ -70,7 +70,7 @@ def paint_all(content: Image, *, vectors: np.ndarray) -> np.ndarray:
 
 
 def style_map(axes: Axes) -> np.ndarray:
-    """(n, 2) in [0, 1]: the styles by their first two axes, moved apart where they would cover each other."""
+    """Return positions of the styles, (n, 2) in [0, 1], by their first two axes, moved apart so that they do not overlap."""
     places = axes.coordinates[:, :2].copy()
     places = (places - places.min(0)) / np.maximum(np.ptp(places, axis=0), 1e-6)
     for _ in range(200):
@@ -82,14 +82,14 @@ def style_map(axes: Axes) -> np.ndarray:
 
 
 def shares_at(point: Sequence[float], places: np.ndarray) -> np.ndarray:
-    """(n,), of sum 1: how much of each style a point of the map has; a style's own place has nothing else (Shepard 1968)."""
+    """Return the share of each style at a point of the map, (n,), sum 1; at a style's place only it counts (Shepard 1968)."""
     distance = np.linalg.norm(places - np.asarray(point), axis=1)
     nearness = 1 / np.maximum(distance, 1e-4) ** (2 * SOFTNESS)
     return nearness / nearness.sum()
 
 
 def between(a: Sequence[float], b: Sequence[float], places: np.ndarray, vectors: np.ndarray, count: int = 7) -> np.ndarray:
-    """(count, 100): the vectors from one point of the map to another, evenly blended."""
+    """Return the vectors between two points of the map, evenly spaced: (count, 100)."""
     first, last = (shares_at(point, places) @ vectors for point in (a, b))
     return np.linspace(first, last, count)
 
@@ -98,16 +98,16 @@ def between(a: Sequence[float], b: Sequence[float], places: np.ndarray, vectors:
 
 
 def faded(picture: Image, contrast: float) -> Image:
-    """The picture with less contrast: 1 is itself, 0 its mean colour."""
+    """Return the picture with reduced contrast: 1 is unchanged, 0 its mean colour."""
     mean = picture.mean((0, 1))
     return (mean + contrast * (picture - mean)).astype(np.float32)
 
 
 def normalisation(content: Image, *, vector: np.ndarray, contrasts: Sequence[float]) -> np.ndarray:
-    """(2, n, h, w, 3), 8 bits: faded contents painted with instance normalisation, and without.
+    """Paint faded contents with instance normalisation and without: (2, n, h, w, 3), 8 bits.
 
-    Without: every layer's means and deviations stay those of the content at its full contrast. So at contrast 1 the two are
-    the same, and what parts them then is what instance normalisation does (Ulyanov et al. 2017, 1607.08022).
+    Without it, means and deviations of every layer stay those of the content at full contrast. Both agree at contrast 1; their
+    difference elsewhere shows the effect of instance normalisation (Ulyanov et al. 2017, 1607.08022).
     """
     from nst_core.instant import borrowed
 

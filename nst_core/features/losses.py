@@ -18,6 +18,7 @@ from nst_core.features.lean import tf
 # Added to the diagonal of a covariance. Lite's channels have a root mean square of 1.5, VGG's of tens: small to both, and the
 # gradient of a flat picture's distance stays finite.
 COVARIANCE_FLOOR = 1e-4
+PIECES = 8  # of a map whose size is not known when the graph is traced
 PIECE = 1 << 23  # numbers of a map that are squared at once: 32 MB in float32
 
 # --- content --------------------------------------------------------------------------------------------------------
@@ -57,15 +58,20 @@ def gram_matrix(features: tf.Tensor, *, shift: float = 0.0, mask: tf.Tensor | np
 
 
 def chain_gram(
-    lower: tf.Tensor, upper: tf.Tensor, *, shift: float = -1.0, mask: tf.Tensor | np.ndarray | None = None
+    lower: tf.Tensor,
+    upper: tf.Tensor,
+    *,
+    shift: float = -1.0,
+    mask: tf.Tensor | np.ndarray | None = None,
+    factor: int | None = None,
 ) -> tf.Tensor:
     """G^(l,l−1) = (F^l + s)ᵀ (F^(l−1) + s), of two neighbouring layers: (n, c_upper, c_lower), summed over positions.
 
     Novak & Nikulin 2016, 1605.04603 §3.5. Across a pooling the lower map is the larger one. We average it to the upper one's
     grid (the paper's formula enlarges; a mean over each cell costs a quarter, and invents no positions). mask: as for
-    `gram_matrix`, at the upper layer's size.
+    `gram_matrix`, at the upper layer's size. factor: by how much the lower map is larger; by default, as the shapes say.
     """
-    factor = round(lower.shape[1] / upper.shape[1])
+    factor = round(lower.shape[1] / upper.shape[1]) if factor is None else factor
     if factor > 1:
         lower = tf.nn.avg_pool2d(lower, factor, factor, "VALID")
     return _correlation(upper, lower, shift, mask)
@@ -105,14 +111,16 @@ def moments(features: tf.Tensor, *, mask: tf.Tensor | np.ndarray | None = None) 
     The first column is the mean; on the covariance's diagonal lies COVARIANCE_FLOOR. mask: T (h, w), at this layer's size;
     positions count by T², as for `gram_matrix`.
     """
-    h, w, c = features.shape[1:]
+    c = features.shape[-1]
     if mask is None:
         mean = tf.reduce_mean(_exact(features), [1, 2])  # (n, c)
     else:
         guide, area = _guide(mask, _exact(features).dtype)
         mean = tf.reduce_sum(_exact(features) * tf.square(guide), [1, 2]) / area
     centred = features - tf.cast(mean, features.dtype)[:, None, None]
-    square = _correlation(centred, centred) / (h * w) if mask is None else _correlation(centred, centred, mask=mask)
+    square = _correlation(centred, centred, mask=mask)
+    if mask is None:
+        square /= tf.cast(positions(features), square.dtype)
     covariance = square + COVARIANCE_FLOOR * tf.eye(c, dtype=mean.dtype)
     return tf.concat([mean[..., None], covariance], -1)
 
@@ -178,7 +186,8 @@ def _squared(image: tf.Tensor) -> tf.Tensor:
 
 def _window(image: tf.Tensor, top: int, left: int, less_high: int, less_wide: int) -> tf.Tensor:
     """A cut of (n, h, w, c) from (top, left). The gradient of `image[:, 1:]` takes six times the rest; this one's does not."""
-    return tf.slice(image, [0, top, left, 0], [-1, image.shape[1] - less_high, image.shape[2] - less_wide, -1])
+    height, width = (tf.shape(image)[axis] if image.shape[axis] is None else image.shape[axis] for axis in (1, 2))
+    return tf.slice(image, [0, top, left, 0], [-1, height - less_high, width - less_wide, -1])
 
 
 @tf.custom_gradient
@@ -191,6 +200,12 @@ def _power_of_five_quarters(u: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tenso
 _VARIATIONS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = {"mahendran": _mahendran, "squared": _squared}
 
 
+def positions(maps: tf.Tensor) -> tf.Tensor | int:
+    """Return how many positions maps (n, h, w, c) have: h · w, a tensor where the graph does not know them."""
+    h, w = maps.shape[1:3]
+    return tf.shape(maps)[1] * tf.shape(maps)[2] if h is None or w is None else h * w
+
+
 # --- what they share ------------------------------------------------------------------------------------------------
 
 
@@ -201,19 +216,19 @@ def _correlation(
 
     Expanded to RᵀC + s (Σr 1ᵀ + 1 Σcᵀ) + s² M, so that no shifted copy of a map is kept for the gradient.
     """
-    n, h, w, _ = rows.shape
+    n = rows.shape[0]
     same, area, T = rows is columns, None, None
     if mask is not None:
         guide, area = _guide(mask, _exact(rows).dtype)
-        T = tf.reshape(guide, [h * w, 1])
+        T = tf.reshape(guide, [-1, 1])
         rows = rows * tf.cast(guide, rows.dtype)
         columns = rows if same else columns * tf.cast(guide, columns.dtype)
-    R, C = (tf.reshape(x, [n, h * w, x.shape[-1]]) for x in (rows, columns))
+    R, C = (tf.reshape(x, [n, -1, x.shape[-1]]) for x in (rows, columns))
     total = _exact(_square(R) if same else tf.matmul(R, C, transpose_a=True))
     if shift:
         row_sums, column_sums = (tf.reduce_sum(_exact(x) if T is None else _exact(x) * T, 1) for x in (R, C))  # (n, r), (n, c)
-        positions = h * w if T is None else tf.reduce_sum(tf.square(T))
-        total += shift * (row_sums[:, :, None] + column_sums[:, None, :]) + shift**2 * positions
+        count = tf.cast(positions(rows), total.dtype) if T is None else tf.reduce_sum(tf.square(T))
+        total += shift * (row_sums[:, :, None] + column_sums[:, None, :]) + shift**2 * count
     return total if area is None else total / area
 
 
@@ -242,8 +257,14 @@ def _square(R: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
 
 def _pieces(R: tf.Tensor) -> list[tf.Tensor]:
     """(n, m, c) along its positions, a few megabytes each."""
+    if R.dtype != tf.bfloat16:
+        return [R]
     n, m, c = R.shape
-    at_once = m if R.dtype != tf.bfloat16 else max(1, PIECE // (n * c))
+    if m is None:  # so many that those of a picture of 1024 × 1024 px have as few numbers
+        length = tf.shape(R)[1]
+        ends = length * tf.range(PIECES + 1) // PIECES
+        return [R[:, ends[i] : ends[i + 1]] for i in range(PIECES)]
+    at_once = max(1, PIECE // (n * c))
     return [R[:, start : start + at_once] for start in range(0, m, at_once)]
 
 

@@ -1,8 +1,8 @@
-"""Picture files: bytes in, a decoded frame out, at the size wanted. What Pillow reads wrongly, not at all or too large is here.
+"""Decode picture files that Pillow reads incorrectly, not at all, or only with too much memory.
 
-`opening` is the way in. `png` reads 16 bits a channel and large pictures band by band, `tiff` deep samples, `bmp` any bitmap
-without run lengths; `colorspaces` knows the colours that files and clips declare. Limits on untrusted files are checked by
-`images`, on what the header says.
+`opening` is the entry point. `png` reads 16 bits per channel and reads large pictures in bands, `tiff` reads deep samples, and
+`bmp` reads any bitmap without run lengths; `colorspaces` converts the colour spaces that files and clips declare. `images`
+checks the limits on untrusted files by their headers.
 """
 
 from nst_core.formats import colorspaces

@@ -1,4 +1,4 @@
-"""Bands: a picture as consecutive groups of rows, reduced as they come, so that the whole is never in memory at full size."""
+"""Process a picture in bands: groups of rows that are reduced at once, so that it is never in memory at full size."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from PIL import Image as Pillow
 
 Band = npt.NDArray[np.float32]  # (rows, w, channels), colours in [0, 1] and not premultiplied
 Rows = npt.NDArray[np.float32]
-Box = tuple[float, float, float, float]  # left, top, right, bottom of what is resized
-GAP = 3  # a band is averaged down to this many times the size wanted; Lanczos does the rest
-FINE = 2_000_000  # pixels, already as narrow as wanted, up to which heights are resized in floats
+Box = tuple[float, float, float, float]  # left, top, right, bottom of the part to resize
+GAP = 3  # a band is averaged down to this multiple of the requested size; Lanczos does the rest
+FINE = 2_000_000  # pixels of a picture of the final width up to which its height is resized in floating point
 
 
 @dataclass(frozen=True)
 class Raster:
-    """A decoded picture, not yet upright: mode L, LA, RGB or RGBA, its longer side at most what was asked for.
+    """Hold a decoded picture before its rotation: mode L, LA, RGB or RGBA, its longer side at most the requested one.
 
-    orientation: as EXIF counts. profile: the ICC profile of its colours, or None.
+    orientation: as in EXIF. profile: the ICC profile of its colours, or None.
     """
 
     picture: Pillow.Image
@@ -27,12 +27,12 @@ class Raster:
 
 
 def factor(longer: int, max_side: int | None) -> int:
-    """Return how many pixels become one by averaging, before the picture is resized to `max_side`."""
+    """Return how many pixels are averaged into one before the picture is resized to `max_side`."""
     return max(1, longer // (GAP * max_side)) if max_side else 1
 
 
 def collected(bands: Iterable[Band], width: int, height: int, max_side: int | None) -> Pillow.Image:
-    """Return the picture that consecutive bands make up, at 8 bits, its longer side at most `max_side`.
+    """Assemble consecutive bands into a picture with 8 bits, its longer side at most `max_side`.
 
     Every band but the last has a multiple of `factor(…)` rows.
     """
@@ -50,15 +50,16 @@ def collected(bands: Iterable[Band], width: int, height: int, max_side: int | No
 
 
 def shrunk(picture: Pillow.Image, size: tuple[int, int], box: Box | None = None) -> Pillow.Image:
-    """Return a picture of 8 bits made smaller; with Hamming's filter where parts are transparent, else with Lanczos'.
+    """Reduce a picture of 8 bits, with a Hamming filter if it is partly transparent, otherwise with Lanczos.
 
-    Lanczos rings: beside an edge, solid parts would become a little clear, and colours would be divided by next to nothing.
+    Lanczos rings: beside an edge, opaque parts would become slightly transparent, and colours would be divided by almost zero.
     """
     clear = picture.mode in ("LA", "RGBA") and picture.getchannel("A").getextrema() != (255, 255)
-    return picture.resize(size, _way(clear), box, GAP)
+    return picture.resize(size, _filter(clear), box, GAP)
 
 
-def _way(clear: bool) -> Pillow.Resampling:
+def _filter(clear: bool) -> Pillow.Resampling:
+    """Return the filter."""
     return Pillow.Resampling.HAMMING if clear else Pillow.Resampling.LANCZOS
 
 
@@ -67,7 +68,7 @@ def _picture(pixels: npt.NDArray[np.uint8]) -> Pillow.Image:
 
 
 def _resized(band: Band, size: tuple[int, int], box: Box) -> Band:
-    """Return a band resized in floats, likewise; colours are weighted by opacity."""
+    """Resize a band in floating point with the same filters; colours are weighted by opacity."""
     alpha = band[..., -1] if band.shape[-1] in (2, 4) else None
     if alpha is None or alpha.min() == 1:
         return np.stack([_plane(plane, size, box) for plane in np.moveaxis(band, -1, 0)], -1)
@@ -77,11 +78,11 @@ def _resized(band: Band, size: tuple[int, int], box: Box) -> Band:
 
 
 def _plane(plane: Rows, size: tuple[int, int], box: Box, *, clear: bool = False) -> npt.NDArray[np.float32]:
-    return np.asarray(Pillow.fromarray(np.ascontiguousarray(plane)).resize(size, _way(clear), box))
+    return np.asarray(Pillow.fromarray(np.ascontiguousarray(plane)).resize(size, _filter(clear), box))
 
 
 def _averaged(band: Band, by: int) -> Band:
-    """Return the means over squares of `by` pixels, weighted by opacity; those at the right and lower edge may be smaller."""
+    """Average squares of `by` pixels, weighted by opacity; squares at the right and lower edges may be smaller."""
     if by == 1:
         return band
     if band.shape[-1] in (1, 3):

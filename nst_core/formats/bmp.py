@@ -1,6 +1,6 @@
-"""BMP without run lengths: palettes of 1, 2, 4 and 8 bits, and 16, 24 or 32 bits with any masks, rows from either end.
+"""Read BMP files without run lengths: palettes of 1, 2, 4 and 8 bits; 16, 24 or 32 bits with any masks; either row order.
 
-Pillow reads the usual masks only, and no palettes of 2 bits. Run lengths are left to it.
+Pillow reads only the usual masks and no palettes of 2 bits. Files with run lengths are left to it.
 """
 
 import struct
@@ -14,16 +14,16 @@ from nst_core.formats import bands
 from nst_core.formats.bands import Band, Raster
 
 _RGB, _BITFIELDS, _ALPHA_BITFIELDS = 0, 3, 6
-_OS2 = (16, 64)  # header sizes whose compressions 3 and 4 are other ones
+_OS2 = (16, 64)  # header sizes for which compressions 3 and 4 mean something else
 _HEADERS = (12, *_OS2, 40, 52, 56, 108, 124)
-_MASKS = {16: (0x7C00, 0x03E0, 0x001F), 32: (0xFF0000, 0x00FF00, 0x0000FF)}  # where the file names none
+_MASKS = {16: (0x7C00, 0x03E0, 0x001F), 32: (0xFF0000, 0x00FF00, 0x0000FF)}  # if the file names none
 _EMBEDDED = b"DEBM"
-_BAND = 1_000_000  # pixels of a band, roughly
+_BAND = 1_000_000  # approximate pixels of a band
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the pixels are and what they mean. palette: (n, 3) in [0, 1]. masks: of red, green, blue and perhaps alpha."""
+    """Describe where the pixels are and how to read them. palette: (n, 3) in [0, 1]. masks: red, green, blue, perhaps alpha."""
 
     width: int
     height: int
@@ -36,15 +36,15 @@ class Layout:
 
     @property
     def row(self) -> int:
-        """Bytes from one row to the next."""
+        """Return the number of bytes from one row to the next."""
         return (self.width * self.bits + 31) // 32 * 4
 
 
 def layout(data: bytes) -> Layout | None:
-    """Return how a BMP is laid out; None for any other file, and for those that are Pillow's."""
+    """Return the layout of a BMP, or None for any other file and for those that Pillow reads."""
     try:
         return _layout(data) if data[:2] == b"BM" else None
-    except struct.error:  # cut off within the header
+    except struct.error:  # truncated within the header
         return None
 
 
@@ -84,46 +84,46 @@ def _profile(data: bytes, size: int) -> bytes | None:
     return data[14 + place : 14 + place + length] or None
 
 
-def read(data: bytes, found: Layout, max_side: int | None) -> Raster:
+def read(data: bytes, layout: Layout, max_side: int | None) -> Raster:
     """Read a picture that `layout` describes.
 
-    Raises: OSError where the file ends too early.
+    Raises: OSError if the file ends too early.
     """
-    if len(data) < found.start + found.row * found.height:
+    if len(data) < layout.start + layout.row * layout.height:
         raise OSError("the pixels end too early")
-    by = bands.factor(max(found.width, found.height), max_side)
-    picture = bands.collected(_bands(data, found, by), found.width, found.height, max_side)
-    return Raster(picture, profile=found.profile)
+    by = bands.factor(max(layout.width, layout.height), max_side)
+    picture = bands.collected(_bands(data, layout, by), layout.width, layout.height, max_side)
+    return Raster(picture, profile=layout.profile)
 
 
-def _bands(data: bytes, found: Layout, by: int) -> Iterator[Band]:
-    rows = np.frombuffer(data, np.uint8, found.row * found.height, found.start).reshape(found.height, found.row)
-    rows = rows[::-1] if found.upwards else rows
-    step = by * max(1, _BAND // (found.width * by))
-    for start in range(0, found.height, step):
-        yield _colors(np.ascontiguousarray(rows[start : start + step]), found)
+def _bands(data: bytes, layout: Layout, by: int) -> Iterator[Band]:
+    rows = np.frombuffer(data, np.uint8, layout.row * layout.height, layout.start).reshape(layout.height, layout.row)
+    rows = rows[::-1] if layout.upwards else rows
+    step = by * max(1, _BAND // (layout.width * by))
+    for start in range(0, layout.height, step):
+        yield _colors(np.ascontiguousarray(rows[start : start + step]), layout)
 
 
-def _colors(rows: npt.NDArray[np.uint8], found: Layout) -> Band:
+def _colors(rows: npt.NDArray[np.uint8], layout: Layout) -> Band:
     """Return the pixels of some rows of bytes, (rows, w, 3 or 4) in [0, 1]."""
-    if found.palette is not None:
-        indices = _indices(rows, found.bits)[:, : found.width]
-        return found.palette[np.minimum(indices, len(found.palette) - 1)]
-    if found.bits == 24:
-        pixels = rows[:, : 3 * found.width].reshape(len(rows), found.width, 3)[..., ::-1]
+    if layout.palette is not None:
+        indices = _indices(rows, layout.bits)[:, : layout.width]
+        return layout.palette[np.minimum(indices, len(layout.palette) - 1)]
+    if layout.bits == 24:
+        pixels = rows[:, : 3 * layout.width].reshape(len(rows), layout.width, 3)[..., ::-1]
         return np.divide(pixels, 255, dtype=np.float32)
-    values = rows.view(f"<u{found.bits // 8}")[:, : found.width]
-    return np.stack([_part(values, mask) for mask in found.masks], -1)
+    values = rows.view(f"<u{layout.bits // 8}")[:, : layout.width]
+    return np.stack([_part(values, mask) for mask in layout.masks], -1)
 
 
 def _indices(rows: npt.NDArray[np.uint8], bits: int) -> npt.NDArray[np.uint8]:
-    """Return the numbers of so many bits that bytes are made of, the highest bits first."""
+    """Split bytes into numbers of so many bits, highest bits first."""
     shifts = np.arange(8 - bits, -1, -bits, dtype=np.uint8)
     return (rows[..., None] >> shifts & np.uint8(2**bits - 1)).reshape(len(rows), -1)
 
 
 def _part(values: npt.NDArray[np.unsignedinteger], mask: int) -> npt.NDArray[np.float32]:
-    """Return what a mask cuts out of pixels, in [0, 1]; 0 for an empty mask."""
+    """Extract the masked bits of pixels, scaled to [0, 1]; 0 for an empty mask."""
     if not mask:
         return np.zeros(values.shape, np.float32)
     lowest = (mask & -mask).bit_length() - 1

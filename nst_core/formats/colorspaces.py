@@ -1,7 +1,7 @@
-"""The colours that files declare beside an ICC profile: transfer curves and primaries, in numbers and as ICC profiles.
+"""Convert the colour spaces that files declare instead of an ICC profile: transfer curves and primaries.
 
-A transfer curve maps stored values in [0, 1] to linear light, 1 = diffuse white. Codes are those of ITU-T H.273, which PNG's
-cICP chunk and video streams share.
+A transfer curve maps stored values in [0, 1] to linear light, 1 = diffuse white. The codes are those of ITU-T H.273, which
+PNG's cICP chunk and video streams share.
 """
 
 import struct
@@ -17,7 +17,7 @@ Point = tuple[float, float]  # x and y of CIE 1931
 
 
 class Primaries(NamedTuple):
-    """Chromaticities of the three primaries and of white."""
+    """Hold the chromaticities of the three primaries and of white."""
 
     red: Point
     green: Point
@@ -41,9 +41,9 @@ PRIMARIES = {
 PQ, HLG = 16, 18  # transfer codes of pictures with highlights brighter than white
 REFERENCE_WHITE = 203.0  # cd/m² of diffuse white in such a picture (ITU-R BT.2408)
 PEAK = 1000.0 / REFERENCE_WHITE  # the brightest highlight that stays distinct from white
-KNEE = 0.75  # of diffuse white, in linear light: what is darker stays as it is, what is brighter is compressed
-_SAME = 0.05  # by which gamma × 2.2 may differ from 1 and still be sRGB's curve, as in libpng
-_NEAR = 0.002  # by which chromaticities may differ and still be sRGB's
+KNEE = 0.75  # of diffuse white, in linear light: darker values are unchanged, brighter ones are compressed
+_SAME = 0.05  # tolerance of gamma × 2.2 around 1 to count as sRGB's curve, as in libpng
+_NEAR = 0.002  # tolerance of chromaticities to count as sRGB's
 _D50 = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
@@ -71,7 +71,7 @@ def pq_linear(values: Values) -> Values:
 
 
 def hlg_linear(values: Values) -> Values:
-    """Return linear light of ARIB STD-B67 values on a display of 1000 cd/m², 1 = diffuse white; channel by channel."""
+    """Return linear light of ARIB STD-B67 values on a display of 1000 cd/m², per channel; 1 = diffuse white."""
     values = np.clip(values, 0, 1)
     scene = np.where(
         values <= 0.5, values**2 / 3, (np.exp((np.maximum(values, 0.5) - 0.55991073) / 0.17883277) + 0.28466892) / 12
@@ -80,7 +80,7 @@ def hlg_linear(values: Values) -> Values:
 
 
 def tone_mapped(linear: Values) -> Values:
-    """Return linear light up to PEAK compressed to at most 1; what is darker than KNEE stays as it is."""
+    """Compress linear light up to PEAK to at most 1; values below KNEE are unchanged."""
     over = np.clip((linear - KNEE) / (PEAK - KNEE), 0, 1)
     steep = (PEAK - KNEE) / (1 - KNEE)  # so that the slope at the knee is 1
     return np.where(linear <= KNEE, linear, KNEE + (1 - KNEE) * over * steep / (1 + over * (steep - 1)))
@@ -97,18 +97,18 @@ CURVES: dict[int, Curve] = {
     8: power(1.0),
     PQ: lambda values: tone_mapped(pq_linear(values)),
     HLG: lambda values: tone_mapped(hlg_linear(values)),
-}  # all others are sRGB's, or so near that players take it
+}  # the others are sRGB's, or close enough that players use it
 
 
 def gamma_curve(gamma: float) -> Curve | None:
-    """Return the curve of PNG's gAMA, such as 1/2.2; None where it is that of sRGB, or no gamma at all."""
+    """Return the curve of PNG's gAMA, such as 1/2.2, or None if it is sRGB's or not a valid gamma."""
     if not 0.01 < gamma < 10 or abs(gamma * 2.2 - 1) < _SAME:
         return None
     return power(1 / gamma)
 
 
 def table(curve: Curve, levels: int) -> Values:
-    """Return the sRGB values of so many evenly spaced stored values."""
+    """Return the sRGB values of evenly spaced stored values."""
     return srgb_encoded(curve(np.linspace(0, 1, levels, dtype=np.float32))).astype(np.float32)
 
 
@@ -118,7 +118,7 @@ def table(curve: Curve, levels: int) -> Values:
 def to_xyz(primaries: Primaries) -> npt.NDArray[np.float64]:
     """Return the matrix from linear RGB to XYZ.
 
-    Raises: ArithmeticError for chromaticities that span nothing.
+    Raises: ArithmeticError for degenerate chromaticities.
     """
     *corners, white = (np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in primaries)
     matrix = np.stack(corners, 1)
@@ -133,7 +133,7 @@ def to_srgb(primaries: Primaries) -> npt.NDArray[np.float64]:
 
 
 def profile(primaries: Primaries) -> bytes | None:
-    """Return an ICC profile with these primaries and sRGB's curve; None for those of sRGB, and for impossible ones."""
+    """Return an ICC profile with these primaries and sRGB's curve, or None if they are sRGB's or invalid."""
     if all(abs(a - b) < _NEAR for one, other in zip(primaries, SRGB, strict=True) for a, b in zip(one, other, strict=True)):
         return None
     try:

@@ -1,7 +1,7 @@
-"""Opening: the bytes of an untrusted file -> its format and size, from the header alone; then its first frame, as it is seen.
+"""Open untrusted files: read format and size from the header, then decode the first frame.
 
-JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP and TIFF, through Pillow where that reads them rightly. The frame comes upright, in sRGB,
-its longer side at most what is wanted, with its opacity apart.
+Supports JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP and TIFF, by Pillow where it reads them correctly. The frame is upright, in sRGB,
+its longer side at most the requested one, with its opacity separate.
 """
 
 import io
@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-# Importing a plugin registers it: without these Image.open would import all fifty for the first TIFF or WebP.
+# Importing a plugin registers it. Otherwise, Image.open would import all fifty for the first TIFF or WebP.
 from PIL import AvifImagePlugin, ImageCms, PngImagePlugin, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 from PIL import Image as Pillow
 
@@ -21,14 +21,13 @@ from nst_core.formats import bmp, colorspaces, png, tiff
 from nst_core.formats.bands import GAP, Raster, shrunk
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-_BOXED = ("AVIF", "HEIF")  # files of boxes, the first of which is `ftyp`
+_BOXED = ("AVIF", "HEIF")  # files that consist of boxes and begin with `ftyp`
 JPEGS = ("JPEG", "MPO")
 END_OF_JPEG = b"\xff\xd9"
 
-# Pillow promises no particular exceptions for hostile bytes. By fuzzing and by its source: OSError for damage,
-# SyntaxError for headers, ValueError for limits and modes; what a parser trips over (missing tags, odd types, zero
-# divisors, unpackable structs, its own asserts); memory that a lying header asks for; and warnings, where a caller made
-# them errors.
+# Pillow does not document its exceptions for malformed files. Fuzzing and its source show: OSError for damage, SyntaxError for
+# headers, ValueError for limits and modes; errors of its parsers (missing tags, wrong types, division by zero, structs, failed
+# assertions); memory that a wrong header requests; and warnings, if a caller turned them into errors.
 UNREADABLE = (
     OSError,
     SyntaxError,
@@ -47,7 +46,7 @@ UNREADABLE = (
     Warning,
 )
 
-_TURNS: dict[object, Pillow.Transpose] = {  # EXIF orientation -> what makes it upright
+_TURNS: dict[object, Pillow.Transpose] = {  # EXIF orientation -> the operation that makes it upright
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
     3: Pillow.Transpose.ROTATE_180,
     4: Pillow.Transpose.FLIP_TOP_BOTTOM,
@@ -61,7 +60,7 @@ _ORIENTATION = 0x0112
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded frame: colours in sRGB, mode RGB, and opacity, mode L, or None where all is opaque.
+    """Hold a decoded frame: colours in sRGB, mode RGB; opacity, mode L, or None if all is opaque.
 
     cut_off: the file ends before its last pixels, which are grey.
     """
@@ -73,12 +72,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Look:
-    """What a header says. `read(max_side)` decodes; max_side: pixels of the longer side, or None."""
+    """Hold the facts in a header. `read(max_side)` decodes; max_side: pixels of the longer side, or None."""
 
     format: str
     width: int
     height: int
-    clear: bool  # whether parts may be transparent
+    clear: bool  # parts may be transparent
     read: Callable[[int | None], Picture]
 
 
@@ -101,20 +100,20 @@ def _deep_tiff(data: bytes) -> tiff.Layout | None:
     try:
         return tiff.layout(data)
     except UNREADABLE:
-        return None  # Pillow has the last word
+        return None  # Pillow tries next
 
 
 def _formats(data: bytes) -> tuple[str, ...]:
     if data[4:8] != b"ftyp":
         return FORMATS
-    import pi_heif  # few bring such
+    import pi_heif  # imported here because such files are rare
 
     pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
     return _BOXED
 
 
 def _read(data: bytes, max_side: int | None) -> Picture:
-    """Decode with Pillow. A JPEG that is cut off is read as far as it goes, as browsers do."""
+    """Decode with Pillow. A truncated JPEG is read as far as possible, as browsers do."""
     try:
         return _opened(data, max_side)
     except OSError:
@@ -125,6 +124,7 @@ def _read(data: bytes, max_side: int | None) -> Picture:
 
 
 def _opened(data: bytes, max_side: int | None) -> Picture:
+    """Decode with Pillow, and complete what it leaves out."""
     with Pillow.open(io.BytesIO(data), formats=_formats(data)) as picture:
         profile, curve = picture.info.get("icc_profile"), None
         if picture.format == "PNG":
@@ -133,20 +133,20 @@ def _opened(data: bytes, max_side: int | None) -> Picture:
                 return _finished(png.read(data, head, max_side))
             profile, curve = head.profile, head.curve
         white = _white(picture)
-        shown = _plain(picture)
-        if max_side is not None:  # also JPEG's draft mode: decoded at 1/2, 1/4 or 1/8
-            shown = _thumbnail(shown, max_side)
-        shown.load()
+        frame = _plain(picture)
+        if max_side is not None:  # for a JPEG this selects the draft mode: decoding at 1/2, 1/4 or 1/8
+            frame = _thumbnail(frame, max_side)
+        frame.load()
         orientation = _turn(picture)
         if white is not None:
-            shown = _eight_bits(shown, white)
+            frame = _eight_bits(frame, white)
         if curve is not None:
-            shown = _curved(shown, curve)
-        return _finished(Raster(shown, orientation, profile))
+            frame = _curved(frame, curve)
+        return _finished(Raster(frame, orientation, profile))
 
 
 def _thumbnail(picture: Pillow.Image, max_side: int) -> Pillow.Image:
-    """Return the picture, its longer side at most `max_side`; a JPEG is told before it is decoded."""
+    """Return the picture, its longer side at most `max_side`; a JPEG is decoded at a reduced size."""
     if picture.mode not in ("LA", "RGBA"):
         picture.thumbnail((max_side, max_side), Pillow.Resampling.LANCZOS, GAP)
         return picture
@@ -156,9 +156,9 @@ def _thumbnail(picture: Pillow.Image, max_side: int) -> Pillow.Image:
 
 
 def _finished(raster: Raster) -> Picture:
-    """Turn upright, convert to sRGB, take the opacity apart."""
+    """Turn the picture upright, convert it to sRGB, and separate the opacity."""
     picture = raster.picture
-    if (turn := _TURNS.get(raster.orientation)) is not None:  # one of them is 0
+    if (turn := _TURNS.get(raster.orientation)) is not None:  # Transpose.FLIP_LEFT_RIGHT is 0
         picture = picture.transpose(turn)
     if picture.mode == "La":  # premultiplied, from TIFF
         picture = picture.convert("LA")
@@ -170,7 +170,7 @@ def _finished(raster: Raster) -> Picture:
 
 
 def _offset(picture: Pillow.Image) -> tuple[int, int, int, int] | None:
-    """Return where the first frame of a GIF lies on its canvas, (left, top, right, bottom); None where it covers all of it."""
+    """Return the position of a GIF's first frame on its canvas, (left, top, right, bottom), or None if it covers it."""
     if picture.format != "GIF" or not (tiles := getattr(picture, "tile", [])):
         return None
     extents = tuple(tiles[0].extents)
@@ -178,10 +178,10 @@ def _offset(picture: Pillow.Image) -> tuple[int, int, int, int] | None:
 
 
 def _plain(picture: Pillow.Image) -> Pillow.Image:
-    """Return the picture without palette, single bits, key colour and offset: nothing that a resize would blur wrongly."""
+    """Convert palettes, single bits, key colours and offsets to full pixels, which can be resized correctly."""
     if picture.mode.startswith("I;16"):  # Pillow resizes 16 bits with wrong overshoots, and big-endian ones to noise
         return picture.convert("I")
-    if (box := _offset(picture)) is not None:  # around it is nothing, as browsers have it, not the palette's background
+    if (box := _offset(picture)) is not None:  # transparent around the frame, as in browsers, without the palette's background
         frame = picture.convert("RGBA")
         canvas = Pillow.new("RGBA", frame.size)
         canvas.paste(frame.crop(box), box)
@@ -194,9 +194,9 @@ def _plain(picture: Pillow.Image) -> Pillow.Image:
 
 
 def _white(picture: Pillow.Image) -> float | None:
-    """Return the white of a grey picture of more than 8 bits, which Pillow decodes; None for all others.
+    """Return the white of a grey picture of more than 8 bits that Pillow decodes, or None for all others.
 
-    16 bits say their range. 32 bits and floats do not, so white is the least of the usual ones that holds every pixel.
+    The range of 16 bits is known. That of 32 bits and floats is not, so white is the lowest usual value that no pixel exceeds.
     """
     if picture.mode.startswith("I;16"):
         return 65535
@@ -204,7 +204,7 @@ def _white(picture: Pillow.Image) -> float | None:
         return None
     highest = np.max(picture.getextrema())
     whites = (1, 255, 65535, 2**31 - 1) if picture.mode == "F" else (255, 65535, 2**31 - 1)
-    return next((white for white in whites if highest <= white), 1)  # NaN and infinity: take 1, clip the rest
+    return next((white for white in whites if highest <= white), 1)  # with NaN or infinity: 1, and the rest is clipped
 
 
 def _eight_bits(picture: Pillow.Image, white: float) -> Pillow.Image:
@@ -213,7 +213,7 @@ def _eight_bits(picture: Pillow.Image, white: float) -> Pillow.Image:
 
 
 def _curved(picture: Pillow.Image, curve: colorspaces.Curve) -> Pillow.Image:
-    """Return a picture of 8 bits whose colours went through a transfer curve to sRGB; its opacity stays."""
+    """Convert the colours of a picture of 8 bits from a transfer curve to sRGB; its opacity is unchanged."""
     if picture.mode not in ("L", "LA", "RGB", "RGBA"):
         return picture
     lookup = [round(255 * float(value)) for value in colorspaces.table(curve, 256)]
@@ -223,7 +223,7 @@ def _curved(picture: Pillow.Image, curve: colorspaces.Curve) -> Pillow.Image:
 
 
 def _turn(picture: Pillow.Image) -> int:
-    """Return EXIF's orientation; 1 where it cannot be read: a picture is worth more than its EXIF."""
+    """Return EXIF's orientation, or 1 if it cannot be read."""
     try:
         return int(picture.getexif().get(_ORIENTATION, 1))
     except UNREADABLE:
@@ -232,7 +232,7 @@ def _turn(picture: Pillow.Image) -> int:
 
 def _srgb(picture: Pillow.Image, profile: bytes | None) -> Pillow.Image:
     """Return an opaque picture in sRGB. A profile that is broken, or meant for other channels, is ignored."""
-    if picture.mode not in ("L", "RGB", "CMYK", "LAB"):  # YCbCr and its like
+    if picture.mode not in ("L", "RGB", "CMYK", "LAB"):  # such as YCbCr
         picture = picture.convert("RGB")
     if profile:
         try:

@@ -1,9 +1,9 @@
-"""PNG: the colours that its chunks declare, 16 bits a channel, and large pictures band by band.
+"""Read PNG files with 16 bits per channel, declared colour spaces, and large pictures in bands.
 
-Pillow decodes a PNG whole, and of 16-bit colours the upper byte only. Here the compressed rows are inflated a few at a time,
-and Pillow undoes the filters of each group in a small PNG of its own; the row above goes with it, because filters refer to it.
-The lower bytes are what Pillow takes for the upper ones when it is told that the file is little-endian; of greys, they are a
-second channel of 8 bits when it is told that there is one.
+Pillow decodes a PNG as a whole, and only the upper byte of 16-bit colours. This module inflates a few rows at a time, and lets
+Pillow undo their filters in a small PNG that it builds for each group; the group includes the row above, to which filters
+refer. To get the lower bytes, Pillow is told that the file is little-endian, or, for grey, that there is a second channel of 8
+bits.
 """
 
 import io
@@ -22,17 +22,17 @@ from nst_core.formats.bands import Band, Raster
 from nst_core.formats.colorspaces import Curve, Primaries
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-LARGE = 4_000_000  # pixels from which a picture is read band by band, if it is to be reduced
-BAND = 500_000  # pixels of a band, roughly
-_FEED = 65_536  # compressed bytes that are inflated at once
+LARGE = 4_000_000  # pixels from which a picture that will be reduced is read in bands
+BAND = 500_000  # approximate pixels of a band
+_FEED = 65_536  # compressed bytes inflated at a time
 _ORIENTATION = 0x0112
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type
-_AS_EIGHT = {0: 4, 4: 6}  # colour types of 16 bits, and those of 8 bits with the same bytes
+_AS_EIGHT = {0: 4, 4: 6}  # colour types of 16 bits, and of 8 bits with as many bytes
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the chunks before the pixels say. curve: None for sRGB's; profile: the ICC profile of the colours."""
+    """Hold the facts in the chunks before the pixels. curve: None for sRGB's; profile: the ICC profile of the colours."""
 
     width: int
     height: int
@@ -45,20 +45,20 @@ class Header:
 
 
 def header(data: bytes, icc: bytes | None = None) -> Header:
-    """Read the chunks before the pixels. icc: the profile in the file, which goes before gAMA and cHRM, and after cICP.
+    """Read the chunks before the pixels. icc: the profile in the file; overrides gAMA and cHRM, but not cICP.
 
     Raises: OSError.
     """
-    found = dict(_chunks(data, until=b"IDAT"))
-    if len(found.get(b"IHDR", b"")) != 13:
+    chunks = dict(_chunks(data, until=b"IDAT"))
+    if len(chunks.get(b"IHDR", b"")) != 13:
         raise OSError("no IHDR")
-    width, height, depth, kind, _, _, interlace = struct.unpack(">IIBBBBB", found[b"IHDR"])
-    curve, profile = _declared(found, icc)
-    return Header(width, height, depth, kind, bool(interlace), b"tRNS" in found, curve, profile)
+    width, height, depth, kind, _, _, interlace = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
+    curve, profile = _declared(chunks, icc)
+    return Header(width, height, depth, kind, bool(interlace), b"tRNS" in chunks, curve, profile)
 
 
 def wants(head: Header, max_side: int | None) -> bool:
-    """Return whether `read` is better than Pillow: 16 bits a channel, or a large picture that is to be reduced."""
+    """Return whether `read` is better than Pillow: for 16 bits per channel, and for large pictures to be reduced."""
     if head.kind not in _CHANNELS or head.keyed:
         return False
     if head.depth == 16:
@@ -70,7 +70,7 @@ def wants(head: Header, max_side: int | None) -> bool:
 def read(data: bytes, head: Header, max_side: int | None) -> Raster:
     """Read a picture that `wants` accepts.
 
-    Raises: OSError, zlib.error and what else Pillow raises for damage.
+    Raises: OSError, zlib.error, and other errors of Pillow for damaged files.
     """
     by = bands.factor(max(head.width, head.height), max_side)
     scaled = _scaled(_interlaced(data) if head.interlaced else _bands(data, head, by), head)
@@ -78,11 +78,11 @@ def read(data: bytes, head: Header, max_side: int | None) -> Raster:
     return Raster(picture, _orientation(data), head.profile)
 
 
-def _scaled(found: Iterator[npt.NDArray[np.unsignedinteger]], head: Header) -> Iterator[Band]:
-    """Yield the bands in [0, 1], their colours through the declared curve."""
+def _scaled(bands: Iterator[npt.NDArray[np.unsignedinteger]], head: Header) -> Iterator[Band]:
+    """Yield the bands in [0, 1], with the declared curve applied to their colours."""
     levels = 2**head.depth
     lookup = np.linspace(0, 1, levels, dtype=np.float32) if head.curve is None else colorspaces.table(head.curve, levels)
-    for band in found:
+    for band in bands:
         scaled = lookup[band]
         if band.shape[-1] in (2, 4):
             scaled[..., -1] = band[..., -1] / np.float32(levels - 1)
@@ -95,7 +95,7 @@ def _interlaced(data: bytes) -> Iterator[npt.NDArray[np.uint16]]:
 
 def _bands(data: bytes, head: Header, by: int) -> Iterator[npt.NDArray[np.unsignedinteger]]:
     """Yield groups of rows, (rows, w, channels), each but the last with a multiple of `by`."""
-    row = 1 + head.width * _CHANNELS[head.kind] * head.depth // 8  # bytes, the filter's number included
+    row = 1 + head.width * _CHANNELS[head.kind] * head.depth // 8  # bytes, including the number of the filter
     rows, above, inflated = by * max(1, BAND // (head.width * by)), b"", _Inflated(data)
     for start in range(0, head.height, rows):
         count = min(rows, head.height - start)
@@ -109,7 +109,7 @@ def _bands(data: bytes, head: Header, by: int) -> Iterator[npt.NDArray[np.unsign
 
 
 def _file(head: Header, rows: int, filtered: bytes) -> bytes:
-    """Return a PNG of some rows, packed without compression."""
+    """Return a PNG of some rows, without compression."""
     fields = struct.pack(">IIBBBBB", head.width, rows, head.depth, head.kind, 0, 0, 0)
     return SIGNATURE + _chunk(b"IHDR", fields) + _chunk(b"IDAT", zlib.compress(filtered, 0)) + _chunk(b"IEND", b"")
 
@@ -124,7 +124,7 @@ def _eight(data: bytes) -> npt.NDArray[np.uint8]:
 
 
 def _sixteen(data: bytes) -> npt.NDArray[np.uint16]:
-    """Return (h, w, channels) of a picture with 16 bits a channel."""
+    """Return the samples, (h, w, channels), of a picture with 16 bits per channel."""
     if other := _AS_EIGHT.get(data[25]):
         fields = data[16:24] + bytes([8, other]) + data[26:29]
         pairs = _eight(SIGNATURE + _chunk(b"IHDR", fields) + data[33:])
@@ -134,15 +134,15 @@ def _sixteen(data: bytes) -> npt.NDArray[np.uint16]:
 
 
 def _bytes_of(data: bytes, order: str) -> npt.NDArray[np.uint8]:
-    """Return the byte of each sample that Pillow takes for the upper one. order: B or L, the file's supposed byte order."""
+    """Return the byte of each sample that Pillow considers the upper one. order: B or L, the file's assumed byte order."""
     with Pillow.open(io.BytesIO(data), formats=("PNG",)) as picture:
-        told: Any = picture  # its tiles are not in Pillow's types
-        told.tile = [tile._replace(args=f"{picture.mode};16{order}") for tile in told.tile]
+        retiled: Any = picture  # Pillow's type hints lack its tiles
+        retiled.tile = [tile._replace(args=f"{picture.mode};16{order}") for tile in retiled.tile]
         return np.array(picture)
 
 
 class _Inflated:
-    """The filtered rows of a PNG, a few bytes at a time."""
+    """Inflate the filtered rows of a PNG a few bytes at a time."""
 
     def __init__(self, data: bytes) -> None:
         self._pieces = (
@@ -154,21 +154,24 @@ class _Inflated:
         self._inflater, self._pending = zlib.decompressobj(), b""
 
     def read(self, count: int) -> bytes:
-        """Raises: OSError where the file ends before."""
-        found = bytearray()
-        while len(found) < count:
+        """Return the next `count` bytes.
+
+        Raises: OSError if the file ends too early.
+        """
+        inflated = bytearray()
+        while len(inflated) < count:
             self._pending = self._pending or next(self._pieces, b"")
             if self._inflater.eof or not self._pending:
                 raise OSError("the pixels end too early")
-            found += self._inflater.decompress(self._pending, count - len(found))
+            inflated += self._inflater.decompress(self._pending, count - len(inflated))
             self._pending = self._inflater.unconsumed_tail
-        return bytes(found)
+        return bytes(inflated)
 
 
 def _chunks(data: bytes, until: bytes = b"IEND") -> Iterator[tuple[bytes, bytes]]:
     """Yield kind and body of each chunk before `until`.
 
-    Raises: OSError for one whose checksum is wrong, or that is cut off.
+    Raises: OSError for a chunk that is truncated or has a wrong checksum.
     """
     place = len(SIGNATURE)
     while place + 12 <= len(data):
@@ -184,7 +187,7 @@ def _chunks(data: bytes, until: bytes = b"IEND") -> Iterator[tuple[bytes, bytes]
 
 
 def _orientation(data: bytes) -> int:
-    """Return what the eXIf chunk says, wherever it stands; 1 where there is none that can be read."""
+    """Return the orientation in the eXIf chunk, wherever it is, or 1 if there is no readable one."""
     try:
         body = dict(_chunks(data)).get(b"eXIf", b"")
         exif = Pillow.Exif()
@@ -194,14 +197,14 @@ def _orientation(data: bytes) -> int:
         return 1
 
 
-def _declared(found: dict[bytes, bytes], icc: bytes | None) -> tuple[Curve | None, bytes | None]:
-    """Return the curve and the profile that the chunks amount to: cICP goes before iCCP, sRGB, and gAMA with cHRM."""
-    code = found.get(b"cICP", b"")
+def _declared(chunks: dict[bytes, bytes], icc: bytes | None) -> tuple[Curve | None, bytes | None]:
+    """Return the curve and the profile that the chunks declare: cICP overrides iCCP, sRGB, and gAMA with cHRM."""
+    code = chunks.get(b"cICP", b"")
     if len(code) == 4 and code[0] in colorspaces.PRIMARIES:
         return colorspaces.CURVES.get(code[1]), colorspaces.profile(colorspaces.PRIMARIES[code[0]])
-    if icc or b"sRGB" in found:
+    if icc or b"sRGB" in chunks:
         return None, icc
-    gamma, corners = found.get(b"gAMA", b""), found.get(b"cHRM", b"")
+    gamma, corners = chunks.get(b"gAMA", b""), chunks.get(b"cHRM", b"")
     curve = colorspaces.gamma_curve(struct.unpack(">I", gamma)[0] / 100_000) if len(gamma) == 4 else None
     profile = None
     if len(corners) == 32:

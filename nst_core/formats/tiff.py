@@ -1,8 +1,8 @@
-"""TIFF with samples of 16, 32 or 64 bits, whole numbers or floats: grey or RGB, with or without alpha, planes in any order.
+"""Read TIFF files with samples of 16, 32 or 64 bits, integers or floats: grey or RGB, with or without alpha, any planes.
 
-Pillow reads some of these, and some wrongly. Here libtiff, through Pillow, does nothing but unpack: the directory is written
-anew as if each row were 8-bit grey, so that what comes out are the file's own bytes. Byte order, predictor, planes and which
-end is white are resolved here, for a few rows at a time where the file has several strips.
+Pillow reads some of these, and some incorrectly. Here, libtiff (through Pillow) only decompresses: the directory is rewritten
+as if each row were 8-bit grey, so that it returns the file's own bytes. Byte order, predictor, planes and polarity are handled
+in this module, for a few rows at a time if the file has several strips.
 """
 
 import io
@@ -24,15 +24,15 @@ _PACKED = {1, 5, 8, 32773, 32946}  # compressions: none, LZW, deflate, PackBits,
 _TYPES = {(1, 16): "u2", (1, 32): "u4", (2, 16): "i2", (2, 32): "i4", (3, 16): "f2", (3, 32): "f4", (3, 64): "f8"}
 _WHITES = {"u2": (65535,), "i2": (32767,), "u4": (255, 65535, 2**31 - 1, 2**32 - 1), "i4": (255, 65535, 2**31 - 1)}
 _FLOAT_WHITES = (1, 255, 65535, 2**31 - 1)
-_BRIGHT = 16  # up to which floats are highlights of a picture whose white is 1
-BAND = 4_000_000  # of a band, roughly
-MAX_BYTES = 400_000_000  # of all samples, those beyond the edges of tiles included
+_BRIGHT = 16  # floats up to this value are highlights of a picture whose white is 1
+BAND = 4_000_000  # approximate bytes of a band
+MAX_BYTES = 400_000_000  # of all samples, including those of tiles beyond the edges
 Samples = npt.NDArray[np.generic]  # (rows, w, channels)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the samples lie in the file. type: NumPy's, without byte order. block: columns and rows of a tile, or of a strip."""
+    """Describe the samples in the file. type: NumPy's, without byte order. block: columns and rows of a tile or strip."""
 
     width: int
     height: int
@@ -41,7 +41,7 @@ class Layout:
     order: str  # < or >
     compression: int
     predictor: int
-    planar: bool  # planes apart
+    planar: bool  # channels in separate planes
     inverted: bool  # white is zero
     alpha: int  # 0: none; 1: colours are premultiplied; 2: they are not
     block: tuple[int, int]
@@ -53,29 +53,29 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Of a sample, in bytes."""
+        """Return the bytes of a sample."""
         return np.dtype(self.type).itemsize
 
     @property
     def across(self) -> int:
-        """Blocks beside each other."""
+        """Return the number of blocks in a row."""
         return -(-self.width // self.block[0])
 
     @property
     def down(self) -> int:
-        """Blocks below each other, of a plane."""
+        """Return the number of blocks in a column of a plane."""
         return -(-self.height // self.block[1])
 
     @property
     def unpacked(self) -> int:
-        """Bytes of all blocks."""
+        """Return the bytes of all blocks, decompressed."""
         return self.across * self.block[0] * self.down * self.block[1] * self.samples * self.size
 
 
 def layout(data: bytes) -> Layout | None:
-    """Return how a deep TIFF is laid out; None for any other file, which is Pillow's.
+    """Return the layout of a deep TIFF, or None for any other file, which Pillow reads.
 
-    Raises: what Pillow raises for damage.
+    Raises: Pillow's errors for damaged files.
     """
     if data[:4] not in (b"II*\0", b"MM\0*"):
         return None
@@ -109,56 +109,56 @@ def layout(data: bytes) -> Layout | None:
     )  # fmt: skip
 
 
-def read(data: bytes, found: Layout, max_side: int | None) -> Raster:
+def read(data: bytes, layout: Layout, max_side: int | None) -> Raster:
     """Read a picture that `layout` describes.
 
-    Raises: OSError, and what else Pillow raises for damage; MemoryError for more than MAX_BYTES.
+    Raises: OSError and other errors of Pillow for damaged files; MemoryError for more than MAX_BYTES.
     """
-    if min(found.block) < 1:
+    if min(layout.block) < 1:
         raise OSError("strips without rows")
-    if found.unpacked > MAX_BYTES:
+    if layout.unpacked > MAX_BYTES:
         raise MemoryError
-    by = bands.factor(max(found.width, found.height), max_side)
-    white = _white(found, _rows(data, found, 1))
-    scaled = (_scaled(rows, found, white) for rows in _rows(data, found, by))
-    return Raster(bands.collected(scaled, found.width, found.height, max_side), found.orientation, found.profile)
+    by = bands.factor(max(layout.width, layout.height), max_side)
+    white = _white(layout, _rows(data, layout, 1))
+    scaled = (_scaled(rows, layout, white) for rows in _rows(data, layout, by))
+    return Raster(bands.collected(scaled, layout.width, layout.height, max_side), layout.orientation, layout.profile)
 
 
-def _white(found: Layout, rows: Iterator[Samples]) -> float:
-    """Return the value of white: what the type says, or the least of the usual ones that holds every sample."""
-    usual = _WHITES.get(found.type, _FLOAT_WHITES)
+def _white(layout: Layout, rows: Iterator[Samples]) -> float:
+    """Return the value of white: that of the type, or the lowest usual one that no sample exceeds."""
+    usual = _WHITES.get(layout.type, _FLOAT_WHITES)
     if len(usual) == 1:
         return usual[0]
     highest = max(float(np.max(band)) if np.isfinite(band).all() else np.inf for band in rows)
     return next((white for white in usual if highest <= (_BRIGHT if white == 1 else white)), usual[0])
 
 
-def _scaled(rows: Samples, found: Layout, white: float) -> Band:
+def _scaled(rows: Samples, layout: Layout, white: float) -> Band:
     """Return colours in [0, 1] and, if there is one, alpha."""
-    colors = 3 if found.samples > 2 else 1
-    kept = rows[..., : colors + bool(found.alpha)].astype(np.float32) / np.float32(white)
-    band = np.clip(np.nan_to_num(kept, posinf=1, neginf=0), 0, 1)
-    if found.inverted:
+    colors = 3 if layout.samples > 2 else 1
+    samples = rows[..., : colors + bool(layout.alpha)].astype(np.float32) / np.float32(white)
+    band = np.clip(np.nan_to_num(samples, posinf=1, neginf=0), 0, 1)
+    if layout.inverted:
         band[..., :1] = 1 - band[..., :1]
-    if found.alpha == 1:
+    if layout.alpha == 1:
         band[..., :colors] = np.minimum(band[..., :colors] / np.maximum(band[..., colors:], 1e-6), 1)
     return band
 
 
-def _rows(data: bytes, found: Layout, by: int) -> Iterator[Samples]:
+def _rows(data: bytes, layout: Layout, by: int) -> Iterator[Samples]:
     """Yield groups of rows, each but the last with a multiple of `by`."""
-    planes = found.samples if found.planar else 1
-    across, down = found.across, found.down
-    if len(found.offsets) < across * down * planes:
+    planes = layout.samples if layout.planar else 1
+    across, down = layout.across, layout.down
+    if len(layout.offsets) < across * down * planes:
         raise OSError("strips are missing")
-    pixel = found.size if found.planar else found.size * found.samples
-    group = max(1, BAND // (across * found.block[0] * found.block[1] * pixel))  # blocks, one below the other
+    pixel = layout.size if layout.planar else layout.size * layout.samples
+    group = max(1, BAND // (across * layout.block[0] * layout.block[1] * pixel))  # blocks, one below the other
     rest: Samples | None = None
     for first in range(0, down, group):
         last = min(first + group, down)
-        parts = [_plane(data, found, p * across * down + first * across, last - first, across) for p in range(planes)]
+        parts = [_plane(data, layout, p * across * down + first * across, last - first, across) for p in range(planes)]
         rows = np.concatenate(parts, -1) if planes > 1 else parts[0]
-        rows = rows[: found.height - first * found.block[1]]
+        rows = rows[: layout.height - first * layout.block[1]]
         rows = rows if rest is None else np.concatenate([rest, rows])
         whole = len(rows) if last == down else len(rows) // by * by
         rest = rows[whole:]
@@ -166,49 +166,49 @@ def _rows(data: bytes, found: Layout, by: int) -> Iterator[Samples]:
             yield rows[:whole]
 
 
-def _plane(data: bytes, found: Layout, first: int, down: int, across: int) -> Samples:
-    """Return the samples of blocks from number `first` on, as many below each other, (rows, w, channels)."""
-    channels = 1 if found.planar else found.samples
-    columns, rows = found.block
-    height = down * rows if found.tiled else min(down * rows, found.height - first // across % found.down * rows)
-    unpacked = _unpacked(data, found, slice(first, first + down * across), across * columns * channels * found.size, height)
-    blocks = unpacked.reshape(height, across, columns * channels * found.size)
-    samples = _unpredicted(blocks, found, channels)
-    return samples.reshape(height, across * columns, channels)[:, : found.width]
+def _plane(data: bytes, layout: Layout, first: int, down: int, across: int) -> Samples:
+    """Return the samples, (rows, w, channels), of `down` rows of blocks, beginning with number `first`."""
+    channels = 1 if layout.planar else layout.samples
+    columns, rows = layout.block
+    height = down * rows if layout.tiled else min(down * rows, layout.height - first // across % layout.down * rows)
+    unpacked = _unpacked(data, layout, slice(first, first + down * across), across * columns * channels * layout.size, height)
+    blocks = unpacked.reshape(height, across, columns * channels * layout.size)
+    samples = _unpredicted(blocks, layout, channels)
+    return samples.reshape(height, across * columns, channels)[:, : layout.width]
 
 
-def _unpredicted(blocks: npt.NDArray[np.uint8], found: Layout, channels: int) -> Samples:
-    """Return the samples of rows of bytes, (h, blocks, bytes): differences along a row are added up, bytes put in order."""
+def _unpredicted(blocks: npt.NDArray[np.uint8], layout: Layout, channels: int) -> Samples:
+    """Return the samples in rows of bytes, (h, blocks, bytes): undo the predictor and the byte order."""
     h, across, row = blocks.shape
-    columns = row // channels // found.size
-    if found.predictor == 3:  # differences of bytes, the most significant bytes of a row first
-        summed = np.cumsum(blocks.reshape(h, across, -1, channels), 2, dtype=np.uint8).reshape(h, across, found.size, -1)
+    columns = row // channels // layout.size
+    if layout.predictor == 3:  # differences of bytes, beginning with the most significant bytes of a row
+        summed = np.cumsum(blocks.reshape(h, across, -1, channels), 2, dtype=np.uint8).reshape(h, across, layout.size, -1)
         parted = np.ascontiguousarray(np.moveaxis(summed, 2, -1))
-        return parted.view(f">{found.type}").reshape(h, across, columns, channels)
-    samples = np.ascontiguousarray(blocks).view(found.order + found.type).reshape(h, across, columns, channels)
-    if found.predictor == 2:
-        unsigned = samples.view(f"{found.order}u{found.size}").astype(f"u{found.size}")
-        return np.cumsum(unsigned, 2, dtype=unsigned.dtype).view(found.type)
+        return parted.view(f">{layout.type}").reshape(h, across, columns, channels)
+    samples = np.ascontiguousarray(blocks).view(layout.order + layout.type).reshape(h, across, columns, channels)
+    if layout.predictor == 2:
+        unsigned = samples.view(f"{layout.order}u{layout.size}").astype(f"u{layout.size}")
+        return np.cumsum(unsigned, 2, dtype=unsigned.dtype).view(layout.type)
     return samples
 
 
-def _unpacked(data: bytes, found: Layout, which: slice, row: int, height: int) -> npt.NDArray[np.uint8]:
-    """Return the bytes of some blocks, (height, row), as Pillow unpacks them from a directory that says 8-bit grey."""
-    offsets, counts = list(found.offsets[which]), list(found.counts[which])
-    bytes_wide = row // found.across
+def _unpacked(data: bytes, layout: Layout, which: slice, row: int, height: int) -> npt.NDArray[np.uint8]:
+    """Return the bytes of some blocks, (height, row), decompressed by Pillow with a directory that declares 8-bit grey."""
+    offsets, counts = list(layout.offsets[which]), list(layout.counts[which])
+    bytes_wide = row // layout.across
     tags: dict[int, int | list[int]] = {
-        _WIDTH: row, _HEIGHT: height, _BITS: 8, _COMPRESSION: found.compression, _PHOTOMETRIC: 1, _SAMPLES: 1, _PLANAR: 1,
+        _WIDTH: row, _HEIGHT: height, _BITS: 8, _COMPRESSION: layout.compression, _PHOTOMETRIC: 1, _SAMPLES: 1, _PLANAR: 1,
     }  # fmt: skip
-    if found.tiled:
-        tags |= {_TILE_WIDTH: bytes_wide, _TILE_HEIGHT: found.block[1], _TILES: offsets, _TILE_BYTES: counts}
+    if layout.tiled:
+        tags |= {_TILE_WIDTH: bytes_wide, _TILE_HEIGHT: layout.block[1], _TILES: offsets, _TILE_BYTES: counts}
     else:
-        tags |= {_ROWS_PER_STRIP: found.block[1], _STRIPS: offsets, _STRIP_BYTES: counts}
+        tags |= {_ROWS_PER_STRIP: layout.block[1], _STRIPS: offsets, _STRIP_BYTES: counts}
     with TiffImagePlugin.TiffImageFile(_Relabelled(data, _directory(tags, len(data)))) as picture:
         return np.array(picture).reshape(height, row)
 
 
 def _directory(tags: dict[int, int | list[int]], place: int) -> bytes:
-    """Return a directory in little-endian order that will stand at `place` of a file."""
+    """Return a directory in little-endian order for position `place` of a file."""
     table, values = struct.pack("<H", len(tags)), b""
     start = place + 2 + 12 * len(tags) + 4
     for tag, value in sorted(tags.items()):
@@ -221,7 +221,7 @@ def _directory(tags: dict[int, int | list[int]], place: int) -> bytes:
 
 
 class _Relabelled(io.BytesIO):
-    """The same file with another directory behind it."""
+    """Append another directory to a file."""
 
     def __init__(self, data: bytes, directory: bytes) -> None:
         super().__init__(struct.pack("<2sHI", b"II", 42, len(data)) + data[8:] + directory)

@@ -1,13 +1,13 @@
-"""Stylizers that need one pass, by name: `instant-lite`, ours, and `magenta`, TF-Hub's, with which TensorFlow comes."""
+"""Load the one-pass stylizers by name: `instant-lite`, ours, and `magenta` of TF-Hub, which imports TensorFlow."""
 
 import threading
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nst_core.instant import graph
-from nst_core.instant.lite import InstantLite
-from nst_core.instant.vectors import STYLE_SIDE, VectorStylizer, with_weight
+from nst_core.instant import graph, noise
+from nst_core.instant.lite import InstantLite, core_shape
+from nst_core.instant.vectors import STYLE_SIDE, VectorStylizer
 from nst_core.models import weights
 from nst_core.recipes import InstantRecipe
 from nst_core.stylizer import Style
@@ -25,7 +25,7 @@ _loaded: dict[str, VectorStylizer] = {}
 
 
 def stylizer(engine: str = "auto") -> VectorStylizer:
-    """The stylizer of that name, loaded once a process; `auto` is magenta where it is cached, else instant-lite.
+    """Return the stylizer with that name, loaded once per process; `auto` is magenta if it is cached, otherwise instant-lite.
 
     Raises: ModelUnavailable.
     """
@@ -37,30 +37,34 @@ def stylizer(engine: str = "auto") -> VectorStylizer:
 
 
 def eyes() -> InstantLite:
-    """instant-lite, for those who want what its predictor looks through."""
+    """Return instant-lite, whose feature network other modules use."""
     lite = stylizer("instant-lite")
     assert isinstance(lite, InstantLite)
     return lite
 
 
 def warm_up() -> None:
-    """Load instant-lite and paint once, so that the first picture waits for nothing."""
+    """Load instant-lite and paint once, so that the first picture comes without delay."""
     grey = np.full((64, 64, 3), 0.5, np.float32)
     for _ in stylizer("instant-lite").stylize(grey, [Style(grey)], InstantRecipe(engine="instant-lite")):
         pass
 
 
-# `magenta` brings TensorFlow, `borrowed` takes a moment: they are imported by whoever works with them
+# `magenta` brings TensorFlow, `borrowed` takes a moment, `subject` needs what is above: they are imported by whoever works with
+# them
 __all__ = [
     "STYLE_SIDE",
     "STYLIZERS",
     "InstantLite",
     "VectorStylizer",
     "borrowed",
+    "core_shape",
     "eyes",
     "graph",
     "magenta",
+    "noise",
     "stylizer",
+    "subject",
+    "subject_graph",
     "warm_up",
-    "with_weight",
 ]

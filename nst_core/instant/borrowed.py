@@ -1,4 +1,4 @@
-"""instant-lite with another picture's statistics in place of instance normalisation: what that changes, in one comparison."""
+"""Run instant-lite with another picture's statistics instead of instance normalisation, to show what that changes."""
 
 from functools import cache
 from typing import NamedTuple
@@ -15,14 +15,14 @@ from nst_core.models.graphs import Session
 
 
 class Statistics(NamedTuple):
-    """Mean and deviation of every channel that is normalised, all layers in a row."""
+    """Hold mean and deviation of every normalised channel, all layers in a row."""
 
     means: np.ndarray
     deviations: np.ndarray
 
 
 def statistics(content: Image, vector: Vector) -> Statistics:
-    """Those that instance normalisation takes from a picture (h, w, 3) while it is painted in a style."""
+    """Return the statistics that instance normalisation computes while (h, w, 3) is painted in a style."""
     found = _session().run("own_means", "own_deviations", **_scene(content).feeds(), vector=vector.astype(np.float32))
     return Statistics(*found)
 

@@ -1,4 +1,4 @@
-"""instant-lite as one ONNX model: the arrays of `instant-lite` and `vgg19-lite` in, the bytes of `models/lite.onnx` out.
+"""Build instant-lite as one ONNX model: the arrays of `instant-lite` and `vgg19-lite` in, the bytes of `models/lite.onnx` out.
 
     styles (n, h, w, 3) ─► vgg19-lite ─► maps ─► statistics ─► ridge regression ─► predicted (n, 100)
     content (1, h, w, 3), noise (1, h, w, 1), detail (1, h', w', 3), vector (100,) ─► transformer ─► painted (1, h', w', 3)
@@ -11,7 +11,7 @@ along those of the photograph. Maps are enlarged by bilinear interpolation only 
 White noise is added after four of the normalised layers, with a gain per channel that the style vector sets, so that a flat
 area can carry irregular strokes (Karras et al. 2019).
 
-The three parts share their weights but nothing else, so that what nobody asks for can be fed a few pixels.
+The parts share their weights but nothing else, so that unused inputs can be a few pixels.
 `python -m nst_core.training.export` writes the file. `training/instant_network.py` has the same layers in PyTorch.
 """
 
@@ -27,13 +27,13 @@ from nst_core.recipes import LAYERS
 LEAST = 0.05  # of the picture: a region of this size is normalised half by its own statistics
 EPSILON = 1e-5
 MEASURED = LAYERS["vgg19-lite"]
-GRAMS = MEASURED[:5]  # block1_conv1 … block3_conv1: beyond them there would be more numbers than pictures to learn from
+GRAMS = MEASURED[:5]  # block1_conv1 … block3_conv1: more layers would give more numbers than there are training pictures
 NUMBERS = 100  # of a style vector
 
 BLOCKS = tuple(f"block{i}" for i in range(1, 5))  # residual, at a quarter of the core's size
 NORMALISED = ("down1", "down2", *(f"{block}{part}" for block in BLOCKS for part in "ab"), "up", "lines")
 HALF_SIZE = ("down1", "up", "lines")  # layers whose maps have half the core's size; those of the others have a quarter
-LINES = 16  # channels that the core hands to the last stage
+LINES = 16  # channels from the core to the last stage
 NOISY = ("block1a", "block2a", "block3a", "up")  # layers that get noise
 COARSE = NOISY[:2]  # the coarse one
 
@@ -86,7 +86,9 @@ def _predict(graph: Graph, maps: Mapping[str, str], predictor: Sequence[np.ndarr
 
 
 def _statistics(graph: Graph, maps: Mapping[str, str]) -> str:
-    """(n, 5008): each channel's mean and deviation in MEASURED; of the Gram matrices of GRAMS one half."""
+    """Return the predictor's input, (n, 5008): mean and deviation of each channel in MEASURED, half of each Gram matrix of
+    GRAMS.
+    """
     positions, found = graph.constant([2], np.int64), []
     flat = {layer: graph.op("Reshape", maps[layer], graph.constant([0, 0, -1], np.int64)) for layer in MEASURED}  # (n, c, hw)
     for layer in MEASURED:
@@ -121,7 +123,7 @@ def _length(graph: Graph, x: str, axis: int) -> str:
 
 
 class _Scene(NamedTuple):
-    """What the transformer works on, as (n, c, h, w)."""
+    """Hold the inputs of the transformer, (n, c, h, w)."""
 
     content: str
     noise: str
@@ -170,10 +172,10 @@ def _drawn(graph: Graph, lines: str, detail: str, arrays: Arrays) -> str:
 
 
 def _strip(graph: Graph, arrays: Arrays) -> None:
-    """The last stage over a few rows of the result, so that a large picture needs no maps of its whole size.
+    """Add the last stage for a few rows of the result, so that a large picture needs no maps of its full size.
 
-    wide_lines (1, LINES, h, w), strip (1, h', w', 3) and roi (8,), first and last place of the strip's pixels in the maps over
-    their last index (ONNX, Resize) ─► drawn (1, h', w', 3).
+    wide_lines (1, LINES, h, w), strip (1, h', w', 3) and roi (8,), first and last position of the strip's pixels in the maps
+    relative to their last index (ONNX, Resize) ─► drawn (1, h', w', 3).
     """
     lines = graph.input("wide_lines", (1, LINES, "wide_lines_h", "wide_lines_w"))
     detail = graph.op("Transpose", graph.input("strip", (1, "strip_h", "strip_w", 3)), perm=[0, 3, 1, 2])
@@ -189,7 +191,7 @@ def _noises(graph: Graph, noise: str) -> tuple[str, str, str]:
     return fine, quarter, coarse
 
 
-BLURRED = 1.45  # over the deviation of white noise that was enlarged four times by bilinear interpolation
+BLURRED = 1.45  # divided by the deviation of white noise enlarged four times by bilinear interpolation
 
 
 def _styled(graph: Graph, vector: str, layer: Layer) -> list[str]:
@@ -216,7 +218,7 @@ def _with_noise(graph: Graph, x: str, noise: str, gain: Sequence[str]) -> str:
 
 
 def _by_vector(graph: Graph) -> Norm:
-    """Conditional instance normalisation: scale and shift of each channel from the style vector; then noise."""
+    """Return conditional instance normalisation: scale and shift of each channel from the style vector; then noise."""
     vector = graph.op("Unsqueeze", graph.input("vector", (NUMBERS,)), graph.constant([0], np.int64))
 
     def norm(x: str, name: str, layer: Layer, noise: str) -> str:
@@ -257,7 +259,7 @@ def borrowing(arrays: Arrays) -> bytes:
 
 
 def _by_statistics(graph: Graph, total: int) -> Norm:
-    """Scale, shift and gain from the vector, mean and deviation from outside."""
+    """Return a normalisation with scale, shift and gain from the vector, mean and deviation from outside."""
     given = [graph.input(name, (total,)) for name in ("means", "deviations")]
     vector = graph.op("Unsqueeze", "vector", graph.constant([0], np.int64))
     at = 0
@@ -281,11 +283,11 @@ def _row(graph: Graph, x: str) -> str:
 
 
 def _by_region(graph: Graph) -> Norm:
-    """The same where each pixel has shares of several styles, which add up to one.
+    """Return a normalisation where each pixel has shares of several styles, which add up to one.
 
     Each style is normalised by its own region's mean and variance, so that half a picture looks as if the whole were in that
-    style; by those of the whole, a neighbour of other colours would drain it. LEAST of the whole picture is mixed in: a small
-    region may have no contrast to stretch.
+    style; statistics of the whole picture would let a neighbour of other colours drain it. LEAST of the whole picture is added,
+    because a small region may lack contrast.
     """
     vectors = graph.input("vectors", ("m", NUMBERS))
     shares = graph.op("Transpose", graph.input("shares", (1, "ground_h", "ground_w", "m")), perm=[0, 3, 1, 2])

@@ -1,4 +1,4 @@
-"""instant-lite: ours, embedded, run by ONNX Runtime; a quarter of a second from import to the first picture."""
+"""Run instant-lite, our embedded model, with ONNX Runtime; a quarter of a second from import to the first picture."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -22,25 +22,24 @@ REACH = 4  # rows beyond a strip that its pixels depend on: three convolutions o
 
 
 class Scene(NamedTuple):
-    """The three pictures that the transformer works on."""
+    """Hold the three pictures that the transformer works on."""
 
     content: Image  # (h, w, 3): what the core sees; its sides are multiples of 4
     noise: np.ndarray  # (h, w, 1), white, of unit variance
     detail: Image  # (h', w', 3): the photograph at the result's size
 
     @classmethod
-    def of(cls, content: Image, stroke_size: float, seed: int) -> "Scene":
+    def of(cls, content: Image, stroke_size: float, strokes_from: int | np.ndarray) -> "Scene":
         """Return the scene in which the network's strokes have this size on the content, (h, w, 3).
 
         The core sees the content at the size at which its strokes are as wide as asked for. Where that is larger than the
-        content, so is the result.
+        content, so is the result. strokes_from: the seed of the noise, or the noise, of `core_shape`.
         """
         height, width, _ = content.shape
-        drawn = strokes.side(height, width, stroke_size, strokes.NATURAL_OF_INSTANT)
-        scale = drawn / max(height, width)
-        core = [max(LEAST, 4 * round(side * scale / 4)) for side in (height, width)]
+        core, scale = core_shape(height, width, stroke_size), _scale(height, width, stroke_size)
         detail = images.resize(content, round(height * scale), round(width * scale)) if scale > 1 else content
-        return cls(images.resize(content, *core), noise.white(core[0], core[1], seed), detail)
+        drawn = noise.white(*core, strokes_from) if isinstance(strokes_from, int) else strokes_from
+        return cls(images.resize(content, *core), drawn, detail)
 
     def core(self, content: str = "content", prefix: str = "") -> dict[str, np.ndarray]:
         """Return what the core sees, by the names of the model's inputs."""
@@ -51,8 +50,19 @@ class Scene(NamedTuple):
         return self.core() | {"detail": self.detail[None]}
 
 
+def core_shape(height: int, width: int, stroke_size: float = 1.0) -> tuple[int, int]:
+    """Return the shape at which the core sees a content, and of its noise."""
+    scale = _scale(height, width, stroke_size)
+    h, w = (max(LEAST, 4 * round(side * scale / 4)) for side in (height, width))
+    return h, w
+
+
+def _scale(height: int, width: int, stroke_size: float) -> float:
+    return strokes.side(height, width, stroke_size, strokes.NATURAL_OF_INSTANT) / max(height, width)
+
+
 class InstantLite(VectorStylizer):
-    """0.5 M parameters of transformer, 0.5 M of predictor, a style vector of 100 numbers.
+    """Paint with 0.5 M parameters of a transformer, 0.5 M of a predictor, and style vectors of 100 numbers.
 
     The predictor is a linear map of what `vgg19-lite` sees: nine tenths of what style vectors differ by are linear in the roots
     of means, deviations and Gram matrices. How both were trained: `nst_core/models/MODELS.md`.
@@ -61,21 +71,27 @@ class InstantLite(VectorStylizer):
     name = "instant-lite"
 
     def __init__(self, arrays: Mapping[str, np.ndarray] | None = None) -> None:
-        """arrays: of a training, instead of the embedded file."""
+        """Load the model. arrays: of a training, instead of the embedded file."""
         super().__init__()
         self._session = Session(weights.LITE if arrays is None else graph.lite(arrays, eyes.convolutions()))
 
     def predict(self, style: Image) -> Vector:
         return self._session.run("predicted", styles=squares(style, STYLE_SIDE))[0].mean(0)
 
-    def transform(self, content: Image, vector: Vector, *, stroke_size: float = 1.0, seed: int = 0) -> Image:
-        """Return the content (h, w, 3) in a style. stroke_size: see `strokes.side`; seed: of the noise."""
+    def transform(self, content: Image, vector: Vector, *, stroke_size: float = 1.0, seed: int | np.ndarray = 0) -> Image:
+        """Return the content (h, w, 3) in a style. stroke_size: see `strokes.side`; seed: of the noise, or the noise itself."""
         scene = Scene.of(content, stroke_size, seed)
         (lines,) = self._session.run("lines", **scene.core(), vector=vector.astype(np.float32))
         return images.resize(self._drawn(lines, scene.detail), *content.shape[:2])
 
     def transform_regions(
-        self, content: Image, vectors: Sequence[Vector], shares: np.ndarray, *, stroke_size: float = 1.0, seed: int = 0
+        self,
+        content: Image,
+        vectors: Sequence[Vector],
+        shares: np.ndarray,
+        *,
+        stroke_size: float = 1.0,
+        seed: int | np.ndarray = 0,
     ) -> Image:
         """Return the content in several styles at once: scale, shift and noise of each layer vary by pixel.
 

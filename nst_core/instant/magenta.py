@@ -1,4 +1,4 @@
-"""TF-Hub's Magenta: content and styles in, one Step out. TensorFlow lives here; only workers import this file."""
+"""Run TF-Hub's Magenta. This module imports TensorFlow; only workers import it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,18 +10,18 @@ from tensorflow.types.experimental import ConcreteFunction
 from nst_core.errors import BadRecipe
 from nst_core.features import tf
 from nst_core.images import Image, fit
-from nst_core.instant.vectors import STYLE_SIDE, Vector, VectorStylizer, compose, pad_to_multiple, with_weight
+from nst_core.instant.vectors import STYLE_SIDE, Vector, VectorStylizer, compose, pad_to_multiple
 from nst_core.models import weights
 from nst_core.pictures.regions import Regions
 from nst_core.pictures.strokes import Paint
 from nst_core.recipes import InstantRecipe
-from nst_core.stylizer import Step, Style
+from nst_core.stylizer import Step, Style, with_weight
 
-CONTENT, STYLE = "placeholder", "placeholder_1"  # as the hub module's signature names them
+CONTENT, STYLE = "placeholder", "placeholder_1"  # names in the hub module's signature
 
 
 class Magenta(VectorStylizer):
-    """TF-Hub's arbitrary-image-stylization-v1-256, cut in two where its style vector of 768 numbers passes.
+    """Run TF-Hub's arbitrary-image-stylization-v1-256, split in two at its style vector of 768 numbers.
 
     The module's signature maps (content, style) to a picture; its two halves are predictor and transformer, with the
     module's own numbers. A module without such a vector is called whole.
@@ -31,7 +31,7 @@ class Magenta(VectorStylizer):
 
     def __init__(self, folder: Path | None = None) -> None:
         super().__init__()
-        self._module = tf.saved_model.load(str(folder or weights.path("magenta")))  # it owns the variables
+        self._module = tf.saved_model.load(str(folder or weights.path("magenta")))  # keeps the variables alive
         self._whole = self._module.signatures["serving_default"]
         halves = split(self._whole)
         self.has_vector = halves is not None
@@ -69,17 +69,17 @@ class Magenta(VectorStylizer):
 
     @staticmethod
     def _style(style: Image) -> tf.Tensor:
-        """(1, h, w, 3), the shorter side 256 as the publisher recommends."""
+        """Return (1, h, w, 3) with a shorter side of 256, as the publisher recommends."""
         h, w, _ = style.shape
         return tf.constant(fit(style, round(STYLE_SIDE * max(h, w) / min(h, w)))[None])
 
 
 def split(signature: ConcreteFunction) -> tuple[Callable[..., tf.Tensor], Callable[..., tf.Tensor]] | None:
-    """The module's predictor (style → vector) and transformer (content, vector → picture); None where no vector is found.
+    """Return the module's predictor (style → vector) and transformer (content, vector → picture), or None without a vector.
 
-    A TF-1 module in a SavedModel is one call of one flat function, whose inputs are the signature's and the handles of the
-    variables. So the halves are parts of its graph, and share the variables with the module; frozen to constants, as
-    graphs are usually cut, they would take 8 s instead of 1 to load and three times the memory.
+    A TF-1 module in a SavedModel is a call of one flat function, whose inputs are the signature's and the handles of variables.
+    So both halves are parts of its graph and share its variables. Frozen to constants, as graphs are usually cut, they would
+    take 8 s instead of 1 to load, and three times the memory.
     """
     calls = [op for op in signature.graph.get_operations() if op.type.endswith("PartitionedCall")]
     if len(calls) != 1:
@@ -101,7 +101,7 @@ def split(signature: ConcreteFunction) -> tuple[Callable[..., tf.Tensor], Callab
 def cut(
     graph: tf.compat.v1.GraphDef, inputs: Sequence[str], output: str, bound: Mapping[str, tf.Tensor]
 ) -> Callable[..., tf.Tensor]:
-    """The part of a graph between tensors, as a function of `inputs`; `bound` gives tensors that it takes from outside."""
+    """Return the part of a graph between tensors as a function of `inputs`; `bound` provides tensors from outside."""
     nodes = {node.name: node for node in graph.node}
     ends, part, ahead = {name.split(":")[0] for name in (*inputs, *bound)}, set[str](), [output]
     while ahead:
@@ -120,7 +120,7 @@ def cut(
 
 
 def only_styles(styles: Sequence[Style], recipe: InstantRecipe) -> list[Style]:
-    """The one style of a recipe that asks for neither strength nor blend; several where masks divide the picture.
+    """Return the single style of a recipe without strength or blend, or several if masks divide the picture.
 
     Raises: BadRecipe.
     """

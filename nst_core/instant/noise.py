@@ -1,7 +1,7 @@
-"""White noise that is the same wherever it is made: here and in a browser (`assets/components/live/worker.js`). NumPy only.
+"""Make white noise that is the same here and in a browser (`assets/components/live/worker.js`). NumPy only.
 
-Numbers come from mulberry32 (Ettinger 2017), whose state is a counter, so that all are made at once; normal ones by Box and
-Muller.
+Numbers come from mulberry32 (Ettinger 2017), whose state is a counter, so that all are computed at once, and become normal by
+Box and Muller.
 """
 
 from functools import lru_cache

@@ -1,8 +1,8 @@
-"""What the one-pass stylizers share: content and styles in, one Step out. NumPy only.
+"""Share the parts of the one-pass stylizers: content and styles in, one Step out. NumPy only.
 
 Both follow Dumoulin et al. (1610.07629) and Ghiasi et al. (1705.06830): a predictor turns a style picture into a vector, a
-transformer turns content and vector into the result. Hence strength s is (1 − s)·vector(content) + s·vector(style) and a
-blend of N styles Σ wᵢ·vectorᵢ, and neither needs the predictor again.
+transformer turns content and vector into the result. So strength s is (1 − s)·vector(content) + s·vector(style), a blend of N
+styles is Σ wᵢ·vectorᵢ, and changing either does not run the predictor again.
 """
 
 import threading
@@ -11,26 +11,25 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from nst_core.errors import BadRecipe
 from nst_core.images import Image, digest, fit
 from nst_core.pictures import masks, strokes
 from nst_core.pictures.regions import Regions
 from nst_core.recipes import InstantRecipe
-from nst_core.stylizer import Step, Style
+from nst_core.stylizer import Step, Style, with_weight
 
 Vector = np.ndarray  # (n,) float32
 STYLE_SIDE = 256  # both predictors were trained on styles of this size
-SEAM = 64  # the content's longer side over the radius of a seam between two pictures
+SEAM = 64  # the content's longer side divided by the radius of a seam between two pictures
 
 
 class VectorStylizer:
-    """What both stylizers share: vectors, remembered by picture; strength and blends; colour; one Step.
+    """Implement vectors, cached by picture; strength and blends; colours; one Step.
 
-    A subclass says how a vector is predicted and how a content is transformed.
+    A subclass defines how to predict a vector and how to transform a content.
     """
 
     name: str
-    remembered = 256  # vectors, 3 kB at most each
+    remembered = 256  # vectors of at most 3 kB
 
     def __init__(self) -> None:
         self._vectors: dict[str, Vector] = {}
@@ -38,15 +37,15 @@ class VectorStylizer:
         self.predictions = 0  # how often the predictor ran
 
     def predict(self, style: Image) -> Vector:
-        """(h, w, 3) to its style vector."""
+        """Return the style vector of (h, w, 3)."""
         raise NotImplementedError
 
     def transform(self, content: Image, vector: Vector) -> Image:
-        """(h, w, 3) and a style vector to a picture of the same shape."""
+        """Return (h, w, 3) in the style of a vector, with the same shape."""
         raise NotImplementedError
 
     def vector(self, style: Image) -> Vector:
-        """`predict`, once a picture."""
+        """Return `predict`, computed once per picture."""
         key = digest(style)
         with self._lock:
             if key not in self._vectors:
@@ -58,7 +57,7 @@ class VectorStylizer:
             return self._vectors[key]
 
     def blend(self, content: Image, styles: Sequence[Style], strength: float) -> Vector:
-        """(1 − strength)·vector(content) + strength·Σ wᵢ·vectorᵢ, the wᵢ normalised to sum 1."""
+        """Return (1 − strength)·vector(content) + strength·Σ wᵢ·vectorᵢ, with wᵢ normalised to sum 1."""
         shares = np.array([style.weight for style in styles], np.float32)
         shares /= shares.sum()
         blended = sum(share * self.vector(style.image) for share, style in zip(shares, styles, strict=True))
@@ -67,9 +66,9 @@ class VectorStylizer:
         return (1 - strength) * self.vector(content) + strength * np.asarray(blended)
 
     def stylize(self, content: Image, styles: Sequence[Style], recipe: InstantRecipe) -> Iterator[Step]:
-        """One Step with the result, of exactly the content's shape.
+        """Yield one Step with the result, which has the content's shape.
 
-        Raises: BadRecipe without a style that has weight; BadMask.
+        Raises: BadRecipe if no style has a weight; BadMask.
         """
         start = time.perf_counter()
         active = with_weight(styles)
@@ -83,7 +82,7 @@ class VectorStylizer:
         return strokes.painted(content, recipe.stroke_size, self.painter(content, regions, amounts, recipe), own)
 
     def painter(self, content: Image, regions: Regions, amounts: Sequence[float], recipe: InstantRecipe) -> strokes.Paint:
-        """Paints the content at any size; what is asked of the predictor is asked here."""
+        """Return a function that paints the content at any size; the predictor runs before it is called."""
         styles = regions.learned()
         if regions.masked:
             vectors = [self.blend(content, [Style(style)], recipe.strength) for style in styles]
@@ -93,15 +92,15 @@ class VectorStylizer:
         return lambda x: self.transform(x, vector)
 
     def paint(self, picture: Image, vectors: Sequence[Vector], shares: np.ndarray, content: Image) -> Image:
-        """The picture, (h, w, 3), in each style by its share (n, h, w) of every pixel; the rest is the content's.
+        """Return the picture, (h, w, 3), in each style by its share (n, h, w) of every pixel; the rest is the content's.
 
-        Here: a picture for each style, their pixels mixed with each other and with the picture along soft seams.
+        This implementation paints a picture per style, and mixes them along soft seams.
         """
         return compose(picture, (self.transform(picture, vector) for vector in vectors), shares)
 
 
 def compose(content: Image, pictures: Iterable[Image], shares: np.ndarray) -> Image:
-    """Pictures mixed by soft shares (n, h, w); the rest is the content."""
+    """Mix pictures by soft shares (n, h, w); the rest is the content."""
     soft = [masks.soften(share, max(share.shape) / SEAM) for share in shares]
     rest = np.maximum(1 - np.sum(soft, axis=0), 0)
     mixed = content * rest[..., None]
@@ -110,25 +109,14 @@ def compose(content: Image, pictures: Iterable[Image], shares: np.ndarray) -> Im
     return np.clip(mixed, 0, 1)
 
 
-def with_weight(styles: Sequence[Style]) -> list[Style]:
-    """The styles that take part.
-
-    Raises: BadRecipe when none does.
-    """
-    active = [style for style in styles if style.weight > 0]
-    if not active:
-        raise BadRecipe("Choose at least one style with a weight above 0.")
-    return active
-
-
 def pad_to_multiple(image: Image, multiple: int) -> Image:
-    """(h, w, 3) with reflections below and to the right, so that both sides can be halved evenly."""
+    """Pad (h, w, 3) with reflections below and to the right, so that both sides can be halved evenly."""
     h, w, _ = image.shape
     return np.pad(image, ((0, -h % multiple), (0, -w % multiple), (0, 0)), "reflect")
 
 
 def squares(image: Image, side: int) -> np.ndarray:
-    """(h, w, 3) to (n, side, side, 3): the fewest evenly spread squares that cover it, the shorter side scaled to `side`."""
+    """Return the fewest evenly spaced squares that cover (h, w, 3), scaled to `side`: (n, side, side, 3)."""
     h, w, _ = image.shape
     fitted = fit(image, round(side * max(h, w) / min(h, w)))
     longer = 0 if h > w else 1

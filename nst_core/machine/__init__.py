@@ -1,7 +1,6 @@
-"""What this machine has: memory, and how to give it back; files that visitors keep."""
+"""What this machine has: memory, and how to return it; temporary folders; variables of the environment."""
 
-from nst_core.machine import allocator, memory
+from nst_core.machine import allocator, arrays, memory, variables
 from nst_core.machine.scratch import Scratch
-from nst_core.machine.shelf import Kept, Shelf
 
-__all__ = ["Kept", "Scratch", "Shelf", "allocator", "memory"]
+__all__ = ["Scratch", "allocator", "arrays", "memory", "variables"]

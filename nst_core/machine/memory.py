@@ -1,13 +1,14 @@
 """Memory: how much a run takes and how large a picture fits, asked by pages before it."""
 
 import os
-from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from nst_core import limits
-from nst_core.errors import Busy, TooLarge
-from nst_core.recipes import MAX_PRINT, MIN_SIZE, ONE_LOOK, OptimizeRecipe
+import psutil
+
+from nst_core.machine import variables
+from nst_core.recipes import MAX_SIZE, MIN_SIZE, ONE_LOOK, OptimizeRecipe
 
 
 @lru_cache
@@ -25,6 +26,7 @@ def has_bfloat16() -> bool:
 OTHERS = 550e6  # bytes of the machine's memory, or the container's, that page, scheduler and the light worker at rest need
 LIGHT_SHARE = 0.6  # of all memory that the light worker may take for a moment
 LEAST_LIMIT, MOST_LIMIT = 500e6, 1e15  # bytes that NST_MEMORY_LIMIT may be
+_AT_REST = 170e6  # bytes of the light worker in OTHERS
 TERMINATE = 0.95  # of what a worker may have: there its nanny ends it
 
 # Peak resident set of a process that optimises, measured from 256 to 1024 px (vgg19-lite to 1536) with bfloat16 where
@@ -60,8 +62,8 @@ def estimate(recipe: OptimizeRecipe, height: int, width: int) -> int:
 
 
 def largest_size(recipe: OptimizeRecipe, aspect: float, available: int) -> int:
-    """Return the longest side, in steps of 64 px up to MAX_PRINT, that fits into these bytes. aspect: longer / shorter side."""
-    sizes = range(MAX_PRINT, MIN_SIZE - 1, -64)
+    """Return the longest side, in steps of 64 px up to MAX_SIZE, that fits into these bytes. aspect: longer / shorter side."""
+    sizes = range(MAX_SIZE, MIN_SIZE - 1, -64)
     return next((size for size in sizes if estimate(recipe, size, round(size / aspect)) <= available), 0)
 
 
@@ -77,15 +79,28 @@ def of_light_worker() -> int:
 
 def _total() -> int:
     """Return NST_MEMORY_LIMIT, else the memory of the machine or its container."""
-    from distributed.system import MEMORY_LIMIT
-
-    return _limit(os.environ.get("NST_MEMORY_LIMIT", ""), MEMORY_LIMIT)
+    return _limit(os.environ.get("NST_MEMORY_LIMIT", ""), _physical())
 
 
 @lru_cache
 def _limit(text: str, there: int) -> int:
-    """Return the bytes that a text names, read like every other limit: once, with a log line if it is invalid."""
-    return limits.number("NST_MEMORY_LIMIT", text, there, LEAST_LIMIT, MOST_LIMIT) if text else there
+    """Return the bytes that a text names, read like every other variable: once, with a log line if it is invalid."""
+    return variables.number("NST_MEMORY_LIMIT", text, there, LEAST_LIMIT, MOST_LIMIT) if text else there
+
+
+@lru_cache
+def _physical() -> int:
+    """Return the memory of the machine, or less where a control group or resource limit of Linux says so."""
+    bounds = [psutil.virtual_memory().total]
+    for file in (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")):
+        with suppress(OSError, ValueError):  # there is none, or it says "max"
+            bounds.append(int(file.read_text()))
+    return min(bounds)
+
+
+def room_beside(slow: float) -> float:
+    """Return the bytes that the light worker may take while a slow job takes so many."""
+    return _total() - OTHERS + _AT_REST - slow
 
 
 def available() -> int:
@@ -93,19 +108,7 @@ def available() -> int:
     return int(of_slow_worker() * TERMINATE)
 
 
-def check(recipe: OptimizeRecipe, height: int, width: int) -> None:
-    """Check that an optimisation fits. Raises: TooLarge, with the largest size that fits."""
-    needed, there = estimate(recipe, height, width), available()
-    if needed <= there:
-        return
-    way_out = _way_out(recipe, max(height, width) / min(height, width), there)
-    raise TooLarge(
-        f"{max(height, width)} px with {recipe.features} needs about {needed / 1e9:.1f} GB, and {there / 1e9:.1f} GB are "
-        f"there: {way_out}."
-    )
-
-
-def _way_out(recipe: OptimizeRecipe, aspect: float, there: int) -> str:
+def way_out(recipe: OptimizeRecipe, aspect: float, there: int) -> str:
     """Return what to do about a run that does not fit: a smaller size, else the preset fast, else what needs less memory."""
     if fits := largest_size(recipe, aspect, there):
         return f"choose {fits} px at most"
@@ -113,63 +116,3 @@ def _way_out(recipe: OptimizeRecipe, aspect: float, there: int) -> str:
         return f"choose the preset fast, {fits} px at most"
     least = estimate(OptimizeRecipe(), MIN_SIZE, round(MIN_SIZE / aspect))
     return f"any optimisation needs {least / 1e9:.2f} GB at least; the model instant-lite (Instant) needs less"
-
-
-# --- what one pass takes ----------------------------------------------------------------------------------------------
-
-_AT_REST = 170e6  # bytes of the light worker in OTHERS
-CORE = 1024**2  # pixels of the largest picture that instant-lite's core sees; the rest of a larger one is drawn in strips
-
-Needed = Callable[[float], float]  # pixels of a picture to bytes of a pass, with the process that it runs in
-
-
-def _of_network(pixels: float) -> float:
-    """Measured from 512 to 2048 px: 48 channels of the picture's size, a few times."""
-    return 250e6 + 720 * pixels
-
-
-_OF_INSTANT: Mapping[str, Needed] = {
-    "instant-lite": lambda pixels: (
-        175e6 + 490 * min(pixels, CORE) + 25 * pixels
-    ),  # 303, 687 and 738 MB at 512, 1024 and 2048 px
-    "magenta": lambda pixels: 1060e6 + 700 * pixels,  # from 512 to 1024 px: `benchmarks/out/instant.md`
-}
-
-
-def check_pass(height: int, width: int, *, beside: int = 0) -> None:
-    """Whether a texture network's pass fits. beside: bytes that a slow job may take at the same time, on the same machine.
-
-    Raises: TooLarge, with the largest size that fits; Busy, where it will fit once the slow job has ended.
-    """
-    _check_pass(_of_network, height, width, of_light_worker(), beside)
-
-
-def check_instant(engine: str, height: int, width: int, *, beside: int = 0) -> None:
-    """The same of a pass through the engine of that name, over a picture that is so large on the way.
-
-    Magenta runs in the slow worker, one job after another: nothing is beside it.
-    """
-    light = engine == "instant-lite"
-    _check_pass(_OF_INSTANT[engine], height, width, *((of_light_worker(), beside) if light else (of_slow_worker(), 0)))
-
-
-def _check_pass(needs: Needed, height: int, width: int, own: int, beside: int) -> None:
-    """own: bytes that the worker may take. Raises: TooLarge, Busy."""
-    needed, there, longer = needs(height * width), own * TERMINATE, max(height, width)
-    room = _total() - OTHERS + _AT_REST - beside
-
-    def fits(available: float) -> int:
-        sides = range(MAX_PRINT, 0, -32)
-        return next((side for side in sides if needs(side * side * min(height, width) / longer) <= available), 0)
-
-    if needed > there:
-        way_out = f"choose {fits(there)} px at most" if fits(there) >= MIN_SIZE else "a machine with more is needed"
-        raise TooLarge(
-            f"{longer} px need about {needed / 1e9:.1f} GB in one pass, and {there / 1e9:.1f} GB are there: {way_out}."
-        )
-    if beside and needed > room:
-        smaller = f"choose {fits(room)} px at most, or " if fits(room) >= MIN_SIZE else ""
-        raise Busy(
-            f"{longer} px need about {needed / 1e9:.1f} GB, and a slow job takes most of the memory just now: {smaller}"
-            "try again when it has ended."
-        )

@@ -1,6 +1,6 @@
-"""The models: which are embedded, cached or missing (`weights`), and ours as arrays (`eyes`). MODELS.md says what they are.
+"""Manage the models: which are embedded, cached or missing (`weights`), and vgg19-lite as arrays (`eyes`). See MODELS.md.
 
-`graphs` writes and runs them by ONNX Runtime: it is imported by whoever works with it, not here.
+`graphs` writes ONNX models and runs them with ONNX Runtime; it is not imported here, but where it is needed.
 """
 
 from nst_core.models import eyes, weights

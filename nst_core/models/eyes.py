@@ -1,7 +1,8 @@
-"""vgg19-lite as arrays: what the optimiser, the predictor of `instant-lite` and the quality measures look through.
+"""Load vgg19-lite as arrays, for the optimiser, the predictor of `instant-lite`, and the quality measures.
 
-Eleven 3×3 convolutions by Keras name, each followed by ReLU and, between blocks, by 2×2 max pooling; reflected borders; the
-input is (x − MEAN) / DEVIATION. NumPy only: TensorFlow (`features/`) and ONNX (`instant/graph.py`) are made from it.
+It has eleven 3×3 convolutions by Keras name, each followed by ReLU and, between blocks, 2×2 max pooling; borders are reflected;
+the input is (x − MEAN) / DEVIATION. NumPy only: TensorFlow (`features/`) and ONNX (`instant/graph.py`) networks are built from
+it.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ CHANNELS = (16, 32, 64, 128, 128)  # of the layers of each block
 
 
 def convolutions() -> dict[str, Convolution]:
-    """By layer, bottom first."""
+    """Return the convolutions by layer, bottom first."""
     arrays = weights.load("vgg19-lite")
     keys = {layer: f"conv{layer[5]}{layer[-1]}" for layer in LAYERS["vgg19-lite"]}  # block1_conv2: conv12
     return {layer: (arrays[f"{key}.weight"], arrays[f"{key}.bias"]) for layer, key in keys.items()}

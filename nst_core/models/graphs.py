@@ -1,7 +1,7 @@
-"""Networks as ONNX: arrays and operations in, the bytes of a model out; and a model run on arrays, without TensorFlow.
+"""Write networks as ONNX models, and run them without TensorFlow.
 
-A `Graph` is written down op by op, tensors by their names; maps are (n, c, h, w), as ONNX has them. Kernels come as TensorFlow
-has them, (h, w, in, out).
+A `Graph` is built operation by operation; tensors are referred to by name. Maps are (n, c, h, w), as in ONNX; kernels are given
+as in TensorFlow, (h, w, in, out).
 """
 
 import logging
@@ -15,14 +15,14 @@ import numpy as np
 import onnxruntime
 
 Padding = Literal["reflect", "edge", "wrap"]
-Shape = Sequence[int | str]  # a name stands for a length that may vary, the same one wherever it stands; pixels end in _h, _w
+Shape = Sequence[int | str]  # equal names stand for equal variable lengths; names of pixel counts end in _h and _w
 
 BILINEAR = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
-OPSET, IR_VERSION = 20, 9  # what ONNX Runtime reads since 1.17, in browsers too
+OPSET, IR_VERSION = 20, 9  # supported since ONNX Runtime 1.17, also in browsers
 
 
 class Graph:
-    """A model in the making. Equal weights are stored once."""
+    """Build a model. Equal weights are stored once."""
 
     def __init__(self) -> None:
         self._nodes: list[Any] = []
@@ -32,30 +32,33 @@ class Graph:
         self._outputs: list[Any] = []
 
     def input(self, name: str, shape: Shape) -> str:
+        """Declare an input and return its name."""
         self._inputs.append(_value(name, shape))
         return name
 
     def output(self, name: str, tensor: str, shape: Shape) -> None:
+        """Declare an output."""
         self._node("Identity", [tensor], [name])
         self._outputs.append(_value(name, shape))
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """One of ONNX's operators; the name of its result."""
+        """Add one of ONNX's operators and return the name of its result."""
         return self.ops(kind, *inputs, results=1, **attributes)[0]
 
     def ops(self, kind: str, *inputs: str, results: int, **attributes: Any) -> list[str]:
-        """The same for operators with several results."""
+        """Add an operator with several results and return their names."""
         names = [f"{kind}_{len(self._nodes)}_{i}" for i in range(results)]
         self._node(kind, inputs, names, **attributes)
         return names
 
     def constant(self, values: Any, dtype: type = np.float32) -> str:
+        """Store a constant and return its name."""
         array = np.ascontiguousarray(values, dtype).reshape(np.shape(values))
         key = array.dtype.str, array.shape, array.tobytes()
         return self._weights.setdefault(key, f"weight_{len(self._weights)}")
 
     def half(self, values: np.ndarray) -> str:
-        """A constant kept as float16 in the file, and computed with as float32."""
+        """Store a constant as float16, which is converted to float32 for computing, and return its name."""
         name = self.constant(values, np.float16)
         if name not in self._halves:
             self._halves[name] = self.op("Cast", name, to=1)
@@ -64,7 +67,7 @@ class Graph:
     def convolve(
         self, x: str, kernel: np.ndarray, bias: np.ndarray | None = None, *, stride: int = 1, padding: Padding = "reflect"
     ) -> str:
-        """Convolution over a picture padded by half a kernel, so that no dark border creeps in."""
+        """Add a convolution padded by half a kernel, so that borders do not darken."""
         side = kernel.shape[0] // 2
         if side:
             x = self.op("Pad", x, self.constant([0, 0, side, side] * 2, np.int64), mode=padding)
@@ -72,14 +75,14 @@ class Graph:
         return self.op("Conv", x, *weights, strides=[stride] * 2)
 
     def enlarge(self, x: str) -> str:
-        """Return a map with every pixel four times."""
+        """Return a map with every pixel repeated four times."""
         twice = self.constant([1, 1, 2, 2])
         return self.op(
             "Resize", x, "", twice, mode="nearest", nearest_mode="floor", coordinate_transformation_mode="asymmetric"
         )
 
     def pool(self, x: str, side: int) -> str:
-        """Return the mean of every side × side; what is left over at the end of a row or column is dropped."""
+        """Return the mean of every side × side; a remainder at the end of a row or column is dropped."""
         return self.op("AveragePool", x, kernel_shape=[side] * 2, strides=[side] * 2)
 
     def twice(self, x: str) -> str:
@@ -87,9 +90,9 @@ class Graph:
         return self.op("Resize", x, "", self.constant([1, 1, 2, 2]), **BILINEAR)
 
     def like(self, x: str, other: str, *, roi: str = "") -> str:
-        """Return a map (n, c, h, w) at the size of another, (n', c', h', w'), by bilinear interpolation.
+        """Return a map (n, c, h, w) resized to another, (n', c', h', w'), by bilinear interpolation.
 
-        roi: (8,), the first and the last place of a part of the map, over its last index in each dimension.
+        roi: (8,), the first and the last position of a part of the map in each dimension, relative to its last index.
         """
         ends = self.constant([2], np.int64), self.constant([4], np.int64)
         size = self.op("Slice", self.op("Shape", other), *ends)
@@ -98,8 +101,8 @@ class Graph:
         return self.op("Resize", x, roi, "", self.op("Concat", channels, size, axis=0), **how)
 
     def model(self) -> bytes:
-        """The finished model, checked."""
-        import onnx  # a tenth of a second, and most processes only run what is there
+        """Return the finished model, checked."""
+        import onnx  # takes a tenth of a second, and most processes only run models
         from onnx import helper, numpy_helper
 
         weights = [
@@ -123,15 +126,15 @@ def _value(name: str, shape: Shape) -> tuple[str, list[int | str]]:
     return name, list(shape)
 
 
-PROVIDER = "ExecutionProvider"  # how their names end
-IDLE = 32  # pixels of what is fed where nothing is asked: every layer still has something to work on
+PROVIDER = "ExecutionProvider"  # suffix of their names
+IDLE = 32  # pixels of unused inputs: enough for every layer
 
 
 class Session:
-    """A model ready to run; several threads may run it at once.
+    """Run a model; several threads may run it at once.
 
-    Without ONNX Runtime's arena: it keeps the most that it ever took, 1 GB after one picture of 2048 px. Without spinning: its
-    threads would burn a core that others want.
+    ONNX Runtime's arena is off, because it never shrinks: 1 GB after one picture of 2048 px. Spinning is off, because its
+    threads would occupy cores that others need.
     """
 
     def __init__(self, model: bytes | Path) -> None:
@@ -144,16 +147,16 @@ class Session:
         self._idle = {entry.name: np.zeros(_least(entry.shape), np.float32) for entry in self._session.get_inputs()}
 
     def run(self, *outputs: str, **inputs: np.ndarray) -> list[np.ndarray]:
-        """The outputs, of the inputs that they depend on; the others are fed next to nothing."""
+        """Return outputs for the inputs that they depend on; the other inputs get tiny arrays."""
         return self._session.run(list(outputs), self._idle | inputs)
 
 
 @lru_cache
 def providers(wanted: str) -> tuple[str, ...]:
-    """Return ONNX Runtime's execution providers in the order in which they are tried, the processor's always among them.
+    """Return ONNX Runtime's execution providers in the order in which they are tried, always with the CPU's.
 
-    wanted: names as ONNX Runtime has them, commas between, with or without their ending, such as "CUDA". One that the
-    installed ONNX Runtime does not have is left out, with a line in the log.
+    wanted: names in ONNX Runtime, separated by commas, with or without their suffix, such as "CUDA". Providers that the
+    installed ONNX Runtime lacks are omitted with a warning in the log.
     """
     available = {name.removesuffix(PROVIDER).lower(): name for name in onnxruntime.get_available_providers()}
     names = [name.strip().removesuffix(PROVIDER).lower() for name in wanted.split(",") if name.strip()]

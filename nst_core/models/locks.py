@@ -1,4 +1,4 @@
-"""One at a time, among the threads and processes of a machine: a name in, a block that nobody else is in."""
+"""Lock a name among the threads and processes of a machine."""
 
 import hashlib
 import tempfile
@@ -12,14 +12,14 @@ _threads: dict[str, threading.Lock] = {}
 
 @contextmanager
 def alone(name: str) -> Iterator[None]:
-    """Wait until nobody else on this machine is in a block of that name."""
+    """Wait until nobody else on this machine is in a block with that name."""
     with _threads.setdefault(name, threading.Lock()), _file(name):
         yield
 
 
 @contextmanager
 def _file(name: str) -> Iterator[None]:
-    """The lock among processes, a file of the temporary folder; where there is no such thing, there is none."""
+    """Lock a file in the temporary folder, among processes; without file locking, do nothing."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -28,9 +28,9 @@ def _file(name: str) -> Iterator[None]:
     path = Path(tempfile.gettempdir()) / f"nst-{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock"
     try:
         file = path.open("w")
-    except OSError:  # another user's, or a disk that is read-only
+    except OSError:  # another user's file, or a read-only disk
         yield
         return
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # it ends with the file, or its process
+        fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed or the process ends
         yield

@@ -1,12 +1,12 @@
-"""The registry of model files: which are embedded, cached or missing, where they come from, and how to get them.
+"""Register the model files: which are embedded, cached or missing, where they come from, and how to get them.
 
-Name in, path or arrays out. Three sources, one table (`MODELS`):
-- embedded: `.npz` files of ours in `nst_core/models/`, always there;
-- Keras' VGG weights, cached where Keras caches them, so that both find each other's downloads;
-- TF-Hub's Magenta module, cached as tensorflow_hub caches it, with Kaggle as the second source.
+There are three sources, in one table (`MODELS`):
+- embedded: our `.npz` files in `nst_core/models/`, always present;
+- Keras' VGG weights, in Keras' own cache, so that either uses the other's downloads;
+- TF-Hub's Magenta module, in the cache of tensorflow_hub, with Kaggle as the second source.
 
-Environment: `NST_MODEL_DIR` (downloads; default the platform's cache directory), `TFHUB_CACHE_DIR`, `KERAS_HOME`,
-`NST_MAGENTA_HANDLE` (a mirror's URL or a local SavedModel folder instead of the published handle).
+Environment: `NST_MODEL_DIR` (downloads; default: the platform's cache directory), `TFHUB_CACHE_DIR`, `KERAS_HOME`,
+`NST_MAGENTA_HANDLE` (URL of a mirror, or a local SavedModel folder, to use instead of the published handle).
 """
 
 import hashlib
@@ -27,7 +27,8 @@ from nst_core.errors import DownloadFailed, ModelUnavailable
 from nst_core.models import locks
 
 EMBEDDED = Path(__file__).parent
-LITE = EMBEDDED / "lite.onnx"  # `instant-lite` and the eyes of its predictor, as ONNX Runtime reads them: `training/export.py`
+LITE = EMBEDDED / "lite.onnx"  # `instant-lite` with its feature network, for ONNX Runtime; see `training/export.py`
+SUBJECT = EMBEDDED / "subject.onnx"  # selects the subject of a photograph from the maps that LITE makes of it
 MAGENTA_HANDLE = "https://tfhub.dev/google/magenta/arbitrary-image-stylization-v1-256/2"
 # SHA-256 of the published module's graph and of its index, which has a CRC-32C of every weight. A handle's version never
 # changes. Of its 92 MB of weights no digest is known to us, nor whether Kaggle's copy is the same to the byte: its weights are
@@ -38,7 +39,7 @@ MAGENTA_SHA256 = {
 }
 MAGENTA_ON_KAGGLE = "google/arbitrary-image-stylization-v1/tensorFlow1/256"
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
-_TIMEOUT = 30  # seconds without a byte
+_TIMEOUT = 30  # seconds without data
 
 
 class Status(StrEnum):
@@ -49,7 +50,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model file: `find` says where it lies (None: nowhere), `fetch` gets it there (None: it ships with us)."""
+    """Describe a model file. `find` returns its path or None; `fetch` downloads it (None: it is embedded)."""
 
     name: str
     title: str
@@ -58,7 +59,7 @@ class Model:
     licence: str
     find: Callable[[], Path | None]
     fetch: Callable[[], None] | None = None
-    checksum: str | None = None  # "sha256:…" or, where that is all the publisher states, "md5:…"
+    checksum: str | None = None  # "sha256:…" or, if the publisher states nothing else, "md5:…"
 
     @property
     def status(self) -> Status:
@@ -68,46 +69,46 @@ class Model:
 
 
 def model_dir() -> Path:
-    """Where downloads go."""
+    """Return the folder of downloads."""
     return Path(os.environ.get("NST_MODEL_DIR") or platformdirs.user_cache_dir("nst", appauthor=False))
 
 
 def path(name: str) -> Path:
-    """Where the model lies on this machine.
+    """Return the path of a model on this machine.
 
-    Raises: ModelUnavailable, saying how large it is and how to get it.
+    Raises: ModelUnavailable, which says how large it is and how to get it.
     """
     model = MODELS[name]
-    found = model.find()
-    if found is None:
+    file = model.find()
+    if file is None:
         raise ModelUnavailable(
-            f"{model.title} is not on this machine: it is a download of {model.megabytes:.0f} MB, "
-            f"which `python -m nst_core models --download {name}` makes."
+            f"{model.title} is not on this machine. To download it ({model.megabytes:.0f} MB): "
+            f"`python -m nst_core models --download {name}`."
         )
-    return found
+    return file
 
 
 def load(name: str) -> dict[str, np.ndarray]:
-    """The arrays of an embedded model, float32, by name. Pickles are refused."""
+    """Return the arrays of an embedded model, float32, by name. Pickles are refused."""
     with np.load(path(name), allow_pickle=False) as archive:
         return {key: archive[key].astype(np.float32) for key in archive.files}
 
 
 def download(name: str) -> Path:
-    """Get the model unless it is here; a broken download leaves nothing behind. Whoever asks meanwhile waits for it.
+    """Download a model unless it is present. A failed download leaves nothing behind; concurrent callers wait for it.
 
     Raises: DownloadFailed.
     """
     model = MODELS[name]
     if model.find() is None and model.fetch:
         with locks.alone(f"{model_dir()}/{name}"):
-            if model.find() is None:  # not while we waited either
+            if model.find() is None:  # it may have arrived while we waited
                 model.fetch()
     return path(name)
 
 
 def best_instant() -> str:
-    """What `auto` means: magenta once it is on this machine, instant-lite until then."""
+    """Return what `auto` means: magenta if it is on this machine, else instant-lite."""
     return "magenta" if MODELS["magenta"].find() else "instant-lite"
 
 
@@ -125,7 +126,7 @@ def _network(name: str, file: Path) -> Model:
 
 
 NETWORKS = {file.stem.replace("_", "-"): file for file in sorted((EMBEDDED / "texture_networks").glob("[a-z]*.npz"))}
-NETWORK_START = EMBEDDED / "texture_networks" / "_photograph.npz"  # what every training of a painting network begins with
+NETWORK_START = EMBEDDED / "texture_networks" / "_photograph.npz"  # the starting point for training painting networks
 
 
 # --- Keras ----------------------------------------------------------------------------------------------------------
@@ -148,7 +149,7 @@ def _keras(name: str, md5: str, megabytes: float) -> Model:
 
 
 def _fetch_file(url: str, target: Path, checksum: str, title: str) -> None:
-    """Pooch writes beside the target, checks, then renames."""
+    """Download a file; Pooch writes it beside the target, verifies it, and renames it."""
     import pooch
     import requests
 
@@ -167,7 +168,7 @@ def magenta_handle() -> str:
 
 
 def _hub_cache() -> Path:
-    # not tensorflow_hub's default: that is the temporary directory, and 92 MB deserve to survive a reboot
+    # not tensorflow_hub's default, the temporary directory, which a reboot empties
     return Path(os.environ.get("TFHUB_CACHE_DIR") or model_dir() / "tfhub")
 
 
@@ -185,17 +186,17 @@ def _find_magenta() -> Path | None:
 
 
 def _complete(folder: Path) -> bool:
-    """A SavedModel with every shard of its weights: a stream cut between two of its files ends without an error."""
+    """Return whether a SavedModel has all shards of its weights: a stream cut between two files ends without an error."""
     variables = folder / "variables"
     shards = [file.name for file in variables.glob("variables.data-*-of-*")]
-    found = (folder / "saved_model.pb").is_file() and (variables / "variables.index").is_file()
-    return found and bool(shards) and len(shards) == int(shards[0][-5:])  # variables.data-00000-of-00002
+    has_index = (folder / "saved_model.pb").is_file() and (variables / "variables.index").is_file()
+    return has_index and bool(shards) and len(shards) == int(shards[0][-5:])  # variables.data-00000-of-00002
 
 
 def _check_sums(folder: Path) -> None:
-    """Read every weight of a SavedModel. TensorFlow compares it with the checksum that the publisher's index has of it.
+    """Read every weight of a SavedModel, so that TensorFlow compares it with the checksum in the index.
 
-    Raises: tf.errors.OpError, or another error of reading, where one does not match.
+    Raises: tf.errors.OpError, or another reading error, if one does not match.
     """
     import tensorflow as tf
 
@@ -212,12 +213,12 @@ def _check_published(folder: Path) -> None:
 
 
 def _fetch_magenta() -> None:
-    """TF-Hub first, then Kaggle. Imports TensorFlow: call it in a worker or on the command line, never in a page."""
+    """Try TF-Hub, then Kaggle. Imports TensorFlow: call it in a worker or on the command line, never in a page."""
     try:
         _fetch_from_hub()
     except DownloadFailed as first:
         if magenta_handle() != MAGENTA_HANDLE:
-            raise  # somebody's own mirror: its failure is to be seen, not papered over
+            raise  # a failing mirror should be noticed
         try:
             _fetch_from_kaggle()
         except DownloadFailed as second:
@@ -233,7 +234,7 @@ def _fetch_from_hub() -> None:
     import tensorflow_hub
 
     faults = (OSError, ValueError, RuntimeError, EOFError, HTTPException, tarfile.TarError, tf.errors.OpError)
-    _discard_hub_copy()  # what is there and not complete, tensorflow_hub would take for the module
+    _discard_hub_copy()  # tensorflow_hub would take an incomplete download for the module
     try:
         with _hub_settings():
             tensorflow_hub.resolve(magenta_handle())
@@ -249,7 +250,7 @@ def _fetch_from_hub() -> None:
 
 @contextmanager
 def _hub_settings() -> Iterator[None]:
-    """Our cache and a timeout for tensorflow_hub, which takes neither as an argument."""
+    """Set our cache and a timeout for tensorflow_hub, which does not accept them as arguments."""
     cache, timeout = os.environ.get("TFHUB_CACHE_DIR"), socket.getdefaulttimeout()
     os.environ["TFHUB_CACHE_DIR"] = str(_hub_cache())
     socket.setdefaulttimeout(_TIMEOUT)
@@ -258,7 +259,7 @@ def _hub_settings() -> Iterator[None]:
     finally:
         socket.setdefaulttimeout(timeout)
         if cache is None:
-            del os.environ["TFHUB_CACHE_DIR"]  # or a later NST_MODEL_DIR would not count
+            del os.environ["TFHUB_CACHE_DIR"]  # otherwise, a later change of NST_MODEL_DIR would have no effect
 
 
 def _discard_hub_copy() -> None:
@@ -297,12 +298,12 @@ def _fetch_from_kaggle() -> None:
 
 
 def _reason(error: BaseException | None) -> str:
-    """What an error says, on one line and not too long a one."""
+    """Return the message of an error, shortened to one line."""
     return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def _apology(title: str, reason: str) -> str:
-    return f"{title} could not be downloaded ({reason}). The embedded models go on working; try again later."
+    return f"{title} could not be downloaded ({reason}). The embedded models still work; try again later."
 
 
 MODELS = {

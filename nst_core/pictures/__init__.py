@@ -1,8 +1,10 @@
-"""What is done with pictures, in NumPy: colours, masks and regions, drawings, outlines, how good a result is, films."""
+"""Process pictures with NumPy: colours, masks, regions, drawings, outlines, quality measures, time-lapses."""
 
 from nst_core.pictures import (
     colors,
+    cutouts,
     drawings,
+    encoding,
     masks,
     prints,
     quality,
@@ -17,7 +19,9 @@ from nst_core.pictures import (
 
 __all__ = [
     "colors",
+    "cutouts",
     "drawings",
+    "encoding",
     "masks",
     "prints",
     "quality",

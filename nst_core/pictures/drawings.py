@@ -1,9 +1,9 @@
-"""Drawings: what lies on the canvas of one layer, as Fabric.js' JSON, and the tools that the canvas lacks.
+"""Interpret drawings: the Fabric.js objects on the canvas of one layer, and the tools that the canvas lacks.
 
-The canvas, Streamlit's drawable one, knows brush, polygon and rectangle. Eraser, ellipse, magic wand, the brush that snaps and
-uploaded masks are made of these: a stroke in a marked colour arrives, `translate` turns it into what was meant, and the canvas
-draws that. Objects lie in the order of painting, so an eraser takes away what was there before it and nothing later. What the
-browser sends is a stranger's: `received` and `translate` check what they read. Knows no Streamlit.
+The canvas component has a brush, a polygon and a rectangle. Eraser, ellipse, magic wand, the brush that snaps to outlines and
+uploaded masks are built on these: the tool draws a stroke in a marker colour, `translate` replaces it by its meaning, and the
+canvas draws the replacement. Objects are kept in the order of painting, so an eraser removes only what was painted before it.
+The browser's data is untrusted: `received` and `translate` check what they read. Does not depend on Streamlit.
 """
 
 import base64
@@ -22,42 +22,43 @@ from nst_core.errors import BadMask, BadPicture
 from nst_core.images import Image, Mask
 from nst_core.pictures import masks
 
-Drawing = dict[str, Any]  # {"objects": [...]}, and what else Fabric keeps there
+Drawing = dict[str, Any]  # {"objects": [...]}, and other fields of Fabric
 
-SIDE = 640  # pixels of the canvas' longer side, and so of what is painted, however wide the page
-MOST_TEXT = 500_000  # characters of a drawing as JSON; a brush's stroke has some thousand, a mask's picture ten thousand
-MOST_NEW = 50  # strokes to be translated in one message; a visitor's next comes while the last is being looked at
-MOST_POINTS, FEWEST_POINTS = 2000, 50  # of all of them together that are drawn here, and of each at least
-FAR = 2.0 * SIDE  # pixels: what lies further outside the canvas is drawn from there
-WIDEST = 200  # pixels of a stroke
+SIDE = 640  # pixels of the canvas' longer side, and so of masks painted on it, at any page width
+MOST_TEXT = 500_000  # characters of a drawing as JSON; a brush stroke takes about a thousand, a mask's picture ten thousand
+MOST_NEW = 50  # strokes that one message may ask to translate; more than one arrive while the previous is processed
+MOST_POINTS, FEWEST_POINTS = 2000, 50  # of all strokes that are drawn here together, and at least of each
+FAR = 2.0 * SIDE  # pixels: coordinates further outside the canvas are clipped
+WIDEST = 200  # pixels: the width of a stroke
 DATA_URL = "data:image/png;base64,"
-URL_HEAD, URL_PER_PIXEL = 10_000, 6  # characters of the canvas' PNG as a data URL, at most
-GARBLED = "This stroke did not arrive whole: paint it again."
-OPACITY = 0.6  # of paint: the photograph shines through
+URL_HEAD, URL_PER_PIXEL = 10_000, 6  # maximum length of the canvas' PNG as a data URL
+GARBLED = "This stroke arrived incomplete: paint it again."
+OPACITY = 0.6  # of paint, so that the photograph remains visible
 ERASER = "rgba(255,255,255,0.45)"  # until it is translated
-_MARKS = {"ellipse": 0.59, "wand": 0.58, "snap": 0.57}  # opacities that tell a tool's shape from painted ones
-CORE = 0.35  # of the width of a stroke that snaps: so much of it lies on the thing for sure, drawn roughly as it is
+_MARKS = {"ellipse": 0.59, "wand": 0.58, "snap": 0.57}  # opacities that mark a tool's shapes
+CORE = 0.35  # of a snapping stroke's width: this part is certain to lie on the object, even if drawn roughly
 _HEAD = {"version": "6.0.0", "background": ""}
 
 
 def empty() -> Drawing:
+    """Return a drawing without objects."""
     return {**_HEAD, "objects": []}
 
 
 def paint(color: str, tool: str = "brush") -> str:
-    """The CSS colour that a tool draws with. color: #rrggbb."""
+    """Return the CSS colour that a tool draws with. color: #rrggbb."""
     if tool == "eraser":
         return ERASER
     return _rgba(color, _MARKS.get(tool, OPACITY))
 
 
 def painted(rgba: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """A canvas (h, w, 4) to its mask as 8 bits, (h, w): full paint is 255, twice painted is not more."""
+    """Convert a canvas (h, w, 4) to its mask, 8 bits, (h, w). Full paint is 255, even where it was painted twice."""
     return images.to_uint8(np.minimum(rgba[..., 3] / np.float32(255 * OPACITY), 1))
 
 
 def painted_url(url: Any, shape: masks.Shape) -> npt.NDArray[np.uint8]:
-    """`painted`, of the PNG that the browser sends as a data URL, which must have the shape of the canvas. Raises: BadMask."""
+    """Return `painted` of a PNG that the browser sent as a data URL. It must have the shape of the canvas. Raises: BadMask."""
     if not isinstance(url, str) or not url.startswith(DATA_URL) or len(url) > URL_HEAD + URL_PER_PIXEL * shape[0] * shape[1]:
         raise BadMask(GARBLED)
     try:
@@ -67,10 +68,10 @@ def painted_url(url: Any, shape: masks.Shape) -> npt.NDArray[np.uint8]:
 
 
 def received(sent: Any, shape: masks.Shape) -> tuple[Drawing, npt.NDArray[np.uint8]] | None:
-    """Return the drawing that the browser sent and its mask as 8 bits, (h, w); None where it sent no picture of it yet.
+    """Return the drawing that the browser sent and its mask, 8 bits, (h, w), or None if it has sent no picture yet.
 
-    sent: the canvas' `raw`, the drawing, and `data`, its PNG as a data URL: untrusted, both. shape: of the canvas. Only the
-    frame of the drawing is checked; `translate` checks the strokes that it reads. Raises: BadMask.
+    sent: the canvas' `raw`, the drawing, and `data`, its PNG as a data URL; both are untrusted. shape: of the canvas. Only the
+    outer structure of the drawing is checked; `translate` checks the strokes that it reads. Raises: BadMask.
     """
     drawing, url = (sent.get("raw"), sent.get("data")) if isinstance(sent, Mapping) else (None, "")
     if url is None:
@@ -83,8 +84,10 @@ def received(sent: Any, shape: masks.Shape) -> tuple[Drawing, npt.NDArray[np.uin
 
 
 def is_large(drawing: Drawing) -> bool:
-    """Whether the drawing has grown so much that its mask should stand for its strokes. Raises: BadMask if it is nested too
-    deeply to be written."""
+    """Return whether the drawing is so large that its mask should replace its strokes.
+
+    Raises: BadMask if it is nested too deeply to be written.
+    """
     try:
         return len(json.dumps(drawing)) > MOST_TEXT
     except RecursionError as error:
@@ -92,12 +95,12 @@ def is_large(drawing: Drawing) -> bool:
 
 
 def of_mask(mask: Mask, color: str) -> Drawing:
-    """A drawing of one object, the mask as a picture. Replaces or begins a layer."""
+    """Return a drawing of one object, the mask as a picture. It replaces or begins a layer."""
     return {**_HEAD, "objects": [_picture(mask, color)]}
 
 
 def of_polygon(corners: Sequence[tuple[float, float]], width: int, height: int, color: str) -> tuple[Drawing, Mask]:
-    """A drawing of one polygon, its corners (x, y) in fractions of the canvas; and its mask, (height, width)."""
+    """Return a drawing of one polygon and its mask, (height, width). corners: (x, y) in fractions of the canvas."""
     points = [(round(x * width, 1), round(y * height, 1)) for x, y in corners]
     mask = Pillow.new("L", (width, height))
     ImageDraw.Draw(mask).polygon(points, fill=255)
@@ -107,18 +110,18 @@ def of_polygon(corners: Sequence[tuple[float, float]], width: int, height: int, 
 
 
 def plus(drawing: Drawing, mask: Mask, color: str) -> Drawing:
-    """The drawing with a mask painted over it."""
+    """Return the drawing with a mask painted over it."""
     return {**drawing, "objects": [*drawing["objects"], _picture(mask, color)]}
 
 
 def translate(
     drawing: Drawing, mask: Mask, content: Image, color: str, tolerance: float, snap: Callable[[Mask], Mask]
 ) -> tuple[Drawing, Mask] | None:
-    """What was meant by the strokes of eraser, ellipse, wand and the brush that snaps; None where there are none.
+    """Replace the strokes of eraser, ellipse, wand and snapping brush by their meaning; return None if there are none.
 
-    mask: what was painted before them, (h, w); what is then comes back. content: the photograph at the canvas' size, which
-    the wand looks at. tolerance: the wand's, 0 … 1. snap: finds the thing under a scribble. Raises: BadMask for strokes that
-    the canvas never draws.
+    mask: what was painted before them, (h, w); the returned mask includes them. content: the photograph at the canvas' size,
+    which the wand reads. tolerance: of the wand, 0 … 1. snap: finds the object under a scribble. Raises: BadMask for strokes
+    that the canvas never draws.
     """
     marks = {ERASER, *(paint(color, tool) for tool in _MARKS)}
     marked = [i for i, item in enumerate(drawing["objects"]) if {str(item.get("stroke")), str(item.get("fill"))} & marks]
@@ -137,8 +140,8 @@ def translate(
             touched = masks.wand(content, _touched(item, content), tolerance)
             new["objects"][i], mask = _picture(touched, color), np.maximum(mask, touched)
         elif item.get("stroke") == paint(color, "snap"):
-            thing = snap(scribble(item, content, most))
-            new["objects"][i], mask = _picture(thing, color), np.maximum(mask, thing)
+            subject = snap(scribble(item, content, most))
+            new["objects"][i], mask = _picture(subject, color), np.maximum(mask, subject)
         else:
             continue
         changed = True
@@ -146,12 +149,15 @@ def translate(
 
 
 def scribble(path: Mapping[str, Any], content: Image, most: int = MOST_POINTS) -> Mask:
-    """The middle of a stroke, (h, w), drawn through so many of its points."""
+    """Return the middle of a stroke as a mask, (h, w), drawn through at most so many of its points."""
     return _line(path, content, CORE, most)
 
 
 def _line(path: Mapping[str, Any], content: Image, share: float, most: int) -> Mask:
-    """A stroke at a share of its width: Fabric's path is `[["M", x, y], ["Q", x1, y1, x, y], …]`, in pixels of the canvas."""
+    """Draw a stroke at a fraction of its width.
+
+    Fabric's path is `[["M", x, y], ["Q", x1, y1, x, y], …]`, in pixels of the canvas.
+    """
     h, w, _ = content.shape
     points, radius = _points(path, max(FEWEST_POINTS, most)), max(1.0, min(WIDEST, _number(path, "strokeWidth")) * share / 2)
     drawn = Pillow.new("L", (w, h))
@@ -163,7 +169,7 @@ def _line(path: Mapping[str, Any], content: Image, share: float, most: int) -> M
 
 
 def _points(path: Mapping[str, Any], most: int) -> list[tuple[float, float]]:
-    """The points (x, y) of a stroke, evenly thinned to so many. Raises: BadMask."""
+    """Return the points (x, y) of a stroke, thinned evenly to at most so many. Raises: BadMask."""
     commands = path.get("path")
     if not isinstance(commands, list) or not all(isinstance(command, list) for command in commands):
         raise BadMask(GARBLED)
@@ -175,37 +181,37 @@ def _points(path: Mapping[str, Any], most: int) -> list[tuple[float, float]]:
 
 
 def _number(item: Mapping[str, Any], key: str) -> float:
-    """A number of an object; a scale that is not given is 1. Raises: BadMask."""
+    """Return a number of an object; a missing scale is 1. Raises: BadMask."""
     return _finite(item.get(key, 1.0 if key.startswith("scale") else None))
 
 
 def _finite(value: Any) -> float:
-    """An untrusted number, not beyond FAR. Raises: BadMask."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or value != value:  # NaN alone is not itself
+    """Return an untrusted number, clipped to ±FAR. Raises: BadMask."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or value != value:  # only NaN differs from itself
         raise BadMask(GARBLED)
     return max(-FAR, min(FAR, value))
 
 
 def _ellipse(box: Mapping[str, Any], color: str) -> dict[str, Any]:
-    """The ellipse inside a box."""
+    """Return the ellipse inscribed in a box."""
     radii = {"rx": _number(box, "width") / 2, "ry": _number(box, "height") / 2}
-    kept = {key: box[key] for key in ("left", "top", "originX", "originY", "scaleX", "scaleY", "angle") if key in box}
-    return {"type": "Ellipse", **kept, **radii, "fill": paint(color), "strokeWidth": 0}
+    position = {key: box[key] for key in ("left", "top", "originX", "originY", "scaleX", "scaleY", "angle") if key in box}
+    return {"type": "Ellipse", **position, **radii, "fill": paint(color), "strokeWidth": 0}
 
 
 def _filled(ellipse: Mapping[str, Any], content: Image) -> Mask:
-    """(h, w), of an ellipse as it is drawn: its place is that of its left upper corner."""
+    """Return the mask, (h, w), of an ellipse as the canvas draws it. Its position is that of its upper left corner."""
     h, w, _ = content.shape
     left, top = _number(ellipse, "left"), _number(ellipse, "top")
     width, height = (2 * ellipse[r] * _number(ellipse, s) for r, s in (("rx", "scaleX"), ("ry", "scaleY")))
-    box = left, top, left + max(0, width - 1), top + max(0, height - 1)  # both ends are drawn
+    box = left, top, left + max(0, width - 1), top + max(0, height - 1)  # Pillow draws both ends
     drawn = Pillow.new("L", (w, h))
     ImageDraw.Draw(drawn).ellipse(box, fill=255)
     return images.from_uint8(np.asarray(drawn))
 
 
 def _touched(point: Mapping[str, Any], content: Image) -> tuple[int, int]:
-    """(row, column) of a point, which the canvas draws as a circle that begins at its left and is centred vertically."""
+    """Return (row, column) of a point, which the canvas draws as a circle, left-aligned and vertically centred."""
     h, w, _ = content.shape
     column = _number(point, "left") + _number(point, "radius") + _number(point, "strokeWidth") / 2
     row = _number(point, "top")
@@ -213,6 +219,7 @@ def _touched(point: Mapping[str, Any], content: Image) -> tuple[int, int]:
 
 
 def _picture(mask: Mask, color: str) -> dict[str, Any]:
+    """Return the object that draws a mask as a picture in a colour."""
     h, w = mask.shape
     rgba = np.empty((h, w, 4), np.uint8)
     rgba[..., :3] = _rgb(color)
@@ -224,7 +231,7 @@ def _picture(mask: Mask, color: str) -> dict[str, Any]:
 
 
 def overlay(content: Image, layers: Sequence[tuple[Mask, str]]) -> Image:
-    """The photograph with masks laid over it in their colours, as the canvas shows its own."""
+    """Return the photograph with masks painted over it in their colours, as the canvas shows them."""
     result = content
     for mask, color in layers:
         opacity = OPACITY * mask[..., None]

@@ -1,7 +1,7 @@
-"""Masks: where a style applies. Canvas strokes, uploads and clicks in; float32 (h, w) in [0, 1] out, 1 = the style applies.
+"""Make and combine masks, which say where a style applies: float32 (h, w) in [0, 1], 1 = the style applies here.
 
-NumPy, Pillow, and SciPy or scikit-image where a function needs them: no TensorFlow. Masks of one picture have one shape, the
-content's. A pixel is black where 8 bits would say 0: so a mask means the same before and after its journey.
+Uses NumPy and Pillow, and SciPy or scikit-image where a function needs them, but not TensorFlow. All masks of a picture have
+the content's shape. A pixel counts as black if it rounds to 0 at 8 bits, so that encoding does not change what a mask means.
 """
 
 import base64
@@ -21,19 +21,19 @@ from nst_core.recipes import MAX_MASK_TEXT
 Shape = tuple[int, int]  # rows, columns
 Rows = npt.NDArray[np.floating]
 
-THRESHOLD = 127  # of 255: what is brighter belongs to the mask
+THRESHOLD = 127  # of 255: brighter pixels belong to the mask
 MIN_SIDE = 8  # pixels of an uploaded mask
 TEXT_SIDE = 1024  # pixels of the longer side of a mask in a recipe
-BLACK = 0.5 / 255  # what is less rounds to 0
-_VISIBLE = 0.5  # opacity from which a pixel's colour counts
-_ONE_COLOUR = 0.03  # by which the colours of a uniform drawing may differ: its antialiasing, rounded
+BLACK = 0.5 / 255  # less rounds to 0
+_VISIBLE = 0.5  # minimum opacity at which a pixel's colour counts
+_ONE_COLOUR = 0.03  # allowed difference of colours in a uniform drawing: rounding of antialiased edges
 
 
 # --- in and out -------------------------------------------------------------------------------------------------------
 
 
 def from_alpha(data: bytes, shape: Shape, *, name: str = "The picture") -> Mask | None:
-    """Return how opaque a picture file is, scaled to `shape`; None where all of it is.
+    """Return the opacity of a picture file, scaled to `shape`, or None if all of it is opaque.
 
     Raises: BadPicture.
     """
@@ -42,10 +42,10 @@ def from_alpha(data: bytes, shape: Shape, *, name: str = "The picture") -> Mask 
 
 
 def from_picture(data: bytes, shape: Shape, *, threshold: int = THRESHOLD, soft: bool = False, name: str = "") -> Mask:
-    """Any picture file as a mask of `shape`: 1 where its grey is above `threshold` (of 255), or the grey itself if `soft`.
+    """Read a picture file as a mask of `shape`: 1 where its grey value is above `threshold` (of 255), or the grey if `soft`.
 
-    Of an animation the first frame. A drawing in one colour on a transparent ground is its opacity; transparency in any
-    other picture is black. `name` begins the error's sentence. Raises: BadMask.
+    Of an animation, the first frame is used. A drawing in one colour on a transparent background becomes its opacity; in any
+    other picture, transparent areas are black. `name` begins the error message. Raises: BadMask.
     """
     name, longer = name or "The mask", 2 * max(shape)
     try:
@@ -60,7 +60,7 @@ def from_picture(data: bytes, shape: Shape, *, threshold: int = THRESHOLD, soft:
 
 
 def _is_drawing(dark: Image, opacity: Mask) -> bool:
-    """Whether a picture over black has transparent parts, and one colour in all others."""
+    """Return whether a picture over black has transparent parts and a single colour everywhere else."""
     if opacity.min() > 1 - BLACK:
         return False
     visible = opacity >= _VISIBLE
@@ -69,18 +69,19 @@ def _is_drawing(dark: Image, opacity: Mask) -> bool:
 
 
 def _grey(image: Image) -> Mask:
+    """Return the grey values of a picture as a mask."""
     return images.from_uint8(np.asarray(Pillow.fromarray(images.to_uint8(image)).convert("L")))
 
 
 def to_png(mask: Mask) -> bytes:
-    """8-bit grey, white = the style applies; `from_picture(…, soft=True)` reads it back."""
+    """Write a mask as an 8-bit grey PNG, white where the style applies; `from_picture(…, soft=True)` reads it back."""
     file = io.BytesIO()
     Pillow.fromarray(images.to_uint8(mask)).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
 def to_text(mask: Mask) -> str:
-    """For a recipe: the base64 of a PNG, as large as TEXT_SIDE and MAX_MASK_TEXT allow."""
+    """Write a mask for a recipe: the base64 of a PNG, as large as TEXT_SIDE and MAX_MASK_TEXT allow."""
     side = min(TEXT_SIDE, max(mask.shape))
     while len(text := base64.b64encode(to_png(_fit(mask, side))).decode()) > MAX_MASK_TEXT:
         side //= 2
@@ -88,7 +89,7 @@ def to_text(mask: Mask) -> str:
 
 
 def of_text(text: str, shape: Shape) -> Mask:
-    """The mask of a recipe at `shape`.
+    """Read the mask of a recipe, scaled to `shape`.
 
     Raises: BadMask.
     """
@@ -101,7 +102,7 @@ def of_text(text: str, shape: Shape) -> Mask:
 
 
 def _fit(mask: Mask, side: int) -> Mask:
-    """The longer side `side` pixels."""
+    """Resize a mask so that its longer side has `side` pixels."""
     h, w = (max(1, round(length * side / max(mask.shape))) for length in mask.shape)
     return resize(mask, (h, w))
 
@@ -110,9 +111,9 @@ def _fit(mask: Mask, side: int) -> Mask:
 
 
 def resize(mask: Mask, shape: Shape) -> Mask:
-    """To another shape: means over areas where it shrinks, straight lines between pixels where it grows.
+    """Resize a mask: average areas where it shrinks, interpolate linearly where it grows.
 
-    Black stays exactly 0 and white exactly 1; masks that add up to one still do.
+    Black stays exactly 0 and white exactly 1, and masks that add up to one still do.
     """
     scaled: Rows = mask
     for axis, length in enumerate(shape):
@@ -124,13 +125,13 @@ def resize(mask: Mask, shape: Shape) -> Mask:
 
 
 def pyramid(masks: npt.NDArray[np.float32], shape: Shape, halvings: Iterable[int]) -> dict[int, npt.NDArray[np.float32]]:
-    """(n, …) on a picture of `shape` to (n, h >> k, w >> k), for each number k of halvings."""
+    """Resize masks (n, …) for a picture of `shape` to (n, h >> k, w >> k), for each number k of halvings."""
     sizes = {k: (shape[0] >> k, shape[1] >> k) for k in halvings}
     return {k: np.stack([resize(mask, size) for mask in masks]) for k, size in sizes.items()}
 
 
 def _averaged(rows: Rows, n: int) -> Rows:
-    """Of the first axis, each of n equal stretches' mean, fractions of a row included: differences of a running sum."""
+    """Reduce the first axis to n rows: the means of n equal intervals, including fractions of rows, by a cumulative sum."""
     edges = np.linspace(0, len(rows), n + 1)
     whole = np.minimum(edges.astype(int), len(rows) - 1)
     sums = np.cumsum(rows, 0, dtype=np.float64)
@@ -139,7 +140,7 @@ def _averaged(rows: Rows, n: int) -> Rows:
 
 
 def _interpolated(rows: Rows, n: int) -> Rows:
-    """Of the first axis, n rows; the outermost are repeated beyond their middle."""
+    """Enlarge the first axis to n rows by linear interpolation; the outermost rows are repeated at the border."""
     middles = np.clip((np.arange(n) + 0.5) * (len(rows) / n) - 0.5, 0, len(rows) - 1)
     above = np.minimum(middles.astype(int), max(0, len(rows) - 2))
     between = (middles - above).astype(np.float32)[:, None]
@@ -147,17 +148,17 @@ def _interpolated(rows: Rows, n: int) -> Rows:
 
 
 def invert(mask: Mask) -> Mask:
-    """White where it was black."""
+    """Return the inverse of a mask."""
     return 1 - mask
 
 
 def without(mask: Mask, protected: Mask) -> Mask:
-    """Less what another mask protects: a face, say."""
+    """Return a mask without the area that another mask protects, such as a face."""
     return mask * (1 - protected)
 
 
 def soften(mask: Mask, radius: float) -> Mask:
-    """Edges blurred; nothing changes that is further than `radius` pixels from one."""
+    """Blur the edges of a mask; nothing changes further than `radius` pixels from an edge."""
     from scipy.ndimage import gaussian_filter
 
     if radius <= 0:
@@ -166,43 +167,43 @@ def soften(mask: Mask, radius: float) -> Mask:
 
 
 def grow(mask: Mask, pixels: float) -> Mask:
-    """Larger all around by `pixels`, smaller if negative, but not away from the picture's border.
+    """Enlarge a mask by `pixels` on all sides, or shrink it if negative, except at the picture's border.
 
-    The edge is where the mask crosses ½, and comes out sharp: soften afterwards.
+    The edge is where the mask crosses ½. It comes out sharp: soften it afterwards.
     """
     from scipy.ndimage import distance_transform_edt
 
     inside = mask >= 0.5
     if not pixels or inside.all() or not inside.any():
         return mask
-    # from the edge, which runs between pixels; positive inside
+    # distance to the edge, which runs between pixels; positive inside
     distance = distance_transform_edt(inside) - distance_transform_edt(~inside) - np.where(inside, 0.5, -0.5)
     return np.clip(distance + pixels + 0.5, 0, 1).astype(np.float32)
 
 
 def feather(mask: Mask, radius: float) -> Mask:
-    """0 exactly where the mask is black, 1 where it is not; from one to the other inside the mask, over `radius` pixels."""
+    """Return exactly 0 where the mask is black, rising inside the mask to 1 over `radius` pixels."""
     from scipy.ndimage import distance_transform_edt
 
     painted = mask >= BLACK
     if painted.all():
         return np.ones_like(mask)
     ramp = np.clip(distance_transform_edt(painted) / (radius + 1), 0, 1).astype(np.float32)
-    return ramp * ramp * (3 - 2 * ramp)  # no crease at either end
+    return ramp * ramp * (3 - 2 * ramp)  # smooth at both ends
 
 
 def coverage(mask: Mask) -> float:
-    """How much of the picture it covers, per cent."""
+    """Return how much of the picture a mask covers, in per cent."""
     return 100 * float(mask.mean(dtype=np.float64))
 
 
 def is_empty(mask: Mask) -> bool:
-    """Whether it is black all over."""
+    """Return whether a mask is black everywhere."""
     return bool(mask.max() < BLACK)
 
 
 def wand(image: Image, at: tuple[int, int], tolerance: float) -> Mask:
-    """The region around a pixel (row, column) whose colours are like its own, (h, w), 0 or 1.
+    """Select the connected region around a pixel (row, column) with similar colours: (h, w), 0 or 1.
 
     tolerance: the largest difference in any channel, 0 … 1. Raises: BadMask outside the picture.
     """
@@ -218,19 +219,19 @@ def wand(image: Image, at: tuple[int, int], tolerance: float) -> Mask:
 
 
 def union(masks: Sequence[Mask]) -> Mask:
-    """What any of them covers: their sum, at most 1. So soft masks that meet leave no gap."""
+    """Return the sum of masks, at most 1, so that soft masks that meet leave no gap."""
     return np.minimum(np.sum(masks, axis=0, dtype=np.float32), 1)
 
 
 def unpainted(masks: Sequence[Mask]) -> Mask:
-    """What none of them covers."""
+    """Return the area that no mask covers."""
     return 1 - union(masks)
 
 
 def shares(masks: Sequence[Mask], weights: Sequence[float]) -> npt.NDArray[np.float32]:
-    """What each style has of each pixel, (n, h, w): m·w / Σ m·w of what the masks cover; the rest to 1 is the content's.
+    """Return how much each style counts at each pixel, (n, h, w): m·w / Σ m·w of what the masks cover.
 
-    Weights matter only where masks overlap. Those of weight 0 cover nothing.
+    What is missing to 1 belongs to the content. Weights matter only where masks overlap; masks with weight 0 cover nothing.
     """
     weighted = np.stack([np.asarray(mask, np.float32) * weight for mask, weight in zip(masks, weights, strict=True)])
     total = weighted.sum(0)
@@ -239,14 +240,14 @@ def shares(masks: Sequence[Mask], weights: Sequence[float]) -> npt.NDArray[np.fl
 
 
 def check(masks: Sequence[Mask | None], styles: int) -> None:
-    """One mask a style, in the same order; None is a style without a mask, which applies everywhere.
+    """Check that there is one mask per style, in the same order; None is a style without a mask, which applies everywhere.
 
-    Raises: BadMask for another number of masks, and for masks that cover nothing.
+    Raises: BadMask if their numbers differ, or if a mask covers nothing.
     """
     if len(masks) != styles:
-        raise BadMask(f"The styles and masks do not match, {styles} and {len(masks)}: give one mask a style, in their order.")
+        raise BadMask(f"The styles and masks do not match, {styles} and {len(masks)}: give one mask per style, in their order.")
     empty = [number for number, mask in enumerate(masks, 1) if mask is not None and is_empty(mask)]
     if empty and len(empty) == len(masks):
-        raise BadMask("The masks cover nothing: paint where the styles shall go; white is style, black stays as it is.")
+        raise BadMask("The masks cover nothing: paint where the styles should apply; white is painted, black stays unchanged.")
     if empty:
-        raise BadMask(f"Mask {empty[0]} of {len(masks)} covers nothing: paint where its style shall go, or remove the style.")
+        raise BadMask(f"Mask {empty[0]} of {len(masks)} covers nothing: paint where its style should apply, or remove it.")

@@ -1,4 +1,4 @@
-"""Pictures for a printer: 16 bits a channel and dots per inch. A picture in [0, 1] in, the bytes of a TIFF out."""
+"""Write pictures for printing: TIFF with 16 bits per channel and dots per inch."""
 
 import io
 
@@ -10,11 +10,11 @@ from nst_core.images import Image, Mask
 
 
 def tiff(image: Image, *, dpi: float | None = None, description: str = "", alpha: Mask | None = None) -> bytes:
-    """(h, w, 3) in [0, 1], sRGB, at 16 bits a channel, packed without loss. description: ASCII text kept in the file.
+    """Write a picture (h, w, 3) in [0, 1], sRGB, as a TIFF with 16 bits per channel, compressed losslessly.
 
-    alpha: (h, w) in [0, 1], how opaque the picture is; None: all of it.
+    description: ASCII text stored in the file. alpha: (h, w) in [0, 1], the opacity; None: opaque everywhere.
     """
-    import tifffile  # few print
+    import tifffile  # imported here because few results are printed
 
     file = io.BytesIO()
     pixels = images.to_uint16(image if alpha is None else np.dstack([image, alpha]))
@@ -36,7 +36,7 @@ def tiff(image: Image, *, dpi: float | None = None, description: str = "", alpha
 
 
 def flattened(data: bytes) -> bytes:
-    """Return a TIFF of ours on white, without its alpha; one that has none as it is."""
+    """Return a TIFF written here flattened onto white; one without alpha is returned unchanged."""
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:

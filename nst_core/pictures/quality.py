@@ -1,8 +1,8 @@
-"""How good a result is, in numbers: result, content and styles in, distances out, those of the untouched content beside them.
+"""Measure the quality of a result: its distances to the styles and the content, and those of the content itself.
 
-Style distance, by layer: ‖G_x − G_s‖_F / ‖G_s‖_F, Gram matrices averaged over positions. Content distance: ‖F_x − F_c‖ / ‖F_c‖
-at block4_conv2. Both on vgg19-lite, whatever network the run used. SSIM: Wang et al. 2004, of the luminance. Each alone can
-be gamed, so show them together.
+Style distance, per layer: ‖G_x − G_s‖_F / ‖G_s‖_F, Gram matrices averaged over positions. Content distance: ‖F_x − F_c‖ / ‖F_c‖
+at block4_conv2. Both use vgg19-lite, whatever network the run used. SSIM: Wang et al. 2004, of the luminance. Each of them can
+be optimised at the expense of the others, so show all three.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ SIDE = 512  # pixels: larger pictures are compared at this size
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """A picture beside content and styles. style: by layer, ≥ 0; content: ≥ 0; ssim: 1 is the content itself."""
+    """Hold a picture's measures. style: by layer, ≥ 0; content: ≥ 0; ssim: 1 for the content itself."""
 
     style: Mapping[str, float]
     content: float
@@ -32,22 +32,23 @@ class Measures:
 
     @property
     def mean_style(self) -> float:
+        """Return the mean style distance over the layers."""
         return fmean(self.style.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The result's measures, and the content's own as the point of reference."""
+    """Hold the measures of the result, and those of the unchanged content as a reference."""
 
     result: Measures
     unstylised: Measures
 
 
 def assess(eyes: "Eyes", result: Image, content: Image, styles: Sequence[Style]) -> Quality:
-    """Measure the result at `SIDE` pixels at most. Of several styles: the mean, by their weights; masks are passed over.
+    """Measure the result at no more than `SIDE` pixels. Several styles are averaged by weight; masks are ignored.
 
-    eyes: what looks (`instant.eyes()`). result: (h, w, 3), resized to the content's shape if it has another. styles: one
-    weight above 0 at least.
+    eyes: the network that compares (`instant.eyes()`). result: (h, w, 3), resized to the content's shape. styles: at least one
+    has a weight above 0.
     """
     side = min(SIDE, max(content.shape[:2]))
     content = images.fit(content, side)
@@ -69,19 +70,19 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Eyes(Protocol):
-    """What makes maps of a picture: vgg19-lite."""
+    """Declare a network that computes feature maps of a picture: vgg19-lite."""
 
     def maps(self, picture: Image, layers: Sequence[str]) -> Arrays: ...
 
 
 def _look(eyes: Eyes, picture: Image) -> tuple[Arrays, Arrays]:
-    """(Gram matrices of the style layers, maps of the content layers)."""
+    """Return the Gram matrices of the style layers and the maps of the content layers."""
     maps = eyes.maps(picture, (*FIRST_LAYERS, *CONTENT_LAYERS))
     return {layer: _gram(maps[layer]) for layer in FIRST_LAYERS}, {layer: maps[layer] for layer in CONTENT_LAYERS}
 
 
 def _gram(F: np.ndarray) -> np.ndarray:
-    """(h, w, c) -> (c, c): the mean over positions, so that pictures of different shapes compare."""
+    """Return the Gram matrix (c, c) of (h, w, c), averaged over positions, so that pictures of different shapes compare."""
     flat = F.reshape(-1, F.shape[-1])
     return flat.T @ flat / len(flat)
 
@@ -92,11 +93,12 @@ def _style_distances(grams: Arrays, targets: Sequence[tuple[Arrays, float]]) -> 
 
 
 def _distance(x: np.ndarray, target: np.ndarray) -> float:
-    """‖x − t‖ / ‖t‖, over all entries."""
+    """Return ‖x − t‖ / ‖t‖ over all entries."""
     return float(np.linalg.norm(x - target) / max(np.linalg.norm(target), np.finfo(np.float32).tiny))
 
 
 def _ssim(result: Image, content: Image) -> float:
+    """Return the structural similarity of the luminance."""
     from skimage.metrics import structural_similarity
 
     return float(structural_similarity(colors.luminance(result), colors.luminance(content), data_range=1.0))

@@ -1,7 +1,7 @@
-"""What masks mean to an engine: who has how much of each pixel, in whose colours, and where the content stays as it is.
+"""Apply masks for an engine: each style's share of each pixel, its colours, and where the content stays unchanged.
 
-Every engine asks `Regions` the same three things: the style pictures to learn from, the shares of the styles, and the
-finished picture. Without any mask a pixel belongs to all styles alike. Knows no TensorFlow.
+`Regions` gives every engine the style pictures to learn from, the styles' shares, and the finished picture. Without masks,
+every style counts equally at every pixel. Does not use TensorFlow.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,50 +19,52 @@ from nst_core.pictures import colors, masks
 from nst_core.recipes import Recipe
 from nst_core.stylizer import Style
 
-GUIDED = 340  # pixels of the longer side of a style picture that a predictor sees by a guide: it looks at squares of 256
-REFLECTIONS = 8  # of a region, each of what the last one filled too
-FEATHER = 128  # the content's longer side over the radius within which it fades into the painted regions
+GUIDED = 340  # pixels of the longer side of a guided style picture; the predictor takes squares of 256
+REFLECTIONS = 8  # of a region; each also reflects what the previous one filled
+FEATHER = 128  # the content's longer side divided by the width of the transition into painted regions
 
 
 class Regions:
-    """Styles on the content, each where its mask says; a style without one is everywhere.
+    """Locate styles on the content by their masks; a style without a mask applies everywhere.
 
-    Masks and guides of any shape are taken. Raises: BadMask for one that covers nothing.
+    Masks and guides may have any shape. Raises: BadMask if one covers nothing.
     """
 
     def __init__(self, content: Image, styles: Sequence[Style], recipe: Recipe) -> None:
         masks.check([style.mask for style in styles], len(styles))
         if any(style.guide is not None and masks.is_empty(style.guide) for style in styles):
-            raise BadMask("A guide on a style picture covers nothing: mark what shall be learned from, or remove the guide.")
+            raise BadMask("A guide on a style picture covers nothing: mark the part to learn from, or remove the guide.")
         self.masked = any(style.mask is not None for style in styles)
         self._content, self._styles, self._restore = content, styles, recipe.restore_content and self.masked
         self._modes = [style.color or recipe.color for style in styles]
         self._blends: dict[tuple[object, ...], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = {}
 
     def on(self, content: Image) -> "Regions":
-        """The same regions on another picture of the same shape: a clip's next frame."""
-        other = copy(self)  # what is made of the masks is shared
+        """Return the same regions on another picture of the same shape: the next frame of a clip."""
+        other = copy(self)  # the computed masks are shared
         other._content = content
         return other
 
     def recolored(self) -> list[Image]:
-        """The style pictures to learn from, each in the colours of the content inside its mask, where its mode asks so."""
+        """Return the style pictures to learn from, recoloured like the content inside their masks if their modes do that."""
         return [
             colors.prepare_style(style.image, self._content, mode, None if style.mask is None else self._masks[number])
             for number, (style, mode) in enumerate(zip(self._styles, self._modes, strict=True))
         ]
 
     def learned(self) -> list[Image]:
-        """For a predictor, which looks at whole pictures: recoloured, and nothing of them that their guides hide."""
+        """Return recoloured style pictures without what their guides hide, for a predictor, which sees whole pictures."""
         return [guided(picture, guide) for picture, guide in zip(self.recolored(), self.guides, strict=True)]
 
     def shares(self, weights: Sequence[float], shape: masks.Shape | None = None) -> npt.NDArray[np.float32]:
-        """(n, h, w), by default at the content's shape: what each style has of each pixel; the rest to 1 is the content's."""
+        """Return each style's share of each pixel, (n, h, w), by default at the content's shape; the rest to 1 is the
+        content's.
+        """
         shares = masks.shares(self._masks, weights)
         return shares if shape is None else np.stack([masks.resize(share, shape) for share in shares])
 
     def held(self, shape: masks.Shape) -> npt.NDArray[np.bool_] | None:
-        """(h, w): the pixels that remain the content's own, whatever the weights; None when all may change."""
+        """Return the pixels that stay unchanged whatever the weights, (h, w), or None if all may change."""
         if not self._restore:
             return None
         black = masks.resize(masks.union(self._masks), shape) < masks.BLACK
@@ -70,17 +72,17 @@ class Regions:
 
     @property
     def guides(self) -> list[Mask | None]:
-        """Of the style pictures."""
+        """Return the guides of the style pictures."""
         return [style.guide for style in self._styles]
 
     def at(self, shape: masks.Shape, halvings: Iterable[int]) -> "Parts":
-        """What an engine needs that works at this size, and halves it so many times."""
+        """Return the regions for an engine that works at this size and halves it that many times."""
         return Parts(self, shape, tuple(halvings))
 
     def finish(self, picture: Image, weights: Sequence[float]) -> Image:
-        """The picture to show, at its own shape: colours of each region, then the content where every mask is black.
+        """Return the picture to show, at its own shape: each region in its colour mode, the content where every mask is black.
 
-        There each pixel is the content's own; from there it fades within the painted regions.
+        Black pixels are exactly the content's; the transition lies inside the painted regions.
         """
         content = images.resize(self._content, *picture.shape[:2])
         one_mode = len(set(self._modes)) == 1
@@ -95,11 +97,11 @@ class Regions:
 
     @cached_property
     def _masks(self) -> list[Mask]:
-        """At the content's shape; not made where no style has one."""
+        """Return the masks at the content's shape. Computed only if a style has one."""
         return [_on(self._content, style.mask) for style in self._styles]
 
     def _blend(self, weights: Sequence[float], shape: masks.Shape) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Shares (n, h, w), and how much of a pixel is not the content's, (h, w, 1). Remembered: a run shows fifty pictures."""
+        """Return the shares (n, h, w) and each pixel's painted fraction (h, w, 1), cached, as a run shows many pictures."""
         key = (*weights, *shape)
         if key not in self._blends:
             shares = self.shares(weights, shape)
@@ -108,22 +110,22 @@ class Regions:
 
 
 class Coverage(NamedTuple):
-    """How the styles share the pixels, by some weights."""
+    """Hold the shares of the styles for some weights."""
 
     shares: npt.NDArray[np.float32]  # (n, h, w); the rest to 1 is the content's
-    coarse: Mapping[int, npt.NDArray[np.float32]]  # by number of halvings k: averages, (n, h >> k, w >> k)
+    coarse: Mapping[int, npt.NDArray[np.float32]]  # by number of halvings k: area averages, (n, h >> k, w >> k)
 
     @property
     def areas(self) -> npt.NDArray[np.float64]:
-        """(n,): of the picture."""
+        """Return the fraction of the picture that each style covers, (n,)."""
         return self.shares.mean((1, 2), dtype=np.float64)
 
 
 class Parts:
-    """Regions at one size, (h, w): made before the work begins.
+    """Hold the regions at one size, (h, w), computed before the work begins.
 
-    held: (h, w), the pixels that remain the content's, or None. guides: of the style pictures. even: the coverage by equal
-    weights, None without masks. partial: whether some pixel is not, or not wholly, a style's.
+    held: (h, w), the pixels that stay unchanged, or None. guides: of the style pictures. even: the coverage by equal weights,
+    None without masks. partial: whether some pixel does not belong entirely to styles.
     """
 
     def __init__(self, regions: Regions, shape: masks.Shape, halvings: Sequence[int]) -> None:
@@ -133,13 +135,16 @@ class Parts:
         self.partial = self.even is not None and bool(self.even.shares.sum(0).min() < 1 - masks.BLACK)
 
     def weighted(self, weights: Sequence[float]) -> Coverage:
+        """Return the coverage by these weights."""
         shares = self._regions.shares(weights, self._shape)
         return Coverage(shares, masks.pyramid(shares, self._shape, self._halvings))
 
 
 def guided(style: Image, guide: Mask | None) -> Image:
-    """The style picture as far as its guide shows it, for a predictor that looks at whole pictures: what the guide hides is
-    filled with reflections of what it shows, at the same scale."""
+    """Return the part of a style picture that its guide shows, for a predictor, which sees whole pictures.
+
+    What the guide hides is filled with reflections of what it shows, at the same scale.
+    """
     from scipy.ndimage import distance_transform_edt
 
     if guide is None:
@@ -156,13 +161,14 @@ def guided(style: Image, guide: Mask | None) -> Image:
         mirrored = np.clip(over, 0, h - 1), np.clip(across, 0, w - 1)
         new = ~known & known[mirrored] & (over == mirrored[0]) & (across == mirrored[1])
         filled[new] = filled[mirrored][new]
-        if last:  # the nearest that is known, where no reflection reached
-            left = ~known & ~new
-            filled[left] = filled[y, x][left]
+        if last:  # the nearest known pixel, where no reflection reached
+            rest = ~known & ~new
+            filled[rest] = filled[y, x][rest]
         known = known | new
     return filled
 
 
 def _on(content: Image, mask: Mask | None) -> Mask:
+    """Return a mask at the content's shape; white if there is none."""
     shape = content.shape[:2]
     return np.ones(shape, np.float32) if mask is None else masks.resize(mask, shape)

@@ -1,8 +1,8 @@
-"""Colour segmentations: any picture of a few flat colours in; its colours, and for each the mask of where it is, out.
+"""Read colour segmentations: a picture of a few flat colours becomes these colours, and the mask of each.
 
-What a painter draws over a photograph, or a program makes of it: a colour a region, wherever and in as many pieces. JPEG's
-noise is no colour, nor are the mixed ones of soft edges: colours are counted where the picture is flat, and edges run along
-the steepest slope between them (watershed, Beucher & Lantuejoul 1979). The masks cover every pixel exactly once.
+Such a picture is painted over a photograph or made by a program: one colour per region, in any number of pieces. Noise of JPEG
+and mixed colours along soft edges are ignored: colours are counted where the picture is flat, and edges follow the steepest
+gradient between them (watershed, Beucher & Lantuejoul 1979). The masks cover every pixel exactly once.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,35 +17,35 @@ from nst_core.images import Image, Mask
 from nst_core.pictures import masks
 from nst_core.recipes import MAX_STYLES
 
-SIDE = 1024  # pixels of the longer side at which colours are looked for
-MIN_SIDE = 8  # of an uploaded segmentation
-FLAT = 0.12  # by which a channel may vary around a pixel of a flat colour
-APART = 0.16  # distance of two colours in RGB: what is nearer to each other is one
-CELLS = 24  # a side of the cube in which colours are counted
-LEAST = 0.0015  # of the flat pixels: what has less is no region
-SPECK = 0.0005  # of the picture: pieces that are smaller go to what is around them
-CANDIDATES = 32  # colours at first sight, of which the regions are found; what has more is no picture of a few flat colours
-CLOSE, MOST = 0.06, 0.75  # so many of the flat pixels are so near to a colour; of a photograph's at most 0.6
-REACH = 2  # pixels of a soft edge
-RAGGED = 1.0  # pixels: what is finer along an edge is noise
-ALIKE = 0.25  # distance up to which a colour of one segmentation is meant by a colour of another
+SIDE = 1024  # pixels of the longer side at which colours are counted
+MIN_SIDE = 8  # pixels of an uploaded segmentation
+FLAT = 0.12  # how much a channel may vary around a pixel of a flat colour
+APART = 0.16  # distance in RGB below which two colours count as one
+CELLS = 24  # per side of the colour cube in which colours are counted
+LEAST = 0.0015  # of the flat pixels: a rarer colour is not a region
+SPECK = 0.0005  # of the picture: smaller pieces go to their surroundings
+CANDIDATES = 32  # initial colours; a picture with more does not consist of a few flat colours
+CLOSE, MOST = 0.06, 0.75  # at least MOST of the flat pixels lie this close to a colour; in photographs at most 0.6
+REACH = 2  # pixels: the width of a soft edge
+RAGGED = 1.0  # pixels: finer detail along an edge is noise
+ALIKE = 0.25  # distance up to which two segmentations mean the same colour
 
 Color = npt.NDArray[np.float32]  # (3,), RGB in [0, 1]
 Colors = npt.NDArray[np.float32]  # (n, 3)
-Labels = npt.NDArray[np.int32]  # (h, w): the number of a colour from 1 on; 0 where it is not known yet
+Labels = npt.NDArray[np.int32]  # (h, w): the number of a colour, from 1; 0 where it is not yet known
 
 
 class Segmentation(NamedTuple):
-    """colors: (n, 3) in [0, 1], the largest region's first. masks: of each, (h, w), 0 or 1; they add up to one."""
+    """Hold colors, (n, 3) in [0, 1], largest region first, and their masks, (h, w), 0 or 1, which add up to one."""
 
     colors: Colors
     masks: list[Mask]
 
 
 def from_picture(data: bytes, shape: masks.Shape, *, name: str = "") -> Segmentation:
-    """The regions of a picture file, stretched to `shape`. `name` begins the error's sentence.
+    """Return the regions of a picture file, resized to `shape`. `name` begins the error message.
 
-    Raises: BadMask for a file that is no picture, or none of a few flat colours.
+    Raises: BadMask if the file is not a picture, or not one of a few flat colours.
     """
     name = name or "The segmentation"
     try:
@@ -56,72 +56,73 @@ def from_picture(data: bytes, shape: masks.Shape, *, name: str = "") -> Segmenta
 
 
 def of_image(image: Image, *, name: str = "The segmentation") -> Segmentation:
-    """The regions of a picture, at its own shape.
+    """Return the regions of a picture, at its own shape.
 
     Raises: BadMask.
     """
     calm, flat = _calm(image)
     colors = _colors(calm[flat])
-    refusal = BadMask(f"{name} is no picture of a few flat colours: draw each region in one colour of its own.")
+    refusal = BadMask(f"{name} does not consist of a few flat colours: draw each region in its own single colour.")
     if len(colors) > CANDIDATES:
         raise refusal
     nearest, distance = _nearest(calm, colors)
-    if (distance[flat] < CLOSE).sum() < MOST * max(0.1 * flat.size, flat.sum()):  # of noise hardly anything is flat
+    if (distance[flat] < CLOSE).sum() < MOST * max(0.1 * flat.size, flat.sum()):  # noise has hardly any flat pixels
         raise refusal
     known = _without_specks(np.where(flat & (distance < APART), nearest, 0).astype(np.int32))
     labels = _straightened(_flooded(calm, _beside(known, calm, colors)))
     counts = np.bincount(labels.ravel(), minlength=len(colors) + 1)[1:]
     order = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i]]
     if not 1 < len(order) <= MAX_STYLES:
-        found = f"{len(order)} colours" if len(order) > 1 else "no two colours"
-        raise BadMask(f"{name} has {found}: a segmentation has from 2 to {MAX_STYLES}, each a region's.")
+        counted = f"{len(order)} colours" if len(order) > 1 else "fewer than two colours"
+        raise BadMask(f"{name} has {counted}: a segmentation needs 2 to {MAX_STYLES}, one per region.")
     return Segmentation(colors[order], [(labels == i + 1).astype(np.float32) for i in order])
 
 
-def stretched(found: Segmentation, shape: masks.Shape) -> Segmentation:
-    """To another shape: each pixel is that region's which has most of it. Regions that are lost are left out."""
-    if found.masks[0].shape == shape:
-        return found
-    owner = np.argmax([masks.resize(mask, shape) for mask in found.masks], 0)
-    scaled = [(owner == number).astype(np.float32) for number in range(len(found.masks))]
-    kept = [number for number, mask in enumerate(scaled) if mask.any()]
-    return Segmentation(found.colors[kept], [scaled[number] for number in kept])
+def stretched(segmentation: Segmentation, shape: masks.Shape) -> Segmentation:
+    """Resize a segmentation: each pixel goes to the region that covers most of it. Regions that vanish are left out."""
+    if segmentation.masks[0].shape == shape:
+        return segmentation
+    owner = np.argmax([masks.resize(mask, shape) for mask in segmentation.masks], 0)
+    scaled = [(owner == number).astype(np.float32) for number in range(len(segmentation.masks))]
+    visible = [number for number, mask in enumerate(scaled) if mask.any()]
+    return Segmentation(segmentation.colors[visible], [scaled[number] for number in visible])
 
 
 def paired(
     colors: Iterable[Color], others: Sequence[Segmentation], *, name: str = "The segmentation"
 ) -> list[tuple[int, Mask]]:
-    """For each colour of a photograph's segmentation: which of the styles' has it, and where, the guide.
+    """Return, for each colour of a photograph's segmentation, the style that has it and the mask of it there, the guide.
 
-    Where several have it they take turns. Raises: BadMask for a colour that none has.
+    If several styles have it, they take turns. Raises: BadMask for a colour that no style has.
     """
-    found: list[tuple[int, Mask]] = []
+    pairs: list[tuple[int, Mask]] = []
     for color in colors:
         candidates = [(number, nearest) for number, other in enumerate(others) if (nearest := _alike(color, other)) is not None]
         if not candidates:
-            raise BadMask(f"{name} has the colour {hex_of(color)}, but no style's segmentation has one like it: use the same.")
-        style, region = candidates[len(found) % len(candidates)]
-        found.append((style, others[style].masks[region]))
-    return found
+            raise BadMask(f"{name} has the colour {hex_of(color)}, but no style's segmentation has a similar one.")
+        style, region = candidates[len(pairs) % len(candidates)]
+        pairs.append((style, others[style].masks[region]))
+    return pairs
 
 
 def hex_of(color: Color) -> str:
-    """#rrggbb"""
+    """Write a colour as #rrggbb."""
     return "#" + bytes(images.to_uint8(color)).hex()
 
 
 def of_hex(color: str) -> Color:
-    """The reverse."""
+    """Read a colour from #rrggbb."""
     return images.from_uint8(np.frombuffer(bytes.fromhex(color.removeprefix("#")), np.uint8))
 
 
 def _alike(color: Color, other: Segmentation) -> int | None:
+    """Return the number of the colour in another segmentation that this one means, or None."""
     distances = np.linalg.norm(other.colors - color, axis=1)
     return int(distances.argmin()) if distances.min() <= ALIKE else None
 
 
 def _calm(image: Image) -> tuple[Image, npt.NDArray[np.bool_]]:
-    """Without JPEG's noise, edges where they were; and where it is flat, (h, w)."""
+    """Return the picture without the noise of JPEG, its edges unmoved, and where it is flat, (h, w)."""
     from scipy.ndimage import maximum_filter, median_filter, minimum_filter
 
     calm = median_filter(image, (3, 3, 1), mode="nearest")
@@ -132,10 +133,10 @@ def _calm(image: Image) -> tuple[Image, npt.NDArray[np.bool_]]:
 def _nearest(
     image: Image, colors: Colors, allowed: Callable[[int], npt.NDArray[np.bool_]] | None = None
 ) -> tuple[Labels, Mask]:
-    """Return the number of the nearest colour from 1 on, (h, w), and the distance to it, in RGB.
+    """Return the number of the nearest colour, from 1, (h, w), and the distance to it in RGB.
 
-    allowed: of a number, where that colour may be chosen; a pixel where none may gets 0 and an infinite distance. One colour
-    is compared at a time: the distances to all of them would take as many times the memory.
+    allowed: where the colour with a given number may be chosen; a pixel without any gets 0 and an infinite distance. Colours
+    are compared one by one, because the distances to all of them would multiply the memory.
     """
     nearest, least = np.zeros(image.shape[:2], np.int32), np.full(image.shape[:2], np.inf, np.float32)
     for number, color in enumerate(colors, 1):
@@ -149,7 +150,7 @@ def _nearest(
 
 
 def _colors(pixels: Colors) -> Colors:
-    """The colours of the flat pixels (n, 3): the most frequent, then the most frequent of what is not near to it, and so on."""
+    """Return the colours of flat pixels (n, 3): the most frequent one, then the most frequent one not near it, and so on."""
     cells = np.zeros(len(pixels), np.int32)
     for channel in range(3):
         cells = cells * CELLS + (pixels[:, channel] * (CELLS - 1) + 0.5).astype(np.int32)
@@ -158,18 +159,18 @@ def _colors(pixels: Colors) -> Colors:
     kinds = counts > 0
     counts, means = counts[kinds], sums[kinds] / counts[kinds, None]
     colors: list[npt.NDArray[np.float64]] = []
-    left = counts.astype(float)
-    while len(left) and left.max() > 0:
-        top = means[left.argmax()]
+    remaining = counts.astype(float)
+    while len(remaining) and remaining.max() > 0:
+        top = means[remaining.argmax()]
         near = np.linalg.norm(means - top, axis=1) < APART
-        if left[near].sum() >= LEAST * len(pixels):
-            colors.append(np.average(means[near], axis=0, weights=np.maximum(left[near], 1e-9)))
-        left[near] = 0
+        if remaining[near].sum() >= LEAST * len(pixels):
+            colors.append(np.average(means[near], axis=0, weights=np.maximum(remaining[near], 1e-9)))
+        remaining[near] = 0
     return np.array(colors, np.float32).reshape(-1, 3)
 
 
 def _without_specks(labels: Labels) -> Labels:
-    """Small pieces are not known any more."""
+    """Mark the pixels of small pieces as unknown."""
     from skimage.measure import label
 
     pieces = label(labels, connectivity=1)
@@ -178,8 +179,7 @@ def _without_specks(labels: Labels) -> Labels:
 
 
 def _beside(known: Labels, image: Image, colors: Colors) -> Labels:
-    """What is not known yet, but beside what is, goes to the neighbour of the nearest colour: a mixed pixel to its larger
-    part."""
+    """Assign unknown pixels beside known ones to the neighbour of the nearest colour: mixed pixels go to their larger part."""
     from scipy.ndimage import maximum_filter
 
     nearest, _ = _nearest(image, colors, lambda number: maximum_filter(known == number, 2 * REACH + 1))
@@ -187,7 +187,7 @@ def _beside(known: Labels, image: Image, colors: Colors) -> Labels:
 
 
 def _flooded(image: Image, known: Labels) -> Labels:
-    """The rest goes to its neighbours: they meet where the picture changes most."""
+    """Assign the remaining pixels to their neighbours, with borders where the picture changes most."""
     from skimage.filters import sobel
     from skimage.segmentation import watershed
 
@@ -198,7 +198,7 @@ def _flooded(image: Image, known: Labels) -> Labels:
 
 
 def _straightened(labels: Labels) -> Labels:
-    """In JPEG's noise an edge is ragged: each pixel goes to whose most of its neighbourhood is."""
+    """Smooth ragged edges: each pixel goes to the region that covers most of its neighbourhood."""
     from scipy.ndimage import gaussian_filter
 
     straightened, most = np.zeros_like(labels), np.full(labels.shape, -1, np.float32)

@@ -1,9 +1,8 @@
-"""Strokes as a share of the picture: painted at the size where a network draws them so, then drawn sharp at the picture's own.
+"""Paint strokes of a given share of the picture, sharp at the picture's own size.
 
-A network of one pass draws strokes of a few pixels, whatever the picture's size: at 2048 px they are worms. So the picture is
-painted small, enlarged, and painted once more at its full size, which draws every stroke's edge anew; of that second pass only
-what is finer than the small picture's pixels is kept, and the finest of it lifted. Brought down, the result is the small
-picture. NumPy only.
+A one-pass network draws strokes of a few pixels at any size; at 2048 px they look like worms. So the picture is painted small,
+enlarged, and painted again at full size, which redraws every edge. Of that second pass, only detail finer than the small
+picture's pixels is kept, and its finest part is amplified. Scaled down, the result equals the small picture. Uses NumPy only.
 """
 
 from collections.abc import Callable
@@ -16,19 +15,20 @@ from nst_core import images
 from nst_core.images import Image
 from nst_core.recipes import TextureNetworkRecipe
 
-NATURAL = 512  # pixels of the longer side: where a stroke size of 1 is the network's own
-NATURAL_OF_INSTANT = 1024  # the same of instant-lite: see what viewers preferred in models/MODELS.md
-LIFT = 0.35  # more of the finest detail: as much as photographs have, by `benchmarks.sizes`; the second pass draws it softer
-LEAST = 32  # pixels of the shorter side, below which the networks have nothing to work on
+NATURAL = 512  # pixels of the longer side at which a stroke size of 1 means the network's own strokes
+NATURAL_OF_INSTANT = 1024  # the same for instant-lite, as viewers preferred (models/MODELS.md)
+LIFT = 0.35  # amplifies the finest detail to that of photographs (`benchmarks.sizes`); the second pass is softer
+LEAST = 32  # pixels of the shorter side that the networks need
 
-Paint = Callable[[Image], Image]  # a picture of any size to one of the same shape
+Paint = Callable[[Image], Image]  # from a picture of any size to one of the same shape
 Share = npt.NDArray[np.float32]  # (h, w), in [0, 1]
 
 
 def side(height: int, width: int, size: float, natural: int = 0) -> int:
-    """Return the longer side at which strokes are drawn: `natural` px for a stroke size of 1, the picture's own if less.
+    """Return the longer side at which strokes are drawn: `natural` px for a stroke size of 1, or the picture's own if less.
 
-    size: over what the network draws at that side. Below 1 the side may be longer than the picture's. natural: NATURAL, if 0.
+    size: relative to the network's own strokes at that side. Below 1, the side may exceed the picture's. natural: 0 means
+    NATURAL.
     """
     longer, shorter = max(height, width), min(height, width)
     wanted = max(round(min(longer, natural or NATURAL) / size), -(-LEAST * longer // shorter))
@@ -36,29 +36,29 @@ def side(height: int, width: int, size: float, natural: int = 0) -> int:
 
 
 def of_one_pass(height: int, width: int, natural: int = 0) -> float:
-    """Return the stroke size that one pass at its own size over such a picture makes."""
+    """Return the stroke size that one pass over a picture of this size produces."""
     return min(1.0, (natural or NATURAL) / max(height, width))
 
 
 def largest(height: int, width: int, size: float) -> tuple[int, int]:
-    """(h, w) of the largest picture that is painted on the way."""
+    """Return the shape (h, w) of the largest picture that is painted on the way."""
     longer = max(height, width)
     more = max(1.0, side(height, width, size) / longer)
     return round(height * more), round(width * more)
 
 
 def of_network(recipe: TextureNetworkRecipe, content: tuple[int, int] | None) -> tuple[int, int]:
-    """(h, w) of the largest pass of a texture network, over a content of that shape or over none."""
+    """Return the shape (h, w) of a texture network's largest pass, for a content of that shape or without one."""
     if content is None:
         return recipe.shape or (recipe.size, recipe.size)
     return largest(*content, recipe.stroke_size)
 
 
 def painted(content: Image, size: float, paint: Paint, own: Share | None = None) -> Image:
-    """The content (h, w, 3) painted in strokes of that size, at its own shape.
+    """Return the content (h, w, 3) painted in strokes of that size, at its own shape.
 
-    Costs a pass at `side` and, where that is smaller than the content, one at its full size. own: what of each pixel shall
-    keep the content's own strokes, (h, w).
+    This takes a pass at `side` and, if that is smaller than the content, one at full size. own: the fraction of each pixel that
+    keeps the content's own strokes, (h, w).
     """
     height, width, _ = content.shape
     drawn = side(height, width, size)
@@ -76,12 +76,12 @@ def painted(content: Image, size: float, paint: Paint, own: Share | None = None)
 
 
 def _finest(picture: Image) -> npt.NDArray[np.float32]:
-    """What is lost where a picture is halved."""
+    """Return the detail that halving a picture loses."""
     height, width, _ = picture.shape
     return picture - images.resize(images.resize(picture, -(-height // 2), -(-width // 2)), height, width)
 
 
 def _enlarged(difference: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArray[np.float32]:
-    """Of two pictures: in [−1, 1]."""
+    """Enlarge a difference of two pictures, which lies in [−1, 1]."""
     half = np.float32(0.5)
     return (images.resize(difference * half + half, height, width) - half) / half

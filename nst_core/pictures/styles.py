@@ -1,4 +1,4 @@
-"""A recipe's styles: from what it says, their pictures, with the masks and guides that it carries; and their size."""
+"""Make the styles of a recipe: their pictures with the masks and guides in it. Choose the size of style pictures."""
 
 from collections.abc import Callable
 from functools import cache
@@ -12,11 +12,12 @@ from nst_core.stylizer import Style
 
 
 def of_recipe(recipe: Recipe, picture: Callable[[Source], Image], shape: Callable[[], masks.Shape]) -> list[Style]:
-    """picture: of a source. shape: of the content, (h, w), asked for if there are masks.
+    """Return the styles of a recipe.
 
-    Raises: BadMask.
+    picture: loads the picture of a source. shape: returns the content's (h, w); called only if there are masks. Raises:
+    BadMask.
     """
-    styles, picture = [], cache(picture)  # several regions may share one
+    styles, picture = [], cache(picture)  # several regions may share a picture
     for style in recipe.styles:
         image = picture(style.source)
         mask = masks.of_text(style.mask, shape()) if style.mask else None
@@ -26,10 +27,10 @@ def of_recipe(recipe: Recipe, picture: Callable[[Source], Image], shape: Callabl
 
 
 def fitted(picture: Image, longer: int) -> Image:
-    """Resize a style picture, up or down, so that a network can look at it.
+    """Resize a style picture, up or down, for a feature network.
 
-    The longer side becomes `longer` pixels, or more where the shorter one would have fewer than MIN_SIDE: the deepest maps of
-    a narrower picture have no positions left.
+    The longer side becomes `longer` pixels, or more if the shorter one would have fewer than MIN_SIDE, because the deepest maps
+    of a narrower picture have no positions left.
     """
     height, width = picture.shape[:2]
     narrowest = MIN_SIDE * max(height, width) / min(height, width)

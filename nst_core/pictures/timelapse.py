@@ -1,7 +1,7 @@
-"""A run's pictures as a film: JPEG previews in, oldest first, an animated GIF or an MP4 out.
+"""Make a time-lapse of a run: JPEG previews, oldest first, become an animated GIF or an MP4.
 
-Coarse to fine makes previews of several sizes: all are shown at the last one's. Its last quarter the film rests on the last
-picture. Knows no TensorFlow.
+Coarse-to-fine runs make previews of several sizes; all are resized to the last one. The last quarter shows the final picture.
+Does not use TensorFlow.
 """
 
 import io
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
 
 SECONDS = 6.0  # of the whole film
-REST = 0.25  # of it: the last picture
+REST = 0.25  # of it, for the last picture
 
-# 50 pictures of 512×512 pixels come to 2 to 4 MB so; with all of them in 256 colours it would be 8 to 14.
+# These limits make 2 to 4 MB of 50 pictures of 512×512 pixels; all of them in 256 colours would be 8 to 14.
 GIF_PICTURES, GIF_COLOURS = 40, 128
-TOLERANCE = 24  # of 255: what changes less keeps its old colour until it has changed more, and costs nothing
-GIF_SHORTEST = 20  # ms; what is shorter, browsers show for 100
+TOLERANCE = 24  # of 255: pixels keep their colour until they have changed more, which saves space
+GIF_SHORTEST = 20  # ms; browsers show shorter frames for 100 ms
 
-MP4_RATE = 25  # pictures a second: odd rates puzzle phones, and repeated pictures cost next to nothing
+MP4_RATE = 25  # per second: phones expect common rates, and repeated pictures take little space
 MP4_QUALITY = 20  # x264's constant rate factor; 0 is without loss, 23 its default
 
 
 def gif(frames: Sequence[bytes], *, seconds: float = SECONDS) -> bytes:
-    """An endless GIF of at most GIF_PICTURES pictures, one palette for all; a single frame gives a still one.
+    """Return an endless GIF of at most GIF_PICTURES pictures with one common palette; a single frame makes a still picture.
 
     Raises: UserError without frames.
     """
     pictures = _pictures(_spread(frames, GIF_PICTURES))
     palette = _palette(pictures)
     reduced = [picture.quantize(palette=palette, dither=Pillow.Dither.NONE) for picture in _steadied(pictures[:-1])]
-    reduced.append(pictures[-1].quantize(palette=palette, dither=Pillow.Dither.FLOYDSTEINBERG))  # seen longest
+    reduced.append(pictures[-1].quantize(palette=palette, dither=Pillow.Dither.FLOYDSTEINBERG))  # shown longest
     each = max(GIF_SHORTEST, round(1000 * seconds * (1 - REST) / len(reduced)))
     durations = [each] * (len(reduced) - 1) + [each + round(1000 * seconds * REST)]
     file = io.BytesIO()
@@ -48,17 +48,16 @@ def gif(frames: Sequence[bytes], *, seconds: float = SECONDS) -> bytes:
 
 
 def mp4(frames: Sequence[bytes], *, seconds: float = SECONDS) -> bytes:
-    """Return H.264 in 4:2:0, which every browser and phone plays; it wants even sides, so an odd one loses a row or column.
+    """Return an MP4 with H.264 in 4:2:0, which every browser and phone plays. Odd sides are cropped by a pixel.
 
-    Imports PyAV: call it in a worker or on the command line, never in a page.
-
-    Raises: UserError without frames; Failure when the film cannot be written.
+    Imports PyAV: call it in a worker or on the command line, never in a page. Raises: UserError without frames; Failure if the
+    video cannot be written.
     """
     import av
 
     pictures = _pictures(frames)
     try:
-        with tempfile.TemporaryDirectory() as folder:  # an MP4's index is written last and put first: no pipe can do that
+        with tempfile.TemporaryDirectory() as folder:  # a pipe cannot hold an MP4, whose index is moved to the front
             film = Path(folder) / "film.mp4"
             with av.open(str(film), "w", format="mp4", options={"movflags": "+faststart"}) as container:
                 _encode(container, pictures, seconds)
@@ -69,14 +68,14 @@ def mp4(frames: Sequence[bytes], *, seconds: float = SECONDS) -> bytes:
 
 
 def _encode(container: "OutputContainer", pictures: Sequence[Pillow.Image], seconds: float) -> None:
-    """Write each picture as often as it is shown."""
+    """Write each picture for as many frames as it is shown."""
     import av
     from av.video.reformatter import ColorRange, Colorspace
 
     stream = container.add_stream("libx264", rate=MP4_RATE, options={"crf": str(MP4_QUALITY)})
     stream.width, stream.height = (side // 2 * 2 for side in pictures[0].size)
     stream.pix_fmt, context = "yuv420p", stream.codec_context
-    context.color_range = context.colorspace = 1  # limited, BT.709: said in the file, else each player guesses another
+    context.color_range = context.colorspace = 1  # limited range, BT.709: stored in the file, because players guess differently
     context.color_primaries = context.color_trc = 1
     for picture, times in zip(pictures, _shown(len(pictures), seconds), strict=True):
         pixels = np.asarray(picture)[: stream.height, : stream.width]
@@ -90,18 +89,18 @@ def _encode(container: "OutputContainer", pictures: Sequence[Pillow.Image], seco
 
 
 def _shown(count: int, seconds: float) -> Iterator[range]:
-    """Yield for each picture the frames of the film that show it; the last one's are a quarter more."""
+    """Yield the range of frames that each picture fills; the last picture also gets the final quarter."""
     each = MP4_RATE * seconds * (1 - REST) / count
     ends = [round(each * (k + 1)) for k in range(count - 1)] + [round(MP4_RATE * seconds)]
     yield from map(range, [0, *ends], ends)
 
 
-# what a film can be, by the suffix of its file
+# by the suffix of the file
 FORMATS: Mapping[str, Callable[..., bytes]] = {".gif": gif, ".mp4": mp4}
 
 
 def _pictures(frames: Sequence[bytes]) -> list[Pillow.Image]:
-    """Decoded, RGB, all of the last one's size."""
+    """Decode previews to RGB, all at the last one's size."""
     if not frames:
         raise UserError("There are no pictures for a time-lapse yet; let the run make some steps first.")
     decoded = [Pillow.open(io.BytesIO(frame)).convert("RGB") for frame in frames]
@@ -109,21 +108,21 @@ def _pictures(frames: Sequence[bytes]) -> list[Pillow.Image]:
 
 
 def _spread(frames: Sequence[bytes], most: int) -> list[bytes]:
-    """At most so many, evenly, the first and the last among them."""
+    """Select at most so many frames evenly, including the first and the last."""
     if len(frames) <= most:
         return list(frames)
     return [frames[round(place)] for place in np.linspace(0, len(frames) - 1, most)]
 
 
 def _palette(pictures: Sequence[Pillow.Image]) -> Pillow.Image:
-    """The colours of beginning, middle and end, the end counting twice."""
+    """Return a palette for the beginning, middle and end, with the end counted twice."""
     chosen = (pictures[i] for i in (0, len(pictures) // 2, -1, -1))
     samples = [np.asarray(picture.resize((128, 128), Pillow.Resampling.NEAREST)) for picture in chosen]
     return Pillow.fromarray(np.concatenate(samples)).quantize(GIF_COLOURS, kmeans=1)
 
 
 def _steadied(pictures: Sequence[Pillow.Image]) -> Iterator[Pillow.Image]:
-    """The pictures, their pixels as before wherever the change is too small to see in passing."""
+    """Yield the pictures with pixels unchanged from the previous picture where they differ too little to be noticed."""
     if not pictures:
         return
     shown = np.asarray(pictures[0], np.int16)  # (h, w, 3)

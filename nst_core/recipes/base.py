@@ -6,10 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nst_core.limits import LIMITS
-
-MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 256, LIMITS.max_size, 512
-MAX_PRINT = max(MAX_SIZE, LIMITS.max_print)  # of an optimised picture
+MIN_SIZE, MAX_SIZE, DEFAULT_SIZE = 256, 8192, 512  # pixels of a result's longer side; memory ends earlier on most machines
 MAX_STRENGTH = 1.5
 MIN_STROKE, MAX_STROKE = 0.25, 4.0
 MAX_STYLES = 8  # of a recipe: regions may have as many

@@ -15,7 +15,7 @@ class InstantRecipe(Recipe):
     """One pass through a stylizer. strength 0 is the content's own style, 1 the style's, up to 1.5 beyond it."""
 
     kind: Literal["instant"] = "instant"
-    engine: Literal["auto", "magenta", "instant-lite"] = "auto"
+    engine: str = Field(default="auto", pattern=r"^[a-z0-9-]{1,40}$")  # its name in `nst_core.engines`
     strength: float = Field(default=1.0, ge=0, le=MAX_STRENGTH)
     stroke_size: Stroke = 1.0
     seed: int = Field(default=0, ge=0, le=2**32 - 1)  # of the noise that instant-lite's strokes follow

@@ -6,8 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from nst_core.limits import LIMITS
-from nst_core.recipes.base import DEFAULT_SIZE, MAX_PRINT, MIN_SIZE, Recipe
+from nst_core.recipes.base import Recipe
 
 
 def _layers(*depths: int) -> tuple[str, ...]:
@@ -33,6 +32,7 @@ def block_number(layer: str) -> int:
 
 
 ONE_LOOK = 1024  # pixels of a square that is looked at whole; a larger picture is painted in tiles, over more scales
+MAX_ITERATIONS = 100_000
 ACTIVATION_SHIFT = -1.0  # 1605.04603 §3.3
 
 
@@ -44,7 +44,6 @@ class OptimizeRecipe(Recipe):
     """
 
     kind: Literal["optimize"] = "optimize"
-    size: int = Field(default=DEFAULT_SIZE, ge=MIN_SIZE, le=MAX_PRINT)
 
     features: Literal["vgg19", "vgg16", "vgg19-lite"] = "vgg19-lite"
     pooling: Literal["max", "average"] = "max"
@@ -73,7 +72,7 @@ class OptimizeRecipe(Recipe):
     # noise as where it is steep, and what they sprinkle over a picture, deep layers like to keep
     warmup: float = Field(default=0.3, ge=0, lt=1)
     final_rate: float = Field(default=0.05, gt=0, le=1)  # what is left of it at the end of each scale, by a cosine
-    iterations: int = Field(default=min(300, LIMITS.max_iterations), ge=1, le=LIMITS.max_iterations)  # over all scales
+    iterations: int = Field(default=300, ge=1, le=MAX_ITERATIONS)  # over all scales
     init: Literal["content", "noise", "style", "image"] = "content"
     scales: int = Field(default=4, ge=1, le=8)  # sizes, coarse to fine; the last is the result's
     scale_factor: float = Field(default=1.6, ge=1.1, le=4)  # from one to the next
@@ -168,7 +167,7 @@ PRESETS: Mapping[str, OptimizeRecipe] = {
     "fast": OptimizeRecipe(),
     "finest": OptimizeRecipe(
         style_layers=(PIXELS, *LAYERS["vgg19-lite"]), style_weight=17.0, tv_weight=0.1,
-        iterations=min(1000, LIMITS.max_iterations),
+        iterations=1000,
     ),
     "gatys-2015": OptimizeRecipe(
         **_QUOTED, features="vgg19", form="paper", content_weight=1, style_weight=1e3, optimizer="lbfgs", init="noise",

@@ -1,7 +1,7 @@
-"""Texture networks: one small network a style, that paints in one pass (Ulyanov et al. 2016, 1603.03417).
+"""Paint with texture networks: a small network per style that paints in one pass (Ulyanov et al. 2016, 1603.03417).
 
-What a network is, its file and its drawing are NumPy's. `painting` brings ONNX Runtime, `training` TensorFlow: each is imported
-by whoever works with it, not here.
+The definition of a network, its file and its drawing use NumPy only. `painting` imports ONNX Runtime and `training` TensorFlow;
+they are imported where they are needed, not here.
 """
 
 from nst_core.texture_networks import drawing, generators

@@ -1,18 +1,18 @@
-"""A generator as a drawing: plan in, SVG out, every block from the layers that it is built from."""
+"""Draw a generator as SVG from its plan, with a block for each layer."""
 
 from collections.abc import Sequence
 
 from nst_core.texture_networks.generators import NOISE, Convolution, Plan
 
-ROW, LEFT, TOP = 54, 8, 34  # pixels: between scales; margins
-INPUT, BRANCH, JOIN, RESULT = 0, 128, 266, 480  # where the columns begin
+ROW, LEFT, TOP = 54, 8, 34  # pixels: distance of scales; margins
+INPUT, BRANCH, JOIN, RESULT = 0, 128, 266, 480  # the left edges of the columns
 HEIGHT = 26  # of a block
 
 
 def svg(plan: Plan) -> str:
-    """Coarsest scale on top; a block's width shows its channels, its tooltip what it does.
+    """Return the drawing, coarsest scale on top. The width of a block shows its channels, its tooltip what it does.
 
-    Its classes are styled by `assets/components/drawing.css`.
+    `assets/components/drawing.css` styles its classes.
     """
     parts = [_text(LEFT + x, 14, label, "head") for x, label in _heads(plan)]
     for row, stage in enumerate(plan.stages):
@@ -51,7 +51,7 @@ def _heads(plan: Plan) -> list[tuple[int, str]]:
 
 
 def _input(plan: Plan, ratio: int, y: float) -> str:
-    """A square whose grid is as fine as the scale, and its name."""
+    """Draw a square whose grid is as fine as the scale, with its name."""
     finest = plan.stages[0].ratio
     cells = max(1, min(13, round((finest / ratio) ** 0.75)))
     step, x = HEIGHT / cells, LEFT
@@ -65,7 +65,7 @@ def _input(plan: Plan, ratio: int, y: float) -> str:
 
 
 def _blocks(parts: list[str], convolutions: Sequence[Convolution], x: float, y: float) -> float:
-    """The convolutions from left to right; where the last one ends."""
+    """Draw the convolutions from left to right and return where the last one ends."""
     for c in convolutions:
         width = 14 + c.outputs * 0.7
         tip = f"{c.size}×{c.size} convolution, {c.inputs} to {c.outputs} channels, normalisation, ReLU"

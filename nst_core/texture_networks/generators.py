@@ -1,4 +1,4 @@
-"""What a texture network is made of, and its file: settings in, layers with their shapes out; arrays <-> `.npz` bytes.
+"""Define a texture network and its file: layers and their shapes from settings; arrays <-> `.npz` bytes.
 
 The generator of Ulyanov et al. 2016, 1603.03417, with instance normalisation, 1607.08022:
 
@@ -7,8 +7,8 @@ The generator of Ulyanov et al. 2016, 1603.03417, with instance normalisation, 1
     ratio 8    …                                                                        ─┤─► …    24, 32, 40, 48
     ratio 1    …                                                            last join ─► 1×1 ─► RGB
 
-`plan` is that drawing as data: the tensors (`training`), the page's drawing, and the check of a stranger's file
-are all made from it. No TensorFlow here: pages import this file.
+`plan` is that drawing as data: the tensors (`training`), the page's drawing, and the check of untrusted files
+are all made from it. This file does not import TensorFlow, because pages import it.
 """
 
 import io
@@ -29,9 +29,9 @@ from nst_core.recipes import TrainingRecipe
 from nst_core.stylizer import Step
 
 WIDTH = 8  # channels of a branch; each join adds as many
-NOISE = 3  # channels of noise that join the picture at every scale
+NOISE = 3  # channels of noise added to the picture at every scale
 SCALES = {"stylize": 6, "synthesize": 5}  # the paper's choices
-MAX_BYTES = 2 * 1024**2  # of a file; ours have a quarter of a megabyte
+MAX_BYTES = 2 * 1024**2  # of a file; ours have 0.25 MB
 MAX_RECIPE = 20_000  # characters
 MAX_LOG = 2_000  # rows
 LOG = ("iteration", "seconds", "content", "style")  # columns of the training log
@@ -44,7 +44,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """Convolution, normalisation, ReLU; of the last one, which makes RGB, a convolution with a bias."""
+    """Describe a convolution with normalisation and ReLU; the last one, which makes RGB, has only a bias."""
 
     name: str
     size: int  # of the kernel: 1 or 3
@@ -55,9 +55,9 @@ class Convolution:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What happens at one scale: the branch, and the join with what comes from the coarser one (the coarsest has none).
+    """Describe a scale: the branch, and the join with the result of the coarser scale (the coarsest has none).
 
-    ratio: pixels of the result a pixel here. channels: that leave the stage.
+    ratio: pixels of the result per pixel of this scale. channels: of the output.
     """
 
     ratio: int
@@ -68,21 +68,21 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A generator: stages, coarsest first, and the convolution to RGB."""
+    """Describe a generator: stages, coarsest first, and the convolution to RGB."""
 
     stages: tuple[Stage, ...]
     rgb: Convolution
     normalisation: str  # instance or batch
-    picture: bool  # whether a picture goes in beside the noise
+    picture: bool  # whether a picture is an input besides the noise
 
     @property
     def multiple(self) -> int:
-        """Of what the sides of a picture have to be."""
+        """Return the number that the sides of a picture must be multiples of."""
         return self.stages[0].ratio
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Every array by its name, in the order of the data's way."""
+        """Return the shape of every array by name, in the order of the data flow."""
         shapes: dict[str, tuple[int, ...]] = {}
         for stage in self.stages:
             for convolution in stage.branch:
@@ -97,20 +97,20 @@ class Plan:
 
     @property
     def parameters(self) -> int:
-        """Numbers that training changes; the running statistics of batch normalisation are none."""
+        """Return the number of trained values, without the running statistics of batch normalisation."""
         return sum(prod(shape) for name, shape in self.shapes.items() if trainable(name))
 
     @property
     def receptive(self) -> dict[int, int]:
-        """{ratio: side of the square, in pixels, that a pixel of the result sees of that branch's picture}.
+        """Return {ratio: side of the square, in pixels, that a pixel of the result depends on through that branch}.
 
-        The largest: it depends on where the pixel lies between the coarser ones. Normalisation, which sees everything, aside.
+        It is the maximum, as it depends on the position of the pixel. Normalisation, which depends on everything, is ignored.
         """
         sides = [self._seen(pixel, pixel) for pixel in range(self.multiple)]
         return {stage.ratio: max(side[stage.ratio] for side in sides) for stage in self.stages}
 
     def _seen(self, first: int, last: int) -> dict[int, int]:
-        """Of the pixels first … last of the result: from scale to scale, finest first, a convolution widens what is seen."""
+        """Return the side for the pixels first … last of the result: each convolution widens it, finest scale first."""
         seen = {}
         for stage in reversed(self.stages):
             reach = sum(c.size // 2 for c in stage.join)
@@ -130,7 +130,7 @@ class Plan:
 
 
 def plan(recipe: TrainingRecipe) -> Plan:
-    """The generator that the recipe asks for."""
+    """Return the generator for a recipe."""
     picture = recipe.purpose == "stylize"
     count = recipe.scales or SCALES[recipe.purpose]
     stages: list[Stage] = []
@@ -143,7 +143,7 @@ def plan(recipe: TrainingRecipe) -> Plan:
 
 
 def _three(name: str, inputs: int, outputs: int) -> tuple[Convolution, ...]:
-    """3×3, 3×3, 1×1. No biases: the normalisation that follows would take them off again."""
+    """Return 3×3, 3×3 and 1×1 convolutions, without biases, which the normalisation would remove."""
     return (
         Convolution(f"{name}/1", 3, inputs, outputs),
         Convolution(f"{name}/2", 3, outputs, outputs),
@@ -160,7 +160,7 @@ def trainable(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextureNetwork:
-    """A trained network: its recipe, its arrays by the plan's names (float32), its log (n, len(LOG))."""
+    """Hold a trained network: its recipe, its arrays by name (float32), its log (n, len(LOG))."""
 
     recipe: TrainingRecipe
     arrays: Arrays
@@ -173,13 +173,13 @@ class TextureNetwork:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained(Step):
-    """The last Step of a training: the network's file comes with the picture."""
+    """Represent the last Step of a training, with the network's file."""
 
     network: bytes = b""
 
 
 def write(network: TextureNetwork) -> bytes:
-    """A compressed `.npz`: the arrays as float16, recipe as text, log; no pickles."""
+    """Return a compressed `.npz`: arrays as float16, recipe as text, log; no pickles."""
     file = io.BytesIO()
     halves = {name: array.astype(np.float16) for name, array in network.arrays.items()}
     recipe, log = np.array(network.recipe.model_dump_json()), network.log.astype(np.float32)
@@ -188,9 +188,9 @@ def write(network: TextureNetwork) -> bytes:
 
 
 def read(data: bytes, *, name: str = "This file") -> TextureNetwork:
-    """Read an untrusted file. Headers are checked before anything is unpacked, and nothing is ever executed.
+    """Read an untrusted file. Headers are checked before anything is decompressed, and nothing is executed.
 
-    Raises: BadNetwork, and nothing else.
+    Raises BadNetwork and no other exception.
     """
     name = "".join(character for character in name if character.isprintable())[:80] or "This file"
     if len(data) > MAX_BYTES:
@@ -206,7 +206,7 @@ def read(data: bytes, *, name: str = "This file") -> TextureNetwork:
         ) from error
 
 
-# What zipfile, zlib and numpy's headers raise for hostile bytes.
+# Raised by zipfile, zlib and numpy's headers for malformed files.
 _UNREADABLE = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, OSError, ValueError, LookupError, TypeError,
     SyntaxError, AttributeError, ArithmeticError, RuntimeError, EOFError, MemoryError, AssertionError,
@@ -215,7 +215,7 @@ _UNREADABLE = (
 
 def _read(archive: zipfile.ZipFile) -> TextureNetwork:
     if any(info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for info in archive.infolist()):
-        raise BadNetwork("it is packed in another way")  # bzip2 unpacks gigabytes before a length can be checked
+        raise BadNetwork("it is packed in another way")  # bzip2 decompresses gigabytes before a length can be checked
     entries = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     if len(entries) != len(archive.infolist()) or "recipe" not in entries or "log" not in entries:
         raise BadNetwork("it has no recipe in it")
@@ -246,9 +246,9 @@ def _layer(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, shape: tuple[int, .
 
 
 def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, kind: str, allowed) -> np.ndarray:  # type: ignore[no-untyped-def]
-    """One array, if its header says what is expected: kind of dtype, and `allowed(shape, bytes an item)`.
+    """Read an array if its header is as expected: the kind of dtype, and `allowed(shape, bytes per item)`.
 
-    numpy.load would make room for whatever the header says before it reads a byte.
+    numpy.load would allocate whatever the header says before it reads a byte.
     """
     with archive.open(entry) as stream:
         shape, order, dtype = _header(stream)
@@ -271,6 +271,6 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def rows(network: TextureNetwork) -> Iterator[Mapping[str, float]]:
-    """The training log, row by row."""
+    """Yield the rows of the training log."""
     for row in network.log:
         yield dict(zip(LOG, map(float, row), strict=True))

@@ -1,12 +1,11 @@
-"""A trained texture network at work: its file and a photograph in, a painted picture out; or nothing in, and a texture out.
+"""Run a trained texture network: paint a photograph, or make a texture.
 
-The generator as ONNX, made from its plan and arrays when it is first wanted; TensorFlow, which trained it
-(`training`), is not needed to paint.
+The generator is built as ONNX from its plan and arrays on first use; TensorFlow, which trained it (`training`), is not needed.
 """
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from PIL import Image as Pillow
@@ -21,46 +20,53 @@ from nst_core.texture_networks import generators
 from nst_core.texture_networks.generators import NOISE, WIDTH, Convolution, Plan, TextureNetwork
 
 EPSILON = 1e-5  # of the normalisations
-AMPLITUDE = 0.3  # of the noise, beside a picture in [−1, 1]
-LIMIT = 2.5  # deviations of what comes from a coarser scale
-REMEMBERED = 12  # painters a process
+AMPLITUDE = 0.3  # of the noise, for a picture in [−1, 1]
+LIMIT = 2.5  # standard deviations at which maps from a coarser scale are clipped
+REMEMBERED = 12  # painters cached per process
 
 
 # --- the model --------------------------------------------------------------------------------------------------------
 
 
 def model(network: TextureNetwork) -> bytes:
-    """The generator with its numbers in it: content (1, h, w, 3), if it takes one, and a noise a stage -> picture."""
-    return _Generator(network).model()
+    """Return the generator with its numbers in it: content (1, h, w, 3), if it takes one, and a noise per stage -> picture."""
+    graph = Graph()
+    maps = lambda name: graph.op("Transpose", graph.input(name, (1, f"{name}_h", f"{name}_w", 3)), perm=[0, 3, 1, 2])  # noqa: E731
+    content = maps("content") if network.plan.picture else None
+    made = generator(graph, network, content, {stage.ratio: maps(f"noise{stage.ratio}") for stage in network.plan.stages})
+    graph.output("made", graph.op("Transpose", made, perm=[0, 2, 3, 1]), (1, "made_h", "made_w", 3))
+    return graph.model()
+
+
+def generator(graph: Graph, network: TextureNetwork, content: str | None, noises: Mapping[int, str]) -> str:
+    """Add the generator to a graph and return its result, (1, 3, h, w) in [0, 1].
+
+    content: (1, 3, h, w) in [0, 1], its sides multiples of the plan's; None for a network of textures. noises: by ratio,
+    (1, 3, h / ratio, w / ratio).
+    """
+    return _Generator(graph, network).made(content, noises)
 
 
 class _Generator:
-    """The plan as nodes of a graph."""
+    """Build the nodes of a graph from a plan."""
 
-    def __init__(self, network: TextureNetwork) -> None:
-        self._graph, self._plan, self._arrays = Graph(), network.plan, network.arrays
+    def __init__(self, graph: Graph, network: TextureNetwork) -> None:
+        self._graph, self._plan, self._arrays = graph, network.plan, network.arrays
         self._padding: Padding = "edge" if self._plan.picture else "wrap"
 
-    def model(self) -> bytes:
+    def made(self, picture: str | None, noises: Mapping[int, str]) -> str:
         graph, plan, x = self._graph, self._plan, ""
-        picture = self._input("content") if plan.picture else None
         if picture:
             picture = graph.op("Sub", graph.op("Mul", picture, graph.constant(2)), graph.constant(1))
         for stage in plan.stages:
-            noise = self._input(f"noise{stage.ratio}")
+            noise = noises[stage.ratio]
             branch = noise if picture is None else graph.op("Concat", self._pool(picture, stage.ratio), noise, axis=1)
             branch = self._chain(branch, stage.branch)
             x = self._join(x, branch, stage) if x else branch
-        x = graph.op("Sigmoid", self._convolve(x, self._arrays["rgb/kernel"], self._arrays["rgb/bias"]))
-        graph.output("made", graph.op("Transpose", x, perm=[0, 2, 3, 1]), (1, "made_h", "made_w", 3))
-        return graph.model()
-
-    def _input(self, name: str) -> str:
-        pixels = self._graph.input(name, (1, f"{name}_h", f"{name}_w", 3))
-        return self._graph.op("Transpose", pixels, perm=[0, 3, 1, 2])
+        return graph.op("Sigmoid", self._convolve(x, self._arrays["rgb/kernel"], self._arrays["rgb/bias"]))
 
     def _join(self, coarser: str, branch: str, stage: generators.Stage) -> str:
-        """The first convolution of the two side by side is the sum of each one's own: no map has to be copied."""
+        """Add the first convolution of two joined maps as the sum of two convolutions, which saves copying them."""
         graph, first = self._graph, stage.join[0]
         kernel = self._arrays[f"{first.name}/kernel"]
         branch = self._norm(branch, f"join{stage.ratio}/branch")
@@ -86,7 +92,7 @@ class _Generator:
         return graph.op("BatchNormalization", x, scale, shift, *running, epsilon=EPSILON)
 
     def _limited(self, x: str, name: str) -> str:
-        """See `training.generator.limit`."""
+        """Clip a normalised map; see `training.generator.limit`."""
         graph, shift = self._graph, self._arrays[f"{name}/shift"][:, None, None]
         reach = LIMIT * np.abs(self._arrays[f"{name}/scale"][:, None, None])
         return graph.op("Min", graph.op("Max", x, graph.constant(shift - reach)), graph.constant(shift + reach))
@@ -96,7 +102,7 @@ class _Generator:
 
 
 def draw_noise(plan: Plan, rng: np.random.Generator, n: int, height: int, width: int) -> list[np.ndarray]:
-    """Uniform around 0, one array a stage, coarsest first: (n, h / ratio, w / ratio, 3)."""
+    """Return uniform noise around 0, an array per stage, coarsest first: (n, h / ratio, w / ratio, 3)."""
     sides = [(height // stage.ratio, width // stage.ratio) for stage in plan.stages]
     return [(rng.random((n, h, w, NOISE), np.float32) * 2 - 1) * AMPLITUDE for h, w in sides]
 
@@ -105,16 +111,16 @@ def draw_noise(plan: Plan, rng: np.random.Generator, n: int, height: int, width:
 
 
 class Painter:
-    """A network ready for use."""
+    """Hold a network that is ready to paint."""
 
     def __init__(self, network: TextureNetwork) -> None:
         self.plan = network.plan
         self._session = Session(model(network))
 
     def stylize(self, content: Image, seed: int = 0) -> Image:
-        """(h, w, 3) to a picture of the same shape.
+        """Return (h, w, 3) painted, with the same shape.
 
-        Raises: BadRecipe when the network makes textures.
+        Raises: BadRecipe if the network makes textures.
         """
         if not self.plan.picture:
             raise BadRecipe("This network makes textures from nothing; choose one for photographs.")
@@ -124,9 +130,9 @@ class Painter:
         return self._paint(padded, seed)[:h, :w]
 
     def synthesize(self, height: int, width: int, seed: int = 0) -> Image:
-        """A texture of that size, (h, w, 3); laid side by side, its copies show no seams.
+        """Return a texture of that size, (h, w, 3), that tiles without seams.
 
-        Raises: BadRecipe when the network paints photographs.
+        Raises: BadRecipe if the network paints photographs.
         """
         if self.plan.picture:
             raise BadRecipe("This network paints photographs; choose one for textures.")
@@ -141,7 +147,7 @@ class Painter:
 
 
 def resize_tile(tile: Image, height: int, width: int) -> Image:
-    """To a size that is no multiple of the coarsest pixel: shrunk by a few pixels, seamless still."""
+    """Resize a tile by a few pixels, to a size that is not a multiple of the coarsest pixel; it still tiles."""
     h, w, _ = tile.shape
     if (h, w) == (height, width):
         return tile
@@ -160,7 +166,7 @@ _painters: dict[bytes, Painter] = {}
 
 
 def painter(data: bytes) -> Painter:
-    """Of a network's file, read once a process.
+    """Return the painter of a network file, loaded once per process.
 
     Raises: BadNetwork.
     """
@@ -173,7 +179,7 @@ def painter(data: bytes) -> Painter:
 
 
 def paint(data: bytes, content: Image | None, recipe: TextureNetworkRecipe) -> Iterator[Step]:
-    """One Step: the content painted by the network in the file, or, without a content, a texture.
+    """Yield one Step: the content painted by the network in the file, or without a content, a texture.
 
     Raises: BadNetwork, BadRecipe.
     """

@@ -1,9 +1,10 @@
-"""How the embedded models are made: data in, teachers by option, weights out as float16 `.npz` with a manifest beside them.
+"""Train the embedded models: data in, teachers by option, weights out as float16 `.npz` with a manifest beside them.
 
-Runnable: `python -m nst_core.training.NAME --help`, NAME being instant_lite (PyTorch), vgg19_lite (JAX), export or
-texture_networks; the first two on an accelerator where there is one. Nothing of the app imports this package, and nothing else
-imports PyTorch (`requirements-train.txt`) or JAX (`requirements-dev.txt`). What a lent accelerator runs needs no TensorFlow,
-no ONNX and no pydantic. Each imports those to its right:
+Commands: `python -m nst_core.training.NAME --help`, NAME being instant_lite (PyTorch), vgg19_lite (JAX), export or
+texture_networks; the first two use an accelerator if there is one. The app does not import this package, and nothing else
+imports PyTorch (`requirements-train.txt`) or JAX (`requirements-dev.txt`). What runs on a borrowed accelerator needs neither
+TensorFlow nor ONNX nor pydantic. Each module imports those to its right:
+
 - instant_lite -> instant_losses, microast -> instant_network -> runs; painted -> textures, data; feed
 - vgg19_lite -> jaxed -> runs; data, feed
 """

@@ -1,7 +1,7 @@
-"""What a training sees: folders of pictures, random crops of them, and what disturbs them. No TensorFlow.
+"""Load the pictures of a training, crop them at random, and disturb them. No TensorFlow.
 
-Pictures are kept as uint8 (h, w, 3), since a thousand of them as floats would fill the memory; what is drawn from them is
-float32 in [0, 1]. Every draw takes its own generator, so a step's pictures follow from its number and the seed alone.
+Pictures are kept as uint8 (h, w, 3), since a thousand of them as floats would fill the memory; crops are float32 in [0, 1].
+Every draw takes its own generator, so that the pictures of a step depend only on its number and the seed.
 """
 
 import json
@@ -26,7 +26,7 @@ HELD_OUT = Path(__file__).with_name("held_out.json")
 
 @lru_cache(maxsize=1)
 def held_out() -> frozenset[str]:
-    """Return the pictures that no training may load, as `folder/name`: those of the blind test and all that look like them.
+    """Return the pictures that no training may load, as `folder/name`: those of the blind test and similar ones.
 
     `held_out.json` lists photographs and paintings (the pairs of `benchmarks.taste`, in order) and further `excluded` ones.
     """
@@ -39,15 +39,15 @@ def is_held_out(file: Path) -> bool:
 
 
 def _is_offered(file: Path) -> bool:
-    """Return whether a training may load a file: a picture by its name, neither hidden nor set aside for the blind test."""
+    """Return whether a training may load a file: a picture that is neither hidden nor part of the blind test."""
     return file.suffix.lower() in images.SUFFIXES and not file.name.startswith(".") and not is_held_out(file)
 
 
 def load(folders: Iterable[Path], short_side: int) -> list[Bytes]:
-    """The pictures of these folders, their shorter sides at most `short_side`; sorted, so that seeds mean something.
+    """Return the pictures of these folders, their shorter sides at most `short_side`, sorted so that seeds are reproducible.
 
-    What the door refuses, such as slivers, is passed over, and so is what is set aside for the blind test (`held_out`).
-    Raises: BadPicture when a folder holds nothing else.
+    Unreadable pictures, very narrow ones and those of the blind test (`held_out`) are skipped. Raises: BadPicture if none is
+    left.
     """
     found: list[Bytes] = []
     for folder in folders:
@@ -70,13 +70,13 @@ def _read(file: Path, short_side: int) -> Bytes | None:
 
 
 def crop(picture: Bytes, size: int, rng: np.random.Generator, *, least: float = 0.4, squeeze: float = 1.0) -> Image:
-    """A random part of a picture, its sides at least `least` of the shorter one, as (size, size, 3).
+    """Return a random part of a picture, its sides at least `least` of the shorter one, as (size, size, 3).
 
-    squeeze: at most how much the part's aspect is off the square that it is pressed into.
+    squeeze: the maximum aspect ratio of the part, which is resized to a square.
     """
     h, w, _ = picture.shape
     shorter = min(h, w)
-    side = rng.uniform(min(1.0, max(least, 0.7 * size / shorter)), 1.0) * shorter  # blown up by 1.4 at most, where it can be
+    side = rng.uniform(min(1.0, max(least, 0.7 * size / shorter)), 1.0) * shorter  # enlarged by at most 1.4 if possible
     aspect = squeeze ** rng.uniform(-1, 1)
     tall, wide = (int(min(limit, side * s)) for limit, s in ((h, aspect**0.5), (w, aspect**-0.5)))
     y, x = rng.integers(h - tall + 1), rng.integers(w - wide + 1)
@@ -86,7 +86,7 @@ def crop(picture: Bytes, size: int, rng: np.random.Generator, *, least: float = 
 
 
 def jitter(image: Image, rng: np.random.Generator) -> Image:
-    """Other colours: channels exchanged, saturation, contrast, gamma and brightness changed; in [0, 1]."""
+    """Change the colours: channels swapped; saturation, contrast, gamma and brightness varied; in [0, 1]."""
     x = image[..., rng.permutation(3)] if rng.random() < 0.5 else image
     grey, mean = x.mean(-1, keepdims=True), x.mean()
     x = grey + (x - grey) * np.float32(rng.uniform(0, 1.6))
@@ -95,20 +95,20 @@ def jitter(image: Image, rng: np.random.Generator) -> Image:
 
 
 def mixed(image: Image, other: Image, rng: np.random.Generator) -> Image:
-    """A picture made of two of the same size: any teacher can say what it is, so a few hundred become very many."""
+    """Combine two pictures of the same size into one, which multiplies the number of training pictures."""
     h, w, _ = image.shape
     match rng.integers(5):
-        case 0:  # one seen through the other
+        case 0:  # one blended with the other
             share = np.float32(rng.uniform(0.25, 0.75))
             return image * share + other * (1 - share)
         case 1:  # one printed over the other
             return image * (0.3 + 0.7 * other) if rng.random() < 0.5 else 1 - (1 - image) * (1 - 0.7 * other)
-        case 2:  # one in places, the other elsewhere
+        case 2:  # one in some places, the other elsewhere
             cells = int(rng.integers(2, 9))
             field = images.resize(rng.random((cells, cells, 3), np.float32), h, w)[..., :1]
             inside = np.clip((field - np.median(field)) * 40 + 0.5, 0, 1)
             return image * inside + other * (1 - inside)
-        case 3:  # one in the colours of the other
+        case 3:  # one with the colours of the other
             spread = (other.std((0, 1)) + 0.02) / (image.std((0, 1)) + 0.02)
             return np.clip((image - image.mean((0, 1))) * spread + other.mean((0, 1)), 0, 1)
     half = [x[::2, ::2] for x in (image, other, other, image)]  # four small ones
@@ -116,7 +116,7 @@ def mixed(image: Image, other: Image, rng: np.random.Generator) -> Image:
 
 
 def disturb(image: Image, other: Image, rng: np.random.Generator) -> Image:
-    """As an optimiser meets pictures: a quarter under noise of random grain, a tenth blended with another."""
+    """Disturb pictures as an optimiser does: noise of random grain on a quarter, another picture blended into a tenth."""
     u, side = rng.random(), image.shape[0]
     if u < 0.25:
         grain = 2 ** int(rng.integers(0, 4))
@@ -126,14 +126,14 @@ def disturb(image: Image, other: Image, rng: np.random.Generator) -> Image:
 
 
 def plain_ground(picture: Image, rng: np.random.Generator) -> Image:
-    """The photograph's middle as an object before a flat ground, where halos would show; (h, w, 3)."""
+    """Return the middle of a photograph as an object on a flat background, where halos would show; (h, w, 3)."""
     h, w, _ = picture.shape
     inside = _oval(h, w, rng)
     return picture * inside + rng.random(3, np.float32) * (1 - inside)
 
 
 def wall(picture: Image, rng: np.random.Generator) -> tuple[Image, np.ndarray]:
-    """The same before a wall: white as often as not, lit from a side, with a camera's noise; and where it is, (h, w, 1)."""
+    """Return the same on a wall, often white, lit from a side, with camera noise; and where the wall is, (h, w, 1)."""
     h, w, _ = picture.shape
     inside = _oval(h, w, rng)
     color = rng.uniform(0.9, 1, 3) if rng.random() < 0.5 else rng.random(3)
@@ -145,7 +145,7 @@ def wall(picture: Image, rng: np.random.Generator) -> tuple[Image, np.ndarray]:
 
 
 def _oval(h: int, w: int, rng: np.random.Generator) -> np.ndarray:
-    """One inside a random oval, zero outside, soft between; (h, w, 1)."""
+    """Return one inside a random oval and zero outside, with a soft edge; (h, w, 1)."""
     y, x = np.mgrid[-1 : 1 : h * 1j, -1 : 1 : w * 1j].astype(np.float32)
     cy, cx = rng.uniform(-0.3, 0.3, 2)
     ry, rx = rng.uniform(0.3, 0.8, 2)
@@ -154,12 +154,12 @@ def _oval(h: int, w: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def batch(count: int, draw: Callable[[], Image]) -> Image:
-    """(count, h, w, 3)"""
+    """Return a batch of pictures, (count, h, w, 3)."""
     return np.stack([draw() for _ in range(count)]).astype(np.float32)
 
 
 def pick(pools: Sequence[Sequence[Bytes]], odds: Sequence[float], rng: np.random.Generator) -> Bytes:
-    """A picture of a pool chosen by its odds; empty pools are passed over."""
+    """Return a picture of a pool that is chosen by its odds; empty pools are skipped."""
     shares = np.array([share if pool else 0.0 for pool, share in zip(pools, odds, strict=True)])
     pool = pools[rng.choice(len(pools), p=shares / shares.sum())]
     return pool[int(rng.integers(len(pool)))]

@@ -1,4 +1,4 @@
-"""Write `models/lite.onnx` from the embedded arrays: `python -m nst_core.training.export`. A test tells when it is due."""
+"""Write `models/lite.onnx` from the embedded arrays: `python -m nst_core.training.export`. A test fails when this is due."""
 
 from nst_core.instant import graph
 from nst_core.models import eyes, weights

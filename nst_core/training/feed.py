@@ -1,4 +1,4 @@
-"""Processes that draw pictures beside an accelerator, which else would wait for them. No TensorFlow, no JAX."""
+"""Draw pictures in processes, so that an accelerator need not wait for them. No TensorFlow, no JAX."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-AHEAD = 8  # draws of each process that may wait
+AHEAD = 8  # draws that may wait per process
 PATIENCE = 300  # seconds for one draw
 
 Drawn = TypeVar("Drawn")
@@ -16,14 +16,14 @@ Given = TypeVar("Given", covariant=True)
 
 
 class Queue(Protocol[Given]):
-    """What a training asks of its pictures."""
+    """Declare the queue from which a training takes pictures."""
 
     def get(self, block: bool = True, timeout: float | None = None) -> Given: ...
 
 
 @contextmanager
 def stream(draw: Callable[[np.random.Generator], Drawn], seed: int, processes: int) -> Iterator[Queue[Drawn]]:
-    """What these processes draw, without end, in whatever order it comes. They are forks: begin before JAX is used."""
+    """Yield an endless queue of what the processes draw, in any order. They are forks: start before JAX is used."""
     context = multiprocessing.get_context("fork")
     queue = context.Queue(AHEAD * processes)
     tasks = [(queue, draw, seed, rank, processes) for rank in range(processes)]
@@ -49,7 +49,7 @@ def _fill(
 
 
 def ready(queue: Queue[Drawn], most: int) -> Iterator[Drawn]:
-    """What is there already."""
+    """Yield what is available."""
     for _ in range(most):
         try:
             yield queue.get(block=False)

@@ -1,9 +1,9 @@
 """Train `instant-lite`, predictor and transformer: `python -m nst_core.training.instant_lite --help`
 
-Processes draw styles and contents (`painted`); each style is measured once and kept in a bank, the newest in the place of the
-oldest. A step paints a few contents of one canvas, each in a style of its own, and adds up `instant_losses`. In a third of the
-steps the core sees the contents at half their size, as it does with pictures of 2048 px. The teacher is copied at first and
-counts less and less. Runs on a processor or an accelerator; can be interrupted and resumed.
+Processes draw styles and contents (`painted`); each style is measured once and stored in a bank, where the newest replaces the
+oldest. A step paints a few contents of one size, each in its own style, and adds up `instant_losses`. In a third of the steps
+the core sees the contents at half their size, as with pictures of 2048 px. The weight of the teacher decreases over time. Runs
+on a CPU or an accelerator; can be interrupted and resumed.
 """
 
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ from nst_core.training.painted import Drawn, Plan
 from nst_core.training.runs import Clock, Log
 
 WARM_UP = 50  # steps
-HEAD = ("lines", "guide", "refine", "out")  # layers that learn faster, since nothing follows them that could make up for them
-PARTS = ("variable", "average", "mean", "square")  # of a state: the variables, their average, the moments of their gradients
+HEAD = ("lines", "guide", "refine", "out")  # layers that learn faster, because no later layer can compensate for them
+PARTS = ("variable", "average", "mean", "square")  # of a state: variables, their average, moments of the gradients
 
 
 WEIGHTS: Mapping[str, float] = {
@@ -40,18 +40,18 @@ WEIGHTS: Mapping[str, float] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the numbers, besides pictures and networks."""
+    """Hold everything that determines the result besides pictures and networks."""
 
     minutes: float = 90.0
-    schedule: tuple[float, float] = (0.0, 1.0)  # the part of the falling rate and the teacher's weight that these minutes are
+    schedule: tuple[float, float] = (0.0, 1.0)  # the part of the schedules of rate and teacher that these minutes cover
     peak_rate: float = 8e-4
-    head_rate: float = 1.5  # times the peak
+    head_rate: float = 1.5  # relative to the peak
     core_rate: float = 0.7
     predictor_rate: float = 0.03
     batch: int = 4
-    bank: int = 800  # styles kept
-    fresh: int = 4  # steps a new style
-    shifted: float = 0.3  # share of the steps that ask for the same picture of a shifted photograph
+    bank: int = 800  # stored styles
+    fresh: int = 4  # steps per new style
+    shifted: float = 0.3  # fraction of the steps with the loss of a shifted photograph
     average: float = 0.995
     clip: float = 2.0
     seed: int = 0
@@ -63,7 +63,7 @@ DEFAULTS = Settings()
 
 
 class Networks(NamedTuple):
-    """What no step moves."""
+    """Hold the networks that do not change."""
 
     judge: "Judge"
     predictor: Convolutions
@@ -71,7 +71,7 @@ class Networks(NamedTuple):
 
 
 class Judge:
-    """The network that losses look through: a stand-in for VGG-19 up to conv4_1. Raises: ModelUnavailable, BadNetwork."""
+    """Run the network of the losses: a replacement for VGG-19 up to conv4_1. Raises: ModelUnavailable, BadNetwork."""
 
     def __init__(self, file: Path, device: torch.device) -> None:
         convolutions, mix, shift = runs.stand_in(file)
@@ -92,7 +92,7 @@ def _kernel(x: Tensor) -> Tensor:
 
 
 class Measured(NamedTuple):
-    """A style as a step needs it, and its contents."""
+    """Hold a style with everything computed from it, and its contents."""
 
     statistics: Tensor  # (1, 5008)
     wanted: instant_losses.Summary
@@ -103,7 +103,7 @@ class Measured(NamedTuple):
 
 @torch.no_grad()
 def measured(networks: Networks, drawn: Drawn, device: torch.device) -> Measured:
-    """Return the style with everything that follows from it alone."""
+    """Return the style with everything that depends on it alone."""
     full, seen = unit(drawn.style[None], device), unit(drawn.seen[None], device)
     wanted: instant_losses.Summary = {}
     if drawn.halved:
@@ -120,14 +120,14 @@ def unit(pictures: np.ndarray, device: torch.device) -> Tensor:
 
 
 class Bank:
-    """The styles that steps pick from, by (halved, canvas)."""
+    """Store the styles that steps choose from, by (halved, canvas)."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self.count = limit, 0
         self._styles: dict[tuple[bool, int], list[Measured]] = {}
 
     def put(self, drawn: Drawn, style: Measured) -> None:
-        """Keep a style; beyond the limit the oldest of its kind goes."""
+        """Store a style; beyond the limit, the oldest of its kind is removed."""
         kind = self._styles.setdefault((drawn.halved, drawn.canvas), [])
         kind.append(style)
         self.count += 1
@@ -149,7 +149,7 @@ class Bank:
 
 
 class Training:
-    """A run: `step` makes the next step and returns its losses."""
+    """Run a training: `step` makes a step and returns its losses."""
 
     def __init__(self, settings: Settings, networks: Networks, bank: Bank, start: Mapping[str, np.ndarray]) -> None:
         self.settings, self.networks, self.bank = settings, networks, bank
@@ -163,7 +163,7 @@ class Training:
         self.steps = 0
 
     def step(self, over: float) -> dict[str, float]:
-        """over: how much of the training is over, 0 to 1, for the rate. What is picked follows from seed and step."""
+        """Make a step. over: the elapsed fraction of the training, for the rate. Choices depend on seed and step number."""
         rng = np.random.default_rng((self.settings.seed, self.steps))
         torch.manual_seed(int(rng.integers(2**31)))
         variables = self._state["variable"]
@@ -220,7 +220,7 @@ class Training:
     def _shift(
         self, parameters: Mapping[str, Tensor], places: list[int], picture: Tensor, inputs: tuple[Tensor, ...], *, halved: bool
     ) -> Tensor:
-        """Return how far the painting of a shifted photograph is from the shifted painting, away from the borders."""
+        """Return the difference of a shifted photograph’s painting to the shifted painting, away from the borders."""
         core, noise, detail, vectors = (x[:2] for x in inputs)
         large = [place * (2 if halved else 1) for place in places]
         core, noise, detail = (torch.roll(x, by, (2, 3)) for x, by in ((core, places), (noise, places), (detail, large)))
@@ -231,7 +231,7 @@ class Training:
 
     @torch.no_grad()
     def _move(self, gradients: tuple[Tensor, ...], rate: float) -> None:
-        """One step of Adam without bias correction; a step whose gradients are no numbers is left out."""
+        """Make a step of Adam without bias correction; a step with gradients that are not finite is skipped."""
         one = self.settings
         norm = float(torch.sqrt(sum((g.square().sum() for g in gradients), torch.zeros((), device=self._device))))
         if not np.isfinite(norm):
@@ -254,18 +254,18 @@ class Training:
     # --- files
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return what is published: the moving average."""
+        """Return the published weights: the moving average."""
         return instant_network.arrays_of({**self._fixed, **self._state["average"]})
 
     def save(self, file: Path) -> None:
-        """Write what the next step depends on."""
+        """Write the state that the next step depends on."""
         arrays = {
             f"{part}:{name}": x for part, group in self._state.items() for name, x in instant_network.arrays_of(group).items()
         }
         runs.write_arrays(file, {**arrays, "step": np.array(self.steps)})
 
     def restore(self, file: Path) -> None:
-        """Raises: BadNetwork when the state is another training's."""
+        """Read a state. Raises: BadNetwork if it belongs to another training."""
         try:
             with np.load(file, allow_pickle=False) as archive:
                 groups = {part: {name: archive[f"{part}:{name}"] for name in self._state[part]} for part in PARTS}
@@ -322,7 +322,7 @@ def _check(weights: Mapping[str, np.ndarray], file: Path | None) -> None:
 
 
 def run(training: Training, queue: Queue[Drawn], first: int, out: Path, notes: Log) -> None:
-    """Train until time is over; weights and state every two minutes. first: styles to wait for."""
+    """Train until the time is over; write weights and state every two minutes. first: number of styles to wait for."""
     device = next(iter(training.networks.predictor.values()))[0].device
     take = lambda drawn: training.bank.put(drawn, measured(training.networks, drawn, device))  # noqa: E731
     for _ in range(first):
@@ -339,7 +339,7 @@ def run(training: Training, queue: Queue[Drawn], first: int, out: Path, notes: L
 
 
 def save(training: Training, out: Path) -> None:
-    """Write weights, manifest and what the next step depends on."""
+    """Write weights, manifest and state."""
     training.save(out.with_suffix(".state.npz"))
     machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} threads"
     counts = {"steps": training.steps, "styles": training.bank.count, "machine": f"{machine}, PyTorch {torch.__version__}"}

@@ -1,4 +1,4 @@
-"""What instant-lite's pictures are trained for, in PyTorch. Pictures are (n, 3, h, w) in [0, 1].
+"""Compute the losses of instant-lite's pictures, in PyTorch. Pictures are (n, 3, h, w) in [0, 1].
 
 Every loss is a mean over pictures:
 
@@ -24,17 +24,17 @@ from torch.nn import functional
 from nst_core.training.instant_network import gram, moments
 
 LAYERS = ("11", "21", "31", "41")
-FINE_LAYERS = ("11", "21")  # looked at once more at the result's size, where the core sees less
+FINE_LAYERS = ("11", "21")  # compared again at the result's size if the core sees less
 CONTENT = {"41": 0.75, "31": 0.25}
-FRINGE, LATTICE = 0.24, 4.0  # that are free: paintings have 0.29 and 4.6 dB
-AREA = 32  # pixels: too large for the halos that the teacher draws
+FRINGE, LATTICE = 0.24, 4.0  # tolerated without loss: paintings have 0.29 and 4.6 dB
+AREA = 32  # pixels: larger than the halos of the teacher
 TILE, STEP = 128, 32  # of a lattice's spectrum: pixels, and bins between multiples of a quarter cycle
 
 Summary = dict[str, Tensor]
 
 
 def summary(maps: Mapping[str, Tensor], layers: tuple[str, ...] = LAYERS, prefix: str = "") -> Summary:
-    """Return what is asked of a style: mean, deviation and Gram matrix of each layer, by name."""
+    """Return mean, deviation and Gram matrix of each layer, by name."""
     found: Summary = {}
     for layer in layers:
         mean, variance = moments(maps[layer])
@@ -47,7 +47,7 @@ def summary(maps: Mapping[str, Tensor], layers: tuple[str, ...] = LAYERS, prefix
 
 
 def relative(x: Tensor, reference: Tensor) -> Tensor:
-    """Return ‖x − reference‖ / ‖reference‖, the mean over pictures; smooth at zero."""
+    """Return ‖x − reference‖ / ‖reference‖, averaged over pictures; smooth at zero."""
     axes = tuple(range(1, x.dim()))
     return (((x - reference) ** 2).sum(axes) / ((reference**2).sum(axes) + 1e-6) + 1e-8).sqrt().mean()
 
@@ -100,7 +100,7 @@ def lattice(pictures: Tensor) -> Tensor:
 
 
 def luminance(pictures: Tensor) -> Tensor:
-    """Return (n, 1, h, w)."""
+    """Return the luma, (n, 1, h, w)."""
     return (pictures * pictures.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
 
 
@@ -114,7 +114,7 @@ def _similar(one: Tensor, other: Tensor, side: int = 7) -> Tensor:
 
 
 def _band(x: Tensor) -> Tensor:
-    """Return what lies between Gaussians of 0.5 and 2 px."""
+    """Return the band between Gaussians of 0.5 and 2 px."""
     return _blurred(x, 0.5, 2) - _blurred(x, 2.0, 8)
 
 

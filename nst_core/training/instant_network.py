@@ -1,7 +1,7 @@
-"""instant-lite in PyTorch: the predictor and the transformer as functions of their parameters, for training.
+"""Define instant-lite in PyTorch, for training: predictor and transformer as functions of their parameters.
 
-Pictures are painted by `instant/lite.py`, from the same arrays; `instant/graph.py` describes the network. Maps are
-(n, c, h, w), kernels (out, in, k, k) here and (k, k, in, out) in files.
+`instant/lite.py` paints with the same arrays; `instant/graph.py` describes the network. Maps are (n, c, h, w), kernels (out,
+in, k, k) here and (k, k, in, out) in files.
 """
 
 from collections.abc import Mapping
@@ -23,17 +23,17 @@ WIDTHS |= {"up": (3, 64, 32), "lines": (3, 32, 16)}
 PLAIN = {"guide": (3, 3, 16), "refine": (3, 16, 16), "out": (3, 16, 3)}
 NUMBERS, STATISTICS = 100, 5008
 EPSILON = 1e-5
-BLURRED = 1.45  # over the deviation of white noise that was enlarged four times by bilinear interpolation
-GRAMS = 5  # of the predictor's layers, the first ones
+BLURRED = 1.45  # divided by the deviation of white noise enlarged four times by bilinear interpolation
+GRAMS = 5  # of the predictor's layers, from the first
 
 Parameters = Mapping[str, Tensor]
 Convolutions = Mapping[str, tuple[Tensor, Tensor]]  # kernel and bias by number of the layer, "11" first
 
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet: what vgg19-lite's input is normalised by
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, for normalising the input of vgg19-lite
 
 
 def parameters_of(arrays: Mapping[str, np.ndarray], device: torch.device) -> dict[str, Tensor]:
-    """Return the arrays of a file as PyTorch needs them."""
+    """Return the arrays of a file in the form that PyTorch needs."""
     tensors = {name: torch.tensor(array, dtype=torch.float32, device=device) for name, array in arrays.items()}
     return {name: kernel(x) if x.dim() == 4 else x for name, x in tensors.items()}
 
@@ -44,13 +44,13 @@ def kernel(x: Tensor) -> Tensor:
 
 
 def arrays_of(parameters: Parameters) -> dict[str, np.ndarray]:
-    """Return copies of the parameters as a file holds them."""
+    """Return copies of the parameters in the form of a file."""
     tensors = {name: x.detach().cpu() for name, x in parameters.items()}
     return {name: (x.permute(2, 3, 1, 0) if x.dim() == 4 else x).numpy().copy(order="C") for name, x in tensors.items()}
 
 
 def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return new weights (He et al. 2015), by the names and in the shapes of a file."""
+    """Return new weights (He et al. 2015), with the names and shapes of a file."""
 
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal(shape, np.float32)
@@ -78,7 +78,7 @@ def random_weights(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def predictor_network(file: Path, device: torch.device) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return the convolutions of vgg19-lite, through which the predictor looks. Raises: ModelUnavailable, BadNetwork."""
+    """Return the convolutions of vgg19-lite, the predictor's feature network. Raises: ModelUnavailable, BadNetwork."""
     tensors = parameters_of(runs.read_arrays(file), device)
     names = sorted({name.split(".")[0] for name in tensors})
     return {name[4:]: (tensors[f"{name}.weight"], tensors[f"{name}.bias"]) for name in names}
@@ -98,7 +98,7 @@ def maps_of(convolutions: Convolutions, x: Tensor, last: str | None = None) -> d
 
 
 def style_statistics(convolutions: Convolutions, pictures: Tensor) -> Tensor:
-    """Return what the predictor is linear in, (n, 5008), of pictures (n, 3, h, w) in [0, 1]."""
+    """Return the predictor's input, (n, 5008), for pictures (n, 3, h, w) in [0, 1]."""
     mean, deviation = (pictures.new_tensor(values)[:, None, None] for values in (MEAN, DEVIATION))
     maps = list(maps_of(convolutions, (pictures - mean) / deviation).values())
     found: list[Tensor] = []
@@ -156,7 +156,7 @@ def transform(parameters: Parameters, content: Tensor, noise: Tensor, detail: Te
 
 
 def convolve(x: Tensor, weights: Tensor, bias: Tensor | None = None, *, stride: int = 1) -> Tensor:
-    """Return the convolution over a picture padded by half a kernel by reflection."""
+    """Return the convolution of a picture padded by half a kernel by reflection."""
     return functional.conv2d(functional.pad(x, [weights.shape[-1] // 2] * 4, mode="reflect"), weights, bias, stride)
 
 

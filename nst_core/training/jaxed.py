@@ -1,7 +1,7 @@
-"""What trainings on an accelerator share, in JAX: networks as functions of plain arrays, distances, one optimiser, a ring.
+"""Share functions of trainings in JAX: networks as functions of plain arrays, distances, an optimiser, a ring buffer.
 
-TensorFlow trains wherever it runs; the GPU machines at hand have JAX alone, and JAX runs on a processor too. Maps are
-(n, h, w, c), kernels (h, w, in, out). Nothing of this is needed to paint.
+The borrowed GPU machines have JAX but not TensorFlow, and JAX runs on a CPU too. Maps are (n, h, w, c), kernels (h, w, in,
+out). None of this is needed for painting.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,14 +22,14 @@ Array = jax.Array
 Arrays = Mapping[str, Any]
 Convolutions = Mapping[str, tuple[Any, Any]]  # kernel and bias by Keras name of the layer, bottom first
 
-TURN = 6  # times the learning rate: how far a kernel turns in a step, of its length
-PARTS = ("variable", "average", "mean", "square")  # of a state: the variables, their average, the moments of their gradients
+TURN = 6  # relative to the learning rate: the fraction of its length by which a kernel moves in a step
+PARTS = ("variable", "average", "mean", "square")  # of a state: variables, their average, moments of the gradients
 
 # --- networks ---------------------------------------------------------------------------------------------------------
 
 
 def convolve(x: Array, kernel: Any, stride: int = 1) -> Array:
-    """Over a picture padded by half a kernel by reflection, in the type of x."""
+    """Return the convolution of a picture padded by half a kernel by reflection, in the type of x."""
     p = kernel.shape[0] // 2
     padded = jnp.pad(x, ((0, 0), (p, p), (p, p), (0, 0)), "reflect") if p else x
     return lax.conv_general_dilated(padded, kernel.astype(x.dtype), (stride, stride), "VALID", dimension_numbers=_LAYOUT)
@@ -39,12 +39,12 @@ _LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 def pooled(x: Array) -> Array:
-    """The greatest of every 2×2."""
+    """Return the maximum of every 2×2."""
     return lax.reduce_window(x, np.array(-np.inf, x.dtype), lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
 
 
 def raw_maps(convolutions: Convolutions, x: Array, last: str | None = None) -> dict[str, Array]:
-    """Every layer's map before its ReLU, up to `last`, in the type of x, which is the network's own input."""
+    """Return every layer's map before its ReLU, up to `last`, in the type of x, which is the network's own input."""
     found: dict[str, Array] = {}
     block = "block1"
     for layer, (kernel, bias) in convolutions.items():
@@ -58,19 +58,19 @@ def raw_maps(convolutions: Convolutions, x: Array, last: str | None = None) -> d
 
 
 class Eyes(NamedTuple):
-    """A network that judges or teaches; mix (3, 3) and shift (3,) turn RGB in [0, 1] into its input."""
+    """Hold a network that judges or teaches; mix (3, 3) and shift (3,) convert RGB in [0, 1] to its input."""
 
     convolutions: Convolutions
     mix: Any
     shift: Any
 
     def raw_maps(self, x: Array, last: str | None = None, dtype: Any = jnp.float32) -> dict[str, Array]:
-        """(n, h, w, 3) in [0, 1] to every layer's map before its ReLU, up to `last`, in `dtype`."""
+        """Return every layer's map before its ReLU, up to `last`, in `dtype`, for (n, h, w, 3) in [0, 1]."""
         return raw_maps(self.convolutions, (x @ self.mix + self.shift).astype(dtype), last)
 
 
 def stand_in(file: Path) -> Eyes:
-    """The network of an `.npz` file: see `runs.stand_in`. Raises: ModelUnavailable, BadNetwork."""
+    """Return the network of an `.npz` file: see `runs.stand_in`. Raises: ModelUnavailable, BadNetwork."""
     return Eyes(*runs.stand_in(file))
 
 
@@ -78,13 +78,13 @@ def stand_in(file: Path) -> Eyes:
 
 
 def gram(x: Array) -> Array:
-    """(n, h, w, c) -> (n, c, c) float32, averaged over positions."""
+    """Return Gram matrices (n, c, c), float32, of (n, h, w, c), averaged over positions."""
     flat = x.reshape(x.shape[0], -1, x.shape[-1])
     return jnp.einsum("nmc,nmd->ncd", flat, flat, preferred_element_type=jnp.float32) / flat.shape[1]
 
 
 def relative(x: Array, reference: Array) -> Array:
-    """‖x − reference‖ / ‖reference‖ of each picture, (n,); smooth at zero."""
+    """Return ‖x − reference‖ / ‖reference‖ of each picture, (n,); smooth at zero."""
     axes = tuple(range(1, x.ndim))
     x, reference = x.astype(jnp.float32), reference.astype(jnp.float32)
     return jnp.sqrt(((x - reference) ** 2).sum(axes) / ((reference**2).sum(axes) + 1e-6) + 1e-8)
@@ -94,19 +94,19 @@ def relative(x: Array, reference: Array) -> Array:
 
 
 def state_of(variables: Arrays) -> dict[str, Any]:
-    """What `stepped` keeps, by part and name; each with a buffer of its own, since it will be given away."""
+    """Return the state for `stepped`, by part and name; each array has its own buffer, because buffers are donated."""
     new = {part: np.asarray if part in ("variable", "average") else np.zeros_like for part in PARTS}
     return {part: {name: jnp.array(make(a)) for name, a in variables.items()} for part, make in new.items()}
 
 
 def write_state(file: Path, state: Arrays, step: int) -> None:
-    """What the next step depends on."""
+    """Write the state that the next step depends on."""
     arrays = {f"{part}:{name}": np.asarray(a) for part, group in state.items() for name, a in group.items()}
     runs.write_arrays(file, {**arrays, "step": np.array(step)})
 
 
 def read_state(file: Path, like: Arrays) -> tuple[dict[str, Any], int]:
-    """The state and its step. Raises: BadNetwork when it is another training's."""
+    """Return a state and its step. Raises: BadNetwork if it belongs to another training."""
     try:
         with np.load(file, allow_pickle=False) as archive:
             read = lambda part, name, a: jnp.asarray(archive[f"{part}:{name}"]).reshape(a.shape)  # noqa: E731
@@ -119,10 +119,10 @@ def read_state(file: Path, like: Arrays) -> tuple[dict[str, Any], int]:
 def stepped(
     state: Arrays, gradients: Arrays, rates: Arrays, *, turned: Collection[str] = (), average: Any = 0.998, clip: float = 5.0
 ) -> dict[str, Any]:
-    """One step: those of `turned` by Muon, all others by Adam without bias correction, as `trainer.Trainer` has it.
+    """Make a step: variables in `turned` by Muon, all others by Adam without bias correction, as in `trainer.Trainer`.
 
-    turned: kernels under a normalisation, which does not hear their length. rates: of each variable. Gradients
-    that are no numbers count as zero.
+    turned: kernels followed by a normalisation, for which their length does not matter. rates: of each variable. Gradients that
+    are not finite count as zero.
     """
     norm = jnp.sqrt(sum((g.astype(jnp.float32) ** 2).sum() for g in gradients.values()))
     sound, scale = jnp.isfinite(norm), jnp.minimum(1.0, clip / (norm + 1e-12))
@@ -143,7 +143,7 @@ def stepped(
 
 
 def turn(kernel: Array, direction: Array, share: Any) -> Array:
-    """The kernel (…, c) after a step against the orthogonalised direction, `share` of its length; its length stays.
+    """Return the kernel (…, c) moved against the orthogonalised direction by `share` of its length, which stays the same.
 
     Muon (Jordan 2024, kellerjordan.github.io/posts/muon), on a sphere.
     """
@@ -153,7 +153,7 @@ def turn(kernel: Array, direction: Array, share: Any) -> Array:
 
 
 def orthogonalised(x: Array) -> Array:
-    """(…, c) seen as a matrix (m, c), its singular values all brought near one: five steps after Newton and Schulz."""
+    """Return (…, c) as a matrix (m, c) whose singular values are near one: five Newton-Schulz iterations."""
     matrix = x.reshape(-1, x.shape[-1])
     wide = matrix.shape[0] < matrix.shape[1]
     matrix = matrix.T if wide else matrix
@@ -169,7 +169,7 @@ def on_device(arrays: Mapping[str, np.ndarray]) -> dict[str, Array]:
 
 
 def machine() -> str:
-    """For a manifest."""
+    """Return the name of the device, for a manifest."""
     return f"{jax.devices()[0].device_kind}, JAX {jax.__version__}"
 
 
@@ -178,7 +178,7 @@ def machine() -> str:
 
 @dataclass(slots=True)
 class Ring:
-    """Blocks of arrays on the device, all of one shape; the newest take the oldest ones' places."""
+    """Keep blocks of arrays of one shape on the device; the newest replace the oldest."""
 
     blocks: int
     arrays: dict[str, Array] = field(default_factory=dict)  # (blocks, …)
@@ -189,7 +189,7 @@ class Ring:
         return min(self.count, self.blocks)
 
     def put(self, block: Arrays) -> int:
-        """Where it went."""
+        """Store a block and return its position."""
         if not self.arrays:
             self.arrays = {name: jnp.zeros((self.blocks, *a.shape), a.dtype) for name, a in block.items()}
         at = self.count % self.blocks

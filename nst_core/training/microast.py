@@ -1,7 +1,7 @@
-"""MicroAST (Wang et al., AAAI 2023) in PyTorch, as a teacher: styles in, what they modulate out; contents in, pictures out.
+"""Run MicroAST (Wang et al., AAAI 2023) in PyTorch as a teacher: modulation from styles, pictures from contents.
 
-Its weights are not ours and not in this repository: an `.npz` archive of the published ones, `part/name`, kernels
-(out, in / groups, k, k), part being content_encoder, style_encoder, modulator or decoder.
+Its weights are not part of this repository: an `.npz` archive of the published ones, `part/name`, kernels (out, in / groups, k,
+k), part being content_encoder, style_encoder, modulator or decoder.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ STEPS = ((0, 1), (2, 2), (4, 1), (6, 2), (8, 1))  # convolutions of an encoder b
 
 
 class Taught(NamedTuple):
-    """What a style gives the decoder, (n, c, 1, 1) each: statistics of two maps, and a filter's weight and bias for each."""
+    """Hold what a style gives the decoder, (n, c, 1, 1) each: statistics of two maps, a filter's weight and bias for each."""
 
     fine_mean: Tensor
     fine_deviation: Tensor
@@ -33,7 +33,7 @@ class Taught(NamedTuple):
 
 
 class MicroAst:
-    """The published network. Raises: ModelUnavailable, BadNetwork."""
+    """Run the published network. Raises: ModelUnavailable, BadNetwork."""
 
     def __init__(self, file: Path, device: torch.device) -> None:
         arrays = runs.read_arrays(file)
@@ -46,7 +46,7 @@ class MicroAst:
 
     @torch.no_grad()
     def style(self, styles: Tensor) -> Taught:
-        """Return what `paint` needs of styles (n, 3, h, w) in [0, 1]; sides are multiples of 4."""
+        """Return the input of `paint` for styles (n, 3, h, w) in [0, 1]; sides are multiples of 4."""
         fine, coarse = _encoded(styles, self._parts["style_encoder"])
         modulate = lambda name, x: _layer(x, self._parts["modulator"], f"{name}.0").mean((2, 3), keepdim=True)  # noqa: E731
         filters = [modulate(f"{kind}{i}", x) for i, x in ((1, fine), (2, coarse)) for kind in ("weight", "bias")]
@@ -68,12 +68,12 @@ class MicroAst:
 
 
 def stacked(styles: list[Taught]) -> Taught:
-    """Return several as one."""
+    """Return several as one batch."""
     return Taught(*(torch.cat(parts) for parts in zip(*styles, strict=True)))
 
 
 def _layer(x: Tensor, weights: Mapping[str, Tensor], name: str, stride: int = 1) -> Tensor:
-    """A convolution; one with fewer input channels than its input has works by groups."""
+    """Return a convolution, grouped if it has fewer input channels than its input."""
     kernel, bias = (weights[f"{name}.conv_layer.{kind}"] for kind in ("weight", "bias"))
     groups = x.shape[1] // kernel.shape[1]
     if groups == 1:
@@ -100,6 +100,6 @@ def _adapted(x: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
 
 
 def _residual(x: Tensor, weights: Mapping[str, Tensor], name: str, weight: Tensor, bias: Tensor) -> Tensor:
-    """A residual layer whose two filters the style has scaled."""
+    """Return a residual layer whose two filters are scaled by the style."""
     y = functional.relu(weight * _layer(x, weights, f"{name}.conv1") + bias * x)
     return x + weight * _layer(y, weights, f"{name}.conv2") + bias * y

@@ -1,7 +1,7 @@
-"""The pictures that instant-lite's training sees. No PyTorch, since processes beside the accelerator draw them.
+"""Draw the pictures of instant-lite's training. No PyTorch, because processes beside the accelerator draw them.
 
-A `Drawn` is a style and photographs to paint in it, both at one canvas: 256 px crops out of photographs of 384 or 512 px, so
-that a stroke has the size in pixels that it will have, and the style as the whole picture that it is.
+A `Drawn` is a style and photographs to paint in it, all at one size: crops of 256 px from photographs of 384 or 512 px, so that
+strokes have their final size in pixels, and the style as a whole picture.
 """
 
 from collections.abc import Sequence
@@ -15,33 +15,33 @@ from nst_core.images import Image
 from nst_core.training import data, textures
 from nst_core.training.data import Bytes
 
-GENERATED = np.zeros((0, 0, 3), np.uint8)  # stands for a texture that is yet to be drawn
+GENERATED = np.zeros((0, 0, 3), np.uint8)  # represents a texture that is drawn later
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is drawn."""
+    """Hold the settings of drawing."""
 
     canvases: tuple[int, ...] = (384, 512)  # longer sides of the photographs that crops are taken from
-    halved: float = 0.35  # share of the styles whose contents the core sees at half their size
+    halved: float = 0.35  # fraction of styles whose contents the core sees at half their size
     size: int = 256  # of the crops
     crops: int = 3  # for each style
-    seen: int = 256  # side of the style as the predictor sees it
-    walls: float = 0.12  # share of the photographs that become a thing before a wall
-    recolored: float = 0.15  # share of the photographs in other light
-    own_style: float = 0.06  # share of the styles that are the photograph itself
-    odds: tuple[float, float, float] = (0.1, 0.65, 0.25)  # of a photograph, a style picture, a texture, as a style
+    seen: int = 256  # side of the style for the predictor
+    walls: float = 0.12  # fraction of photographs that become an object before a wall
+    recolored: float = 0.15  # fraction of photographs with changed colours
+    own_style: float = 0.06  # fraction of styles that are the photograph itself
+    odds: tuple[float, float, float] = (0.1, 0.65, 0.25)  # of a photograph, a style picture or a texture as the style
 
 
 class Drawn(NamedTuple):
-    """All uint8."""
+    """Hold a style and its contents, all uint8."""
 
     halved: bool
     canvas: int
     style: Bytes  # (canvas, canvas, 3)
     seen: Bytes  # (seen, seen, 3)
     contents: Bytes  # (crops, size, size, 3)
-    own: bool  # that the style is the photograph of the crops
+    own: bool  # the style is the photograph of the crops
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,12 @@ class Pools:
     styles: Sequence[Bytes]
 
     def draw(self, plan: Plan, rng: np.random.Generator) -> Drawn:
-        """Return a style and its contents; those that are halved are drawn at the largest canvas."""
+        """Return a style and its contents; halved ones are drawn at the largest size."""
         halved, own = bool(rng.random() < plan.halved), bool(rng.random() < plan.own_style)
         canvas = max(plan.canvases) if halved else int(rng.choice(plan.canvases))
         number = int(rng.integers(len(self.photographs)))
         if own:
-            style = images.resize(images.from_uint8(self.photographs[number]), canvas, canvas)  # squeezed a little
+            style = images.resize(images.from_uint8(self.photographs[number]), canvas, canvas)  # slightly distorted
         else:
             style = self._style(plan, canvas, rng)
         contents = np.stack([self._content(plan, canvas, number if own else None, rng) for _ in range(plan.crops)])
@@ -63,7 +63,7 @@ class Pools:
         return Drawn(halved, canvas, images.to_uint8(style), seen, images.to_uint8(contents), own)
 
     def _style(self, plan: Plan, side: int, rng: np.random.Generator) -> Image:
-        """Nearly the whole of a style picture, a photograph or a new texture, so that fine things stay fine; or two mixed."""
+        """Return most of a style picture, photograph or new texture, so that fine detail stays fine; or two mixed."""
         drawn = []
         for _ in range(2 if rng.random() < 0.3 else 1):
             x = data.pick([self.photographs, self.styles, [GENERATED]], plan.odds, rng)
@@ -74,7 +74,7 @@ class Pools:
         return data.mixed(drawn[0], drawn[1], rng) if len(drawn) == 2 else drawn[0]
 
     def _content(self, plan: Plan, canvas: int, own: int | None, rng: np.random.Generator) -> Image:
-        """A crop out of a photograph of this size; own: that photograph's number, as it is."""
+        """Return a crop of a photograph of this size. own: the number of that photograph, which is not changed."""
         number = own if own is not None else int(rng.integers(len(self.photographs)))
         x = part(self.photographs[number], canvas, plan.size, rng)
         if own is not None:
@@ -84,7 +84,9 @@ class Pools:
 
 
 def part(picture: Bytes, canvas: int, size: int, rng: np.random.Generator) -> Image:
-    """A random (size, size, 3) of a picture whose longer side is brought to `canvas`, its shorter one at least to `size`."""
+    """Return a random (size, size, 3) of a picture whose longer side is resized to `canvas`, the shorter one at least to
+    `size`.
+    """
     x = images.from_uint8(picture)
     h, w, _ = x.shape
     scale = max(canvas / max(h, w), size / min(h, w))

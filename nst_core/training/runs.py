@@ -1,4 +1,4 @@
-"""What every training's command shares, whatever it computes with: options, rates, files, logs, manifests. No TensorFlow."""
+"""Share what every training command needs: options, rates, files, logs, manifests. No TensorFlow."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ from nst_core.errors import BadNetwork, ModelUnavailable, UserError
 
 WARM_UP = 100  # steps
 
-# what every training's command asks
+# options of every training command
 Photographs = Annotated[list[Path], typer.Option(help="A folder of photographs; may be repeated.")]
 Styles = Annotated[list[Path], typer.Option(help="A folder of style pictures; may be repeated.")]
 Start = Annotated[str, typer.Option(help="Weights to start from: embedded, random, or an .npz file.")]
@@ -33,14 +33,14 @@ Threads = Annotated[int, typer.Option(help="Processor threads.")]
 
 
 def rate(peak: float, step: int, over: float, warm_up: int = WARM_UP) -> float:
-    """The learning rate of a step: a warm-up, then a cosine down to a hundredth. over: how much of the training is, 0 to 1."""
+    """Return the learning rate of a step: a warm-up, then a cosine to a hundredth. over: elapsed fraction of the training."""
     falling = 0.01 + 0.99 * np.cos(np.pi / 2 * min(1.0, over)) ** 2
     return float(peak * min(1.0, (step + 1) / warm_up) * falling)
 
 
 @dataclass(slots=True)
 class Clock:
-    """How much of a training is over, by the minutes that it has: from `first` to `last`, so that two can share one fall."""
+    """Measure the elapsed fraction of a training by minutes, from `first` to `last`, so that runs can share a schedule."""
 
     minutes: float
     first: float = 0.0
@@ -54,19 +54,19 @@ class Clock:
 
     @property
     def share(self) -> float:
-        """Of the minutes, 1 when they are over."""
+        """Return the elapsed fraction of the minutes, 1 at the end."""
         return min(1.0, self.seconds / 60 / self.minutes)
 
     def over(self, share: float) -> float:
-        """What `rate` asks, at this share of the minutes."""
+        """Return the argument of `rate` at this fraction of the minutes."""
         return self.first + share * (self.last - self.first)
 
     def restart(self) -> None:
-        """Compiling is no training."""
+        """Restart after compiling, which does not count."""
         self._began = time.monotonic()
 
     def due(self, seconds: float = 60) -> bool:
-        """Once every so many seconds: whether to save."""
+        """Return whether so many seconds have passed since the last save."""
         late = time.monotonic() - self._marked > seconds
         self._marked = time.monotonic() if late else self._marked
         return late
@@ -76,13 +76,13 @@ class Clock:
 
 
 def starting(name: str, model: str, new: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Weights to start from: `embedded` those of the model, `random` new ones, else a file of ours, float32.
+    """Return weights to start from, float32: `embedded` those of the model, `random` new ones, otherwise a file.
 
     Raises: ModelUnavailable, BadNetwork.
     """
     if name == "random":
         return new()
-    from nst_core.models import weights  # with which come libraries that a lent machine may lack
+    from nst_core.models import weights  # imports libraries that a borrowed machine may lack
 
     arrays = weights.load(model) if name == "embedded" else read_arrays(Path(name))
     if {key: a.shape for key, a in arrays.items()} != {key: a.shape for key, a in new().items()}:
@@ -101,9 +101,10 @@ def read_arrays(file: Path) -> dict[str, np.ndarray]:
 
 
 def stand_in(file: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], np.ndarray, np.ndarray]:
-    """A VGG-like network: convolutions by Keras name, matrix (3, 3) and shift (3,) that turn RGB in [0, 1] into their input.
+    """Read a VGG-like network: convolutions by Keras name, and matrix (3, 3) and shift (3,) that convert RGB in [0, 1] to its
+    input.
 
-    From an `.npz` archive of `conv11.weight`, `conv11.bias` … and a 1×1 `conv0`. Raises: ModelUnavailable, BadNetwork.
+    The file is an `.npz` archive of `conv11.weight`, `conv11.bias` … and a 1×1 `conv0`. Raises: ModelUnavailable, BadNetwork.
     """
     if not file.is_file():
         raise ModelUnavailable(f"There is no network {file}: name an .npz file of convolutions conv0, conv11, conv12 ….")
@@ -111,7 +112,7 @@ def stand_in(file: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], np.n
         with np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key].astype(np.float32) for key in archive.files if "_aux" not in key}
         mix, shift = arrays.pop("conv0.weight")[0, 0], arrays.pop("conv0.bias")
-        names = sorted({key.split(".")[0] for key in arrays})  # conv11 … conv51, in their order
+        names = sorted({key.split(".")[0] for key in arrays})  # conv11 … conv51, in order
         convolutions = {f"block{n[4]}_conv{n[5]}": (arrays[f"{n}.weight"], arrays[f"{n}.bias"]) for n in names}
     except (KeyError, IndexError, ValueError, OSError) as error:
         raise BadNetwork(f"{file.name} is no network of convolutions conv0, conv11, conv12 …; name another file.") from error
@@ -119,7 +120,7 @@ def stand_in(file: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], np.n
 
 
 def write_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """An `.npz` archive, whole or not at all."""
+    """Write an `.npz` archive, completely or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{file.name}.part")
     with beside.open("wb") as stream:
@@ -128,7 +129,7 @@ def write_arrays(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def publish(file: Path, arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> None:
-    """float16 weights, and beside them the manifest as JSON: what trained them, on what, for how long, with which result."""
+    """Write float16 weights, and beside them the manifest as JSON: how, on what and for how long they were trained."""
     write_arrays(file, {name: array.astype(np.float16) for name, array in arrays.items()})
     file.with_suffix(".json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
 
@@ -137,7 +138,7 @@ def publish(file: Path, arrays: Mapping[str, np.ndarray], manifest: Mapping[str,
 
 
 class Log:
-    """Losses as JSON lines in a file, where one is named, and every so often their means as a line on the terminal."""
+    """Write losses as JSON lines to a file, if one is given, and their means at intervals as a line on the terminal."""
 
     def __init__(self, file: Path | None, every: int = 50) -> None:
         self._file, self._every, self._sums, self._start = file, every, dict[str, list[float]](), time.time()
@@ -159,7 +160,7 @@ class Log:
 
 
 def command(main: Callable[..., None]) -> None:
-    """Run a training's command line: one line for a mistake of the user's, exit 2, as everywhere."""
+    """Run the command line of a training: one line for a user's mistake, exit status 2."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(main)
     try:

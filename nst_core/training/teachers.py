@@ -1,7 +1,7 @@
-"""Networks that judge, by option, and distances as they see them.
+"""Load networks that judge, by option, and compute distances with them.
 
-`eyes("vgg19")` is Keras' VGG-19, a download; `eyes("FILE.npz")` a stand-in of convolutions `conv11.weight` … and a 1×1 `conv0`
-that turns RGB in [0, 1] into the network's input, such as Wang et al.'s smaller VGG-19 (CVPR 2020).
+`eyes("vgg19")` is Keras' VGG-19, a download; `eyes("FILE.npz")` a replacement with convolutions `conv11.weight` … and a 1×1
+`conv0` that converts RGB in [0, 1] to its input, such as Wang et al.'s smaller VGG-19 (CVPR 2020).
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ CONTENT_LAYER = "block4_conv2"
 
 
 def eyes(name: str) -> Network:
-    """`vgg19` (Keras), `vgg19-lite` (ours), or a stand-in by its path.
+    """Return `vgg19` (Keras), `vgg19-lite` (ours), or a replacement by its path.
 
     Raises: ModelUnavailable, BadNetwork.
     """
@@ -25,7 +25,7 @@ def eyes(name: str) -> Network:
 
 
 def stand_in(file: Path) -> Network:
-    """A VGG-like network from an `.npz` archive: reflect padding, convolutions named as `conv34.weight` and `conv34.bias`.
+    """Read a VGG-like network from an `.npz` archive: reflect padding, convolutions named `conv34.weight` and `conv34.bias`.
 
     Raises: ModelUnavailable, BadNetwork.
     """
@@ -37,14 +37,14 @@ def stand_in(file: Path) -> Network:
 
 
 def gram(x: tf.Tensor) -> tf.Tensor:
-    """(n, h, w, c) -> (n, c, c), float32, averaged over positions."""
+    """Return Gram matrices (n, c, c), float32, of (n, h, w, c), averaged over positions."""
     shape = tf.shape(x)
     flat = tf.cast(tf.reshape(x, [shape[0], shape[1] * shape[2], x.shape[-1]]), tf.float32)  # (n, h*w, c)
     return tf.matmul(flat, flat, transpose_a=True) / tf.cast(shape[1] * shape[2], tf.float32)
 
 
 def relative(x: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
-    """‖x − reference‖ / ‖reference‖ of each picture, (n,); smooth at zero."""
+    """Return ‖x − reference‖ / ‖reference‖ of each picture, (n,); smooth at zero."""
     axes = list(range(1, x.shape.rank))
     x, reference = tf.cast(x, tf.float32), tf.cast(reference, tf.float32)
     squared = tf.reduce_sum((x - reference) ** 2, axes) / (tf.reduce_sum(reference**2, axes) + 1e-6)
@@ -52,12 +52,12 @@ def relative(x: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
 
 
 def style_distance(have: Mapping[str, tf.Tensor], want: Mapping[str, tf.Tensor], layers: tuple[str, ...]) -> tf.Tensor:
-    """Mean relative distance of these layers' Gram matrices, (n,)."""
+    """Return the mean relative distance of these layers' Gram matrices, (n,)."""
     return tf.add_n([relative(gram(have[layer]), gram(want[layer])) for layer in layers]) / len(layers)
 
 
 def verdict(extractor: Extractor, picture: Image, content: Image, style: Image) -> tuple[float, float]:
-    """Style and content distance of one picture, (h, w, 3); the style may have another shape."""
+    """Return style and content distance of a picture, (h, w, 3); the style may have another shape."""
     x, c, s = (extractor(tf.constant(image[None])) for image in (picture, content, style))
     layers = tuple(layer for layer in STYLE_LAYERS if layer in extractor.layers)
     return float(style_distance(x, s, layers)[0]), float(relative(x[CONTENT_LAYER], c[CONTENT_LAYER])[0])

@@ -1,9 +1,9 @@
-"""How the ready texture networks were made: `python -m nst_core.training.texture_networks PHOTOGRAPHS [NAME…] | --samples`.
+"""Train the ready-made texture networks: `python -m nst_core.training.texture_networks PHOTOGRAPHS [NAME…] | --samples`.
 
-PHOTOGRAPHS: a folder. NAME: of `READY`, or `_photograph`, the network that every other begins as; without one, those that are
-not there yet. Each takes some 8 minutes on two cores, a texture one; a killed run goes on where it was when it is started
-again, but for `_photograph`, which begins anew.
---samples: what each makes of our own photographs, as a sheet beside the files, and their logs as a table for MODELS.md.
+PHOTOGRAPHS: a folder. NAME: of `READY`, or `_photograph`, the network that all others start from; by default those that do not
+exist yet. Each takes about 8 minutes on two cores, a texture network one. A killed run resumes when it is started again, except
+`_photograph`, which begins again. --samples: draw what each makes of our own photographs, as a sheet beside the files, and
+print their logs as a table.
 """
 
 import sys
@@ -23,10 +23,10 @@ from nst_core.texture_networks.training import Likeness, Training
 
 ASSETS = Path(__file__).parents[2] / "assets"
 STYLES, PHOTOGRAPHS = ASSETS / "styles", ASSETS / "photographs"
-SHOWN_SIDE = 384  # pixels of what the first training paints on its way
+SHOWN_SIDE = 384  # pixels of the preview of the first training
 FOLDER = weights.NETWORK_START.parent
 
-# name -> (style, settings beside the defaults)
+# name -> (style, settings that differ from the defaults)
 READY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "birch-wood": ("birch-wood", {"style_weight": 2}),
     "cubist-guitar": ("cubist-guitar", {"style_weight": 2}),
@@ -39,7 +39,7 @@ START_STEPS, START_RATE = 700, 0.01
 
 
 def make(name: str, photographs: Path) -> None:
-    """Train one, and leave it among the embedded models."""
+    """Train a network and store it among the embedded models."""
     out = FOLDER / f"{name.replace('-', '_')}.npz"
     if name == "_photograph":
         out.write_bytes(_start(photographs))
@@ -51,7 +51,7 @@ def make(name: str, photographs: Path) -> None:
 
 
 def _start(photographs: Path) -> bytes:
-    """A network that paints the photograph as it is."""
+    """Return a network that copies the photograph."""
     recipe = recipes.training(steps=START_STEPS, learning_rate=START_RATE, crop=256, start="random")
     shown = images.fit(training.first_photograph(), SHOWN_SIDE)
     *_, last = Training(Likeness(), recipe, training.photographs_in(photographs), shown)
@@ -60,7 +60,7 @@ def _start(photographs: Path) -> bytes:
 
 
 def write_samples() -> None:
-    """A row a network: its style, two photographs, or a texture laid as 2 × 2 tiles."""
+    """Draw a row per network: its style and two photographs, or a texture as 2 × 2 tiles."""
     rows = []
     print("| network | style | steps | minutes | style loss, first to last | content loss, last |\n|---|---|---|---|---|---|")
     for name, file in weights.NETWORKS.items():

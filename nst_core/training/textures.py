@@ -1,7 +1,7 @@
-"""Generated style pictures: every number from a generator, so that a training never runs out of styles. No TensorFlow.
+"""Generate style pictures from random numbers, so that a training never runs out of styles. No TensorFlow.
 
-`texture` gives uint8 (side, side, 3): a motif of `MOTIFS` in random colours, then a finish (canvas, grain, relief or none).
-A motif takes the generator, the side and a photograph to take colours or shapes from, and gives float32 in [0, 1].
+`texture` returns uint8 (side, side, 3): a motif of `MOTIFS` in random colours, then a finish (canvas, grain, relief or none). A
+motif takes the generator, the side and a photograph that provides colours or shapes, and returns float32 in [0, 1].
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ Motif = Callable[[np.random.Generator, int, Bytes], Image]
 
 
 def texture(rng: np.random.Generator, side: int, photograph: Bytes) -> Bytes:
-    """A style picture (side, side, 3), uint8; the photograph lends some motifs its colours and shapes."""
+    """Return a style picture (side, side, 3), uint8; some motifs take colours and shapes from the photograph."""
     motif = MOTIFS[list(MOTIFS)[rng.integers(len(MOTIFS))]]
     return images.to_uint8(_finish(motif(rng, side, photograph), rng))
 
@@ -30,7 +30,7 @@ def texture(rng: np.random.Generator, side: int, photograph: Bytes) -> Bytes:
 
 
 def _noise(rng: np.random.Generator, side: int, coarsest: float, octaves: int = 4, roughness: float = 0.5) -> Field:
-    """Fractal noise in [0, 1]; `coarsest` cells span the picture."""
+    """Return fractal noise in [0, 1]; `coarsest` cells span the picture."""
     total = np.zeros((side, side), np.float32)
     for octave in range(octaves):
         cells = int(min(side, max(2, coarsest * 2**octave)))
@@ -41,7 +41,7 @@ def _noise(rng: np.random.Generator, side: int, coarsest: float, octaves: int = 
 
 
 def _palette(rng: np.random.Generator, photograph: Bytes, count: int) -> np.ndarray:
-    """(count, 3): colours of the photograph, made stronger, or invented ones around two hues."""
+    """Return colours of the photograph, saturated, or invented ones around two hues, (count, 3)."""
     if rng.random() < 0.5:
         pixels = photograph.reshape(-1, 3)[rng.integers(photograph.shape[0] * photograph.shape[1], size=count)] / 255.0
         pixels = pixels.mean(-1, keepdims=True) + (pixels - pixels.mean(-1, keepdims=True)) * rng.uniform(1, 2.5)
@@ -54,7 +54,7 @@ def _palette(rng: np.random.Generator, photograph: Bytes, count: int) -> np.ndar
 
 
 def _colored(field: Field, palette: np.ndarray, *, hard: bool) -> Image:
-    """A field in [0, 1] through a palette, in steps or smoothly."""
+    """Map a field in [0, 1] through a palette, in steps or smoothly."""
     place = np.clip(field, 0, 1) * (len(palette) - 1)
     low = np.floor(place).astype(int)
     if hard:
@@ -64,7 +64,7 @@ def _colored(field: Field, palette: np.ndarray, *, hard: bool) -> Image:
 
 
 def _warped(field: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
-    """A picture or field, its places moved by noise of `strength` times the side."""
+    """Distort a picture or field by noise of `strength` times the side."""
     side = field.shape[0]
     y, x = np.mgrid[:side, :side].astype(np.float32)
     cells = rng.uniform(2, 7)
@@ -91,7 +91,7 @@ def _array(picture: Pillow.Image) -> Image:
 
 
 def _angles(rng: np.random.Generator, side: int) -> Field:
-    """A field of directions, in radians: constant, turning slowly, or wild."""
+    """Return a field of directions, in radians: constant, turning slowly, or irregular."""
     return (_noise(rng, side, rng.uniform(1, 5), 2) * rng.choice([0.3, 2, 8]) + rng.uniform(0, np.pi)).astype(np.float32)
 
 
@@ -99,7 +99,7 @@ def _angles(rng: np.random.Generator, side: int) -> Field:
 
 
 def cells(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """Voronoi cells: flat, shaded towards their middle, or with seams."""
+    """Draw Voronoi cells: flat, shaded towards their middle, or with seams."""
     count = int(2 ** rng.uniform(4, 10))
     points = rng.random((count, 2)) * side
     y, x = np.mgrid[:side, :side]
@@ -118,7 +118,7 @@ def cells(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def bands(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """Stripes or rings, bent by noise, in hard or soft steps."""
+    """Draw stripes or rings, bent by noise, in hard or soft steps."""
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j].astype(np.float32)
     angle, frequency = rng.uniform(0, np.pi), 2 ** rng.uniform(1, 5)
     place = np.hypot(x, y) if rng.random() < 0.3 else x * np.cos(angle) + y * np.sin(angle)
@@ -128,7 +128,7 @@ def bands(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def plaid(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """Two runs of coloured threads laid crosswise."""
+    """Draw two crossing sets of coloured threads."""
     palette = _palette(rng, photograph, 8)
     runs = [palette[np.repeat(rng.integers(8, size=side), rng.integers(2, 24, side))[:side]] for _ in range(2)]
     over = np.indices((side, side)).sum(0) // int(rng.integers(1, 6)) % 2 if rng.random() < 0.6 else np.full((side, side), 0.5)
@@ -137,13 +137,13 @@ def plaid(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def clouds(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """Fractal noise through a palette, folded by its own kind."""
+    """Draw fractal noise through a palette, distorted by more noise."""
     field = _noise(rng, side, 2 ** rng.uniform(1, 6), 5, rng.uniform(0.4, 0.8))
     return _colored(_warped(field, rng, rng.uniform(0, 0.6)), _palette(rng, photograph, 6), hard=bool(rng.random() < 0.3))
 
 
 def spots(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """Band-passed noise with hard edges: spots and labyrinths, stretched or not."""
+    """Draw band-passed noise with hard edges: spots and labyrinths, stretched or not."""
     width = 2 ** rng.uniform(0.5, 3.5)
     stretch = (width * rng.choice([1, 1, 3]), width)
     white = rng.standard_normal((side, side)).astype(np.float32)
@@ -153,7 +153,7 @@ def spots(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def scribble(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """Wandering lines of a pen over a ground."""
+    """Draw wandering lines of a pen on a background."""
     palette = _palette(rng, photograph, 6)
     picture, draw = _canvas(palette[0], side)
     angles, width = _angles(rng, side), int(rng.integers(1, 6))
@@ -168,7 +168,7 @@ def scribble(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def strokes(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """The photograph laid in short strokes of a brush, coarse first."""
+    """Draw the photograph in short brush strokes, coarse ones first."""
     source = crop(photograph, side, rng)
     boost = rng.uniform(1, 2)
     source = np.clip(source.mean(-1, keepdims=True) * (1 - boost) + source * boost, 0, 1)
@@ -185,7 +185,7 @@ def strokes(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def shards(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """Translucent polygons over one another."""
+    """Draw translucent overlapping polygons."""
     palette = _palette(rng, photograph, 8)
     picture, draw = _canvas(palette[0], side)
     reach, corners = side * 2 ** rng.uniform(-4.5, -1.5), int(rng.integers(3, 7))
@@ -198,7 +198,7 @@ def shards(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def discs(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """Rings and discs of many sizes on a ground."""
+    """Draw rings and discs of many sizes on a background."""
     palette = _palette(rng, photograph, 6)
     picture, draw = _canvas(palette[0], side)
     largest, outline = side * 2 ** rng.uniform(-5, -2), int(rng.integers(0, 4))
@@ -210,7 +210,7 @@ def discs(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def letters(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """Printed lines of random letters."""
+    """Draw printed lines of random letters."""
     palette = _palette(rng, photograph, 2)
     picture, draw = _canvas(palette[0] * 0.3 + 0.7, side)
     height = int(rng.integers(8, 48))
@@ -221,7 +221,7 @@ def letters(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def poster(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """The photograph in a few flat inks, with or without drawn edges."""
+    """Draw the photograph in a few flat inks, with or without drawn edges."""
     source = gaussian_filter(crop(photograph, side, rng).mean(-1), rng.uniform(0.5, 3))
     ranks = np.argsort(np.argsort(source.ravel())).reshape(side, side) / side**2
     palette = _palette(rng, photograph, int(rng.integers(3, 7)))
@@ -233,7 +233,7 @@ def poster(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def dots(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """The photograph in round touches of pure colour on a ground, scattered or in rows."""
+    """Draw the photograph in round dots of pure colour on a background, scattered or in rows."""
     source = crop(photograph, side, rng)
     palette = _palette(rng, photograph, int(rng.integers(5, 16)))
     picture, draw = _canvas(rng.choice([palette.mean(0), np.full(3, 0.95), np.full(3, 0.08)]), side)
@@ -251,7 +251,7 @@ def dots(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def tesserae(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """The photograph in small square stones that follow its shapes, grout between them."""
+    """Draw the photograph in small square stones that follow its shapes, with grout between them."""
     source = crop(photograph, side, rng)
     height = gaussian_filter(source.mean(-1), side / rng.uniform(15, 40))
     angles = np.arctan2(*np.gradient(height)) if rng.random() < 0.6 else _angles(rng, side)
@@ -269,7 +269,7 @@ def tesserae(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def hatching(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """The photograph in parallel lines, the thicker the darker, in one direction or crosswise."""
+    """Draw the photograph in parallel lines, thicker where it is darker, in one direction or crossing."""
     tone = gaussian_filter(crop(photograph, side, rng).mean(-1), 1)
     y, x = np.mgrid[:side, :side].astype(np.float32)
     bend = (gaussian_filter(tone, side / 30) - 0.5) * side * rng.choice([0.0, 0.2, 0.6])
@@ -283,7 +283,7 @@ def hatching(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
 
 
 def repeats(rng: np.random.Generator, side: int, photograph: Bytes) -> Image:
-    """A small motif, mirrored and laid as tiles: stepped like a weave, or drawn."""
+    """Draw a small motif, mirrored and tiled: stepped like a weave, or drawn."""
     palette, tile = _palette(rng, photograph, int(rng.integers(2, 7))), int(2 ** rng.uniform(4.5, 7.3))
     if rng.random() < 0.5:
         across = int(rng.integers(4, 14))
@@ -318,7 +318,7 @@ MOTIFS: Mapping[str, Motif] = {
 
 
 def _finish(image: np.ndarray, rng: np.random.Generator) -> Image:
-    """Nothing, grain, the weave of a canvas, or paint in relief."""
+    """Add grain, the weave of a canvas, relief, or nothing."""
     side = image.shape[0]
     match rng.integers(4):
         case 1:

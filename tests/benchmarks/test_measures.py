@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from benchmarks import judge
 from nst_core.pictures import colors
+from tests.training import tiny
 
 SIDE = 256
 
@@ -122,7 +123,12 @@ def test_ssim_is_one_for_the_same_picture_and_sees_structure_not_colours():
     assert judge.ssim(noise(seed=1), x) < 0.2
 
 
-def test_a_reference_gives_what_the_single_distances_give(shared):
+def test_a_reference_gives_what_the_single_distances_give(tmp_path, monkeypatch):
+    """Through two networks of random weights."""
+    for name, layers in (("small", tiny.LAYERS), ("exact", tiny.LAYERS[:5])):
+        tiny.write_stand_in(tmp_path / f"{name}.npz", layers)
+        network = judge.Network(tmp_path / f"{name}.npz")
+        monkeypatch.setattr(judge, name, lambda network=network: network)
     picture, content, style = noise(2, 1)[:96], noise(2, 2)[:96], noise(2, 3)
     found = judge.Reference(content, style).looks(picture)
     assert found.style == pytest.approx(judge.style_distance(picture, style), rel=1e-5)

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from nst_core import images
 from nst_core.cli import app
@@ -34,6 +35,8 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture
 def nst(here, monkeypatch, capsys):
     """Run the command line in this process: (exit code, standard output, standard error). No line: `sys.argv` as it is."""
+
+    monkeypatch.setattr(Pillow, "MAX_IMAGE_PIXELS", Pillow.MAX_IMAGE_PIXELS)  # which the command line sets for its process
 
     def run(line):
         if line is not None:

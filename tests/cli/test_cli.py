@@ -16,10 +16,10 @@ from PIL import Image as Pillow
 
 from nst_core import images, recipes
 from nst_core.cli import files, work
-from nst_core.engine import Engine
 from nst_core.errors import Diverged
 from nst_core.models import weights
 from nst_core.pictures import masks
+from nst_core.service import Service
 from nst_core.stylizer import Step
 from tests.cli.conftest import LEFT, blobs
 
@@ -30,7 +30,7 @@ SIZE = recipes.MIN_SIZE
 
 @pytest.fixture(scope="module")
 def running():
-    engine = Engine()
+    engine = Service()
     yield engine
     engine.close()
 
@@ -39,7 +39,7 @@ def running():
 def one_engine(running, monkeypatch):
     """Commands that need an engine find the same one: its start is what takes time."""
     monkeypatch.setattr(running, "close", lambda: None)
-    monkeypatch.setattr(work, "Engine", lambda: running)
+    monkeypatch.setattr(work, "Service", lambda: running)
 
 
 def left(folder):
@@ -65,13 +65,13 @@ MISTAKES = {
     "{} cat.png letter.txt -o out.png": "letter.txt is not a picture",
     "{} cat.png waves.jpg": "--out",
     "{} cat.png waves.jpg -o out.pdf": "out.pdf: pictures are written as .png",
-    "{} cat.png waves.jpg -o out": "name the result so",
+    "{} cat.png waves.jpg -o out": "change the suffix of the result",
     "{} cat.png waves.jpg -o nowhere/out.png": "There is no folder nowhere",
     "{} cat.png waves.jpg -o letter.txt/out.png": "There is no folder letter.txt",
     "{} cat.png waves.jpg -o .": "would replace their contents",
     "{} empty waves.jpg -o out": "There is no picture in empty",
     "{} cat.png waves.jpg -o letter.txt --also woods.webp": "letter.txt is a file",
-    "{} cat.png waves.jpg woods.webp -o out.png --weights 0.7": "2 and 1: give one weight a style",
+    "{} cat.png waves.jpg woods.webp -o out.png --weights 0.7": "2 and 1: give one weight per style",
     "{} cat.png waves.jpg -o out.png --weights much": "not “much”",
     "{} cat.png waves.jpg -o out.png --weights 0": "at least one style needs a weight above 0",
     "{} cat.png waves.jpg -o out.png --weights -1": "styles.0.weight",
@@ -83,7 +83,7 @@ MISTAKES = {
     "{} cat.png waves.jpg -o out.png --frobnicate": "--frobnicate",
     "instant cat.png waves.jpg -o out.png --strength 1.6": "strength",
     "instant cat.png waves.jpg -o out.png --strength nan": "strength",
-    "instant cat.png waves.jpg -o out.png --engine vgg19": "--engine",
+    "instant cat.png waves.jpg -o out.png --engine vgg19": "no engine for vgg19",
     "instant cat.png waves.jpg -o out.png --engine magenta": "models --download magenta",
     "optimize cat.png waves.jpg -o out.png --preset slow": "There is no preset “slow”; there are fast, ",
     "optimize cat.png waves.jpg -o out.png --preset fast --recipe letter.txt": "not both",
@@ -96,7 +96,7 @@ MISTAKES = {
     "optimize cat.png waves.jpg -o out.png --seed -1": "seed",
     "optimize cat.png waves.jpg -o out.png --style-weight -1": "style_weight",
     "optimize cat.png waves.jpg -o out.png --style-weight 0 --content-weight 0": "above 0",
-    "optimize cat.png waves.jpg -o out.png --style-weight 1 --style-weight 2": "1 and 2: give one, or one a style",
+    "optimize cat.png waves.jpg -o out.png --style-weight 1 --style-weight 2": "1 and 2: give one, or one per style",
     "optimize cat.png waves.jpg woods.webp -o out.png --style-weight 0 --style-weight 0": "above 0",
     "optimize cat.png waves.jpg woods.webp -o out.png --style-weight 1 --style-weight 2 --weights 1,1": "not both",
     "optimize cat.png waves.jpg -o out.png --init chaos": "chaos cannot be read",
@@ -104,7 +104,7 @@ MISTAKES = {
     "optimize cat.png waves.jpg -o out.png --timelapse nowhere/film.gif": "There is no folder nowhere",
     "optimize cat.png waves.jpg -o out.png --log nowhere/losses.jsonl": "There is no folder nowhere",
     "optimize cat.png waves.jpg -o out.png --log empty": "empty is a folder",
-    "optimize cat.png waves.jpg -o out --also woods.webp --log losses.jsonl": "leave them out for several",
+    "optimize cat.png waves.jpg -o out --also woods.webp --log losses.jsonl": "omit them for several",
     "{} cat.png waves.jpg woods.webp -o out.png --mask left.png": "styles and masks do not match, 2 and 1",
     "{} cat.png waves.jpg -o out.png --mask left.png --mask left.png": "styles and masks do not match, 1 and 2",
     "{} cat.png waves.jpg -o out.png --mask nowhere.png": "nowhere.png cannot be read",
@@ -119,8 +119,8 @@ MISTAKES = {
     "{} cat.png waves.jpg woods.webp -o out.png --segmentation left.png --style-segmentation left.png": "2 and 1",
     "{} cat.png waves.jpg -o out.png --mask left.png --protect left.png": "The masks cover nothing",
     "models --download resnet": "There is no model “resnet”",
-    "recipe show cat.png": "carries no recipe",
-    "recipe show letter.txt": "carries no recipe",
+    "recipe show cat.png": "contains no recipe",
+    "recipe show letter.txt": "contains no recipe",
     "recipe show nowhere.png": "cannot be read",
     "paint cat.png": "paint",
 }
@@ -134,7 +134,7 @@ LINES = [
 @pytest.mark.parametrize(("line", "words"), LINES, ids=[line for line, _ in LINES])
 def test_a_mistake_is_one_sentence_and_exit_2(line, words, nst, here, empty_caches, monkeypatch):
     monkeypatch.setattr(work, "_steps", lambda *_: pytest.fail("the work began"))
-    monkeypatch.setattr(work, "Engine", lambda: pytest.fail("the engine was started"))
+    monkeypatch.setattr(work, "Service", lambda: pytest.fail("the engine was started"))
     code, out, err = nst(line)
     assert code == 2
     assert words in err
@@ -147,7 +147,7 @@ def test_a_mistake_is_one_sentence_and_exit_2(line, words, nst, here, empty_cach
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[1, 2]", "no recipe"),
+        ("[1, 2]", "is not a recipe"),
         ("[" * 50_000, "not JSON"),
         ("", "not JSON"),
         ('{"kind": "instant"}', "of kind instant, for another command"),
@@ -387,7 +387,7 @@ def test_a_folder_that_was_cut_off_goes_on(nst, here, one_engine, monkeypatch):
     assert nst(line) == (0, "", "")
     again = {path.name for path in (here / "made").iterdir() if path.stat().st_mtime_ns != written[path.name]}
     assert again == {"one.png", "two.png"}
-    monkeypatch.setattr(work, "Engine", lambda: pytest.fail("the engine was started"))
+    monkeypatch.setattr(work, "Service", lambda: pytest.fail("the engine was started"))
     assert nst(line) == (0, "", "")  # all are there
 
 
@@ -408,11 +408,11 @@ def test_optimize_takes_several_contents(nst, here, one_engine):
 
 
 def test_results_never_replace_their_contents(nst, here, monkeypatch):
-    monkeypatch.setattr(work, "Engine", lambda: pytest.fail("the engine was started"))
+    monkeypatch.setattr(work, "Service", lambda: pytest.fail("the engine was started"))
     fill(here / "photos")
     before = (here / "photos" / "one.png").read_bytes()
     code, _, err = nst("instant photos waves.jpg -o photos --engine instant-lite")
-    assert (code, err) == (2, "The results would replace their contents in photos: name another folder.\n")
+    assert (code, err) == (2, "The results would replace their contents in photos: choose another folder.\n")
     assert (here / "photos" / "one.png").read_bytes() == before
 
 
@@ -550,7 +550,7 @@ def test_a_jpeg_that_is_cut_off_is_painted_and_it_is_told(nst, here):
     data = images.encode(blobs(0, 200, 300), "jpeg")
     (here / "half.jpg").write_bytes(data[: len(data) // 2])
     code, _, said = nst(f"instant half.jpg waves.jpg -o out.png --engine instant-lite --size {SIZE}")
-    assert (code, said) == (0, "half.jpg is cut off: its lower part is missing. Send it again to have all of it.\n")
+    assert (code, said) == (0, "half.jpg is incomplete: its lower part is missing. Upload it again to get all of it.\n")
 
 
 # --- masks ------------------------------------------------------------------------------------------------------------
@@ -618,3 +618,28 @@ def test_styles_take_turns_in_the_regions_of_a_segmentation(nst, here):
     styles = recipes.of_png((here / "out.png").read_bytes()).styles
     assert [style.source.name for style in styles] == ["waves.jpg", "woods.webp", "waves.jpg"]
     assert sum(masks.of_text(style.mask, (64, 96)).mean() for style in styles) == pytest.approx(1, abs=0.01)
+
+
+# --- networks in ONNX -------------------------------------------------------------------------------------------------
+
+
+def test_an_exported_network_paints_by_both_commands(nst, here):
+    assert nst("texture-network export starlit-oils -o oils.onnx")[0] == 0
+    assert nst("texture-network apply oils.onnx cat.png -o one.png --size 256")[0] == 0
+    assert nst("instant cat.png --engine oils.onnx -o two.png --size 256")[0] == 0
+    assert [recipes.of_png((here / name).read_bytes()).network.name for name in ("one.png", "two.png")] == ["oils.onnx"] * 2
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("instant cat.png waves.jpg --engine oils.onnx -o out.png", "takes no style picture"),
+        ("instant cat.png --engine nowhere.onnx -o out.png", "nowhere.onnx cannot be read"),
+        ("instant cat.png waves.jpg --engine warhol -o out.png", "no engine for warhol"),
+        ("texture-network export starlit-oils -o out.npz", "written as .onnx"),
+        ("texture-network export letter.txt -o out.onnx", "letter.txt is no network"),
+    ],
+)
+def test_mistakes_with_networks_in_onnx(line, reason, nst):
+    code, _, said = nst(line)
+    assert code == 2 and reason in said

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from nst_core import images, limits, recipes
+from nst_core import images, recipes
 from nst_core.cli import files, work
 from nst_core.cli.unfinished import Unfinished
 from nst_core.errors import BadPicture, Diverged
@@ -153,22 +153,22 @@ def test_what_macos_leaves_beside_a_picture_is_none(tmp_path):
 @pytest.fixture
 def no_work(monkeypatch):
     monkeypatch.setattr(work, "_steps", lambda *_: pytest.fail("the work began"))
-    monkeypatch.setattr(work, "Engine", lambda: pytest.fail("the engine was started"))
+    monkeypatch.setattr(work, "Service", lambda: pytest.fail("the engine was started"))
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("optimize cat.png waves.jpg -o cat.png", "cat.png is read by this command"),
-        ("optimize cat.png waves.jpg -o ./empty/../waves.jpg", "waves.jpg is read by this command"),
-        ("optimize cat.png waves.jpg -o link.png", "link.png is read by this command"),
-        ("optimize cat.png waves.jpg -o left.png --mask left.png", "left.png is read by this command"),
-        ("optimize cat.png waves.jpg -o out.png --log cat.png", "cat.png is read by this command"),
-        ("optimize cat.png waves.jpg -o out.png --log out.png", "out.png is named for two results"),
-        ("optimize cat.png waves.jpg -o out.png --recipe mine.json --log mine.json", "mine.json is read"),
-        ("texture-network apply birch-wood cat.png -o cat.png", "cat.png is read by this command"),
+        ("optimize cat.png waves.jpg -o cat.png", "cat.png is an input of this command"),
+        ("optimize cat.png waves.jpg -o ./empty/../waves.jpg", "waves.jpg is an input of this command"),
+        ("optimize cat.png waves.jpg -o link.png", "link.png is an input of this command"),
+        ("optimize cat.png waves.jpg -o left.png --mask left.png", "left.png is an input of this command"),
+        ("optimize cat.png waves.jpg -o out.png --log cat.png", "cat.png is an input of this command"),
+        ("optimize cat.png waves.jpg -o out.png --log out.png", "out.png is given for two results"),
+        ("optimize cat.png waves.jpg -o out.png --recipe mine.json --log mine.json", "mine.json is an input"),
+        ("texture-network apply birch-wood cat.png -o cat.png", "cat.png is an input of this command"),
         ("texture-network train waves.jpg -o - --steps 1", "A network is written to a file"),
-        ("optimize empty waves.jpg -o - --also cat.png", "name a folder to write to"),
+        ("optimize empty waves.jpg -o - --also cat.png", "give a folder to write to"),
         (f"optimize cat.png waves.jpg -o {'x' * 252}.png", "File name too long"),
         (f"optimize {'x' * 300}.png waves.jpg -o out.png", "File name too long"),
         (f"optimize cat.png waves.jpg -o {'x' * 300}/out.png", "There is no folder"),
@@ -242,7 +242,7 @@ def test_where_nothing_can_be_written_at_all_it_says_so(nst, here, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(here / "nowhere"))
     code, _, err = nst(LINE)
     assert (code, err.count("\n")) == (2, 1)
-    assert "No space left on device" in err and "Nor can the temporary folder" in err
+    assert "No space left on device" in err and "The temporary folder cannot be written either" in err
 
 
 def test_a_full_disk_ends_the_log_and_not_the_run(nst, here, monkeypatch):
@@ -308,7 +308,7 @@ def test_a_state_that_cannot_be_kept_costs_a_sentence_not_the_picture(nst, here,
     code, _, err = nst(LINE)
     assert code == 130
     assert err.splitlines() == [
-        "The run goes on, but its state cannot be kept (No space left on device): it cannot be resumed.",
+        "The run continues, but its state cannot be saved (No space left on device): it cannot be resumed.",
         "Stopped at 2 of 4: out.png has what was made until then.",
     ]
     assert grey(here / "out.png") == 3
@@ -319,7 +319,7 @@ def test_a_full_disk_costs_a_training_its_state_and_not_the_training(tmp_path, m
     kept = Unfinished(tmp_path / "net.npz", "what was asked for")
     steps = (Step(number, 5) for number in range(1, 6))
     assert [step.iteration for step in kept.kept(steps, lambda: {"a": np.zeros(1)}, every=-1.0)] == [1, 2, 3, 4, 5]
-    told = "The run goes on, but its state cannot be kept (No space left on device): it cannot be resumed.\n"
+    told = "The run continues, but its state cannot be saved (No space left on device): it cannot be resumed.\n"
     assert capsys.readouterr().err == told  # once
     assert not list(tmp_path.iterdir())
 
@@ -344,8 +344,8 @@ def test_what_nobody_thought_of_is_one_line_and_a_log(nst, here, monkeypatch):
     fake(monkeypatch, at={2: raising(ZeroDivisionError("division\nby zero"))})
     code, out, err = nst(LINE)
     (log,) = (here / "empty").glob("*.log")
-    what = "Something went wrong that should not have: ZeroDivisionError: division by zero"
-    assert (code, out, err) == (1, "", f"{what}. The details are in {log}; --debug shows them.\n")
+    what = "Internal error: ZeroDivisionError: division by zero"
+    assert (code, out, err) == (1, "", f"{what}. The traceback is in {log}; --debug prints it.\n")
     assert "Traceback" in log.read_text() and LINE in log.read_text()
 
 
@@ -361,7 +361,7 @@ def test_debug_shows_the_traceback_wherever_it_stands(line, nst, monkeypatch, he
 def test_without_a_place_for_the_log_there_is_still_one_line(nst, here, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(here / "nowhere"))
     fake(monkeypatch, at={1: raising(RuntimeError("odd"))})
-    assert nst(LINE) == (1, "", "Something went wrong that should not have: RuntimeError: odd. --debug shows where.\n")
+    assert nst(LINE) == (1, "", "Internal error: RuntimeError: odd. --debug prints the traceback.\n")
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
@@ -377,8 +377,3 @@ def test_the_limits_of_the_service_do_not_bind_the_command_line(here):
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "covers nothing" in done.stderr or "cover nothing" in done.stderr
-
-
-def test_every_limit_of_a_request_is_the_most_there():
-    lifted = limits.of_command_line({"NST_MAX_SIZE": "1024", "NST_CHECKPOINT_HOURS": "2"})
-    assert (lifted.max_size, lifted.max_iterations, lifted.checkpoint_hours) == (4096, 100_000, 2)

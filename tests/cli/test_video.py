@@ -11,8 +11,8 @@ import pytest
 from nst_core import images
 from nst_core.cli import app
 from nst_core.pictures import masks
-from nst_core.video import painters
-from nst_core.video.reel import SEGMENT
+from nst_core.videos import painters
+from nst_core.videos.reel import SEGMENT
 from tests.clips import encoded, pan, seen, told
 
 
@@ -51,7 +51,7 @@ def test_a_clip_becomes_a_film_with_its_sound_and_a_strip(nst, tmp_path):
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("video letter.txt waves.png -o out.mp4", "letter.txt cannot be read: it is no clip"),
+        ("video letter.txt waves.png -o out.mp4", "letter.txt cannot be read: it is not a video"),
         ("video none.mp4 waves.png -o out.mp4", "none.mp4 cannot be read: No such file"),
         ("video pan.mp4 waves.png -o out.gif", "films are written as .mp4"),
         ("video pan.mp4 waves.png -o no/where/out.mp4", "There is no folder"),
@@ -119,6 +119,6 @@ def test_a_film_never_replaces_its_clip(nst, tmp_path):
     before = (tmp_path / "pan.mp4").read_bytes()
     assert nst("video pan.mp4 waves.png -o pan.mp4") == (
         2,
-        "pan.mp4 is read by this command: name another file for the result.\n",
+        "pan.mp4 is an input of this command: choose another file for the result.\n",
     )
     assert (tmp_path / "pan.mp4").read_bytes() == before

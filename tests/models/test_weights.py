@@ -428,7 +428,7 @@ def test_a_graph_that_was_not_published_is_not_kept(empty_caches, monkeypatch, p
     """A whole module with sound weights, from the published handle; a mirror of one's own may serve any."""
     monkeypatch.setattr(tensorflow_hub, "resolve", lambda handle: shutil.copytree(plain_module, weights._hub_copy()))
     kaggle(monkeypatch, plain_module, [])
-    with pytest.raises(DownloadFailed, match="saved_model.pb is not the published one"):
+    with pytest.raises(DownloadFailed, match=r"saved_model\.pb is not the published one"):
         weights.download("magenta")
     assert files(empty_caches) == []
 
@@ -486,6 +486,6 @@ def test_both_sources_failing_is_one_sentence(forbidden, monkeypatch, empty_cach
         weights.download("magenta")
     assert str(error.value) == (
         "The Magenta model could not be downloaded (HTTP Error 403: Forbidden; Kaggle, the second source: busy). "
-        "The embedded models go on working; try again later."
+        "The embedded models still work; try again later."
     )
     assert files(empty_caches) == []

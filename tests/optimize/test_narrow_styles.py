@@ -8,7 +8,7 @@ import pytest
 from nst_core import explain, features, images, instant, recipes
 from nst_core.features import Extractor
 from nst_core.images import MAX_ASPECT, MIN_SIDE
-from nst_core.optimize import Frames, Optimization
+from nst_core.optimization import Frames, Optimization
 from nst_core.pictures import quality, styles
 from nst_core.recipes import LAYERS, PIXELS, OptimizeRecipe
 from nst_core.stylizer import Style

@@ -10,12 +10,13 @@ import pytest
 import tensorflow as tf
 from pydantic import ValidationError
 
-from nst_core import features, images, optimize, recipes
+from nst_core import features, images, optimization, recipes
 from nst_core.errors import BadMask, BadRecipe, Diverged
 from nst_core.features import Network, losses
 from nst_core.images import Image
-from nst_core.optimize import Objective, Optimization, Stage, objective, optimizers, run, stages
-from nst_core.optimize.objective import gradient_of
+from nst_core.optimization import Objective, Optimization, Stage, objective, optimizers, run, stages
+from nst_core.optimization import structure as structures
+from nst_core.optimization.structure import gradient_of
 from nst_core.pictures import colors, masks, surface
 from nst_core.pictures.regions import Parts, Regions
 from nst_core.recipes import FIRST_LAYERS, PIXELS, PRESETS, Color, OptimizeRecipe, Source, StyleSource
@@ -162,7 +163,7 @@ def test_all_layers_are_all() -> None:
     assert len([name for name in chained.names if name.startswith("style/")]) == 10
 
 
-@pytest.mark.parametrize("form", optimize.FORMS)
+@pytest.mark.parametrize("form", optimization.FORMS)
 def test_the_gradient_of_every_form_against_finite_differences(form: str) -> None:
     chosen = recipe(form=form)
     objective = Objective(chosen, fake(), CONTENT, [STYLE, OTHER])
@@ -189,7 +190,7 @@ def test_several_styles_share_by_weight() -> None:
 
 
 def test_the_style_picture_itself_has_no_style_loss() -> None:
-    for form in optimize.FORMS:
+    for form in optimization.FORMS:
         chosen = recipe(form=form)
         objective = Objective(chosen, fake(), CONTENT, [STYLE])
         terms = objective.by_name(objective(tf.constant(STYLE[None])).numpy())
@@ -217,7 +218,7 @@ def test_steps_count_and_carry_losses_and_end_with_the_picture() -> None:
 def test_adam_against_numpy() -> None:
     """Three steps down a paraboloid by the paper's formulas, the moments corrected one by one."""
     wanted = OTHER[None]
-    adam = optimize.Adam(lambda picture: tf.reduce_sum(tf.square(picture - wanted))[None], CONTENT)
+    adam = optimization.Adam(lambda picture: tf.reduce_sum(tf.square(picture - wanted))[None], CONTENT)
     list(adam.steps(lambda: (np.ones(1, np.float32), 0.05), 3))
     x, m, v = CONTENT.astype(np.float64), 0.0, 0.0
     for t in (1, 2, 3):
@@ -304,10 +305,40 @@ def test_a_change_of_weights_acts_at_the_next_step_and_keeps_the_optimiser() -> 
 def test_a_change_compiles_nothing_again() -> None:
     run = start(recipe(iterations=4))
     next(run)
+    traced = graphs_of(run)
     run.change(recipe(iterations=4, style_weight=9, learning_rate=0.5, geometric_weights=True))
     next(run)
-    assert isinstance(run._optimizer, optimize.Adam)
-    assert run._optimizer._compiled.experimental_get_tracing_count() == 1
+    assert isinstance(run._optimizer, optimization.Adam)
+    assert graphs_of(run) == traced
+
+
+def graphs_of(run) -> int:
+    """How many graphs the run's structure has."""
+    return structures.structure(run._recipe, run._network).traced
+
+
+def test_other_sizes_styles_and_runs_trace_nothing(monkeypatch) -> None:
+    """One graph for each structure: three scales, then another run of another size with other pictures and weights."""
+    monkeypatch.setattr(run, "MIN_SCALE_SIDE", 8)
+    network = fake()
+    chosen = recipe(iterations=6, scales=3)
+    first = Optimization(CONTENT, [Style(STYLE)], chosen, network=network)
+    list(first)
+    traced = graphs_of(first)
+    assert traced == 2  # a step and the style's statistics; the content's maps have a graph of their own
+    other = chosen.model_copy(update={"style_weight": 3.0, "iterations": 4, "seed": 7, "init": "noise"})
+    second = Optimization(OTHER[:24, 8:], [Style(STYLE[:20])], other, network=network)
+    list(second)
+    assert graphs_of(second) == traced
+
+
+def test_runs_that_share_a_graph_do_not_disturb_each_other() -> None:
+    network = fake()
+    one, two = (Optimization(c, [Style(STYLE)], recipe(iterations=4), network=network) for c in (CONTENT, OTHER))
+    steps = [(next(one).losses, next(two).losses) for _ in range(4)]
+    for number, content in enumerate((CONTENT, OTHER)):
+        alone = [step.losses for step in Optimization(content, [Style(STYLE)], recipe(iterations=4), network=network)]
+        assert [step[number] for step in steps] == alone
 
 
 def test_the_weights_of_styles_can_change() -> None:
@@ -363,7 +394,7 @@ def test_lbfgs_with_nothing_to_do_still_ends_with_a_picture() -> None:
     np.testing.assert_allclose(last.image, CONTENT, atol=1e-3)
 
 
-@pytest.mark.parametrize("optimizer", optimize.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", optimization.OPTIMIZERS)
 def test_no_numbers_stop_the_run_and_keep_the_best_picture(optimizer: str) -> None:
     run = start(recipe(optimizer=optimizer, iterations=30))
     next(run)
@@ -470,7 +501,7 @@ def parts(content: Image, styles: Sequence[Style], chosen: OptimizeRecipe, shape
 
 
 VARIANTS: list[dict[str, object]] = [
-    *({"form": form} for form in optimize.FORMS),
+    *({"form": form} for form in optimization.FORMS),
     {"form": "paper", "activation_shift": True, "geometric_weights": True},
     {"form": "mean", "correlation_chain": True, "activation_shift": True},
     {"form": "mean", "optimizer": "lbfgs", "init": "noise", "iterations": 1},  # later steps: the test after this one
@@ -544,7 +575,7 @@ def test_the_guided_objective_against_numpy(chain: bool) -> None:
         assert terms[f"style/{name}"] == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("form", optimize.FORMS)
+@pytest.mark.parametrize("form", optimization.FORMS)
 @pytest.mark.parametrize("restore", [True, False])
 def test_the_gradient_with_masks_against_finite_differences(form: str, restore: bool) -> None:
     """Where the mask is white the objective's own; where it is black nothing, or without restoring all but the style's."""
@@ -602,7 +633,7 @@ def test_without_restoring_the_rest_follows_the_content_alone() -> None:
     assert np.abs(noisy[outside] - CONTENT[outside]).mean() > 0.1
 
 
-@pytest.mark.parametrize("form", optimize.FORMS)
+@pytest.mark.parametrize("form", optimization.FORMS)
 def test_a_region_that_vanishes_leaves_numbers(form: str) -> None:
     """One pixel of a large picture, of which coarse scales and deep layers of the embedded network see almost nothing."""
     dot = np.zeros((800, 640), np.float32)
@@ -634,6 +665,7 @@ def test_weights_of_masked_styles_change_without_compiling_again() -> None:
     styles = (Style(STYLE, 1, LEFT), Style(OTHER, 1, CORNER))
     run = masked(recipe(styles=shares(1, 1), restore_content=False), *styles)
     next(run)
+    traced = graphs_of(run)
     run.change(recipe(styles=shares(0, 1), restore_content=False))
     alone = masked(recipe(restore_content=False), Style(OTHER, 1, CORNER), state=run.state())
     unchanged = masked(recipe(restore_content=False), *styles, state=run.state())
@@ -642,7 +674,7 @@ def test_weights_of_masked_styles_change_without_compiling_again() -> None:
         changed, expected = next(run).losses, next(alone).losses
         assert changed == pytest.approx(expected, rel=1e-3)
         assert changed != pytest.approx(other, rel=0.05)
-    assert run._optimizer._compiled.experimental_get_tracing_count() == 1  # type: ignore[union-attr]
+    assert graphs_of(run) == traced
 
 
 def test_a_guide_of_ones_is_none_and_others_are_not() -> None:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from nst_core import images
 from nst_core.images import Image
-from nst_core.optimize import FORMS, Objective, Optimization, tiles
+from nst_core.optimization import FORMS, Objective, Optimization, tiles
 from nst_core.pictures.regions import Regions
 from nst_core.recipes import OptimizeRecipe, optimization
 from nst_core.stylizer import Step, Style

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from nst_core.stylizer import Style
 from tests import browser, npm
 from tests.browser import FLAGS, PATIENCE, caption, saved, settled
 from ui import live, pictures
+from ui import runtime as set_up
 
 SIDE = 96  # pixels of the frames here
 
@@ -269,6 +271,40 @@ def test_without_the_runtime_a_sentence_and_a_way_to_instant(chromium, address, 
         expect(visit.studio.get_by_role("button", name=name)).to_be_disabled()
     visit.press("Take a photograph on Instant instead")
     expect(visit.page.get_by_role("button", name="Take Photo")).to_be_visible()
+    visit.context.close()
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, runtime):
+    """Serve an app whose only copy of ONNX Runtime Web is what set-up puts into static/."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("app.py", "ui", "pages", "nst_core", "assets", ".streamlit"):
+        (folder / name).symlink_to(browser.ROOT / name)
+    set_up.fetch(set_up.BACKENDS["wasm"], folder / "static" / "onnxruntime-web", f"{runtime}/")
+    with browser.served(root=str(folder), NST_RUNTIME_URL="") as address:
+        yield address
+
+
+def test_the_camera_is_painted_where_no_other_host_can_be_reached(chromium, alone):
+    visit, refused = Visit(chromium, "about:blank"), list[str]()
+
+    def answer(route):
+        if urlsplit(route.request.url).hostname in ("localhost", None):
+            return route.continue_()
+        refused.append(route.request.url)
+        return route.abort()
+
+    visit.context.route("**/*", answer)
+    visit.page.goto(f"{alone}/live?side={SIDE}")
+    visit.painted(2)
+    visit.press("Use my camera")
+    expect(visit.studio.get_by_role("button", name="Camera off")).to_be_visible()
+    camera, painted = visit.painted(8)
+    assert visit.studio.evaluate("root => root.studio.source.track?.readyState") == "live"
+    assert np.abs(painted.astype(float) - camera).mean() > 10  # painted, not shown as it is
+    assert camera.std() > 20  # Chromium's fake camera: a green picture with a turning circle
+    assert [url for url in visit.requests if f"{alone}/app/static/onnxruntime-web/" in url]
+    assert not refused
     visit.context.close()
 
 

@@ -38,7 +38,7 @@ def test_the_page_opens_with_a_clip_that_moves_and_paints_an_upload_with_its_sou
     expect(promise).to_contain_text("Motorcycle in the style of Cubist guitar: 64 frames of 512 × 288 pixels")
 
     upload(page, "letter.mp4", b"Dear Sir or Madam")
-    expect(page.get_by_test_id("stAlert").filter(has_text="letter.mp4 cannot be read: it is no clip")).to_be_visible()
+    expect(page.get_by_test_id("stAlert").filter(has_text="letter.mp4 cannot be read: it is not a video")).to_be_visible()
     clip = encoded(pan(12), sound="aac")
     upload(page, "walk.mp4", clip)
     expect(promise).to_contain_text("walk.mp4 in the style of Cubist guitar: 12 frames")

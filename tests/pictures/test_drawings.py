@@ -166,7 +166,7 @@ def test_what_the_canvas_sends_is_read():
     ],
 )
 def test_what_no_canvas_sends_is_refused_with_a_sentence(sent):
-    with pytest.raises(BadMask, match=r"^This stroke did not arrive whole: paint it again"):
+    with pytest.raises(BadMask, match=r"^This stroke arrived incomplete: paint it again"):
         drawings.received(sent, (3, 4))
 
 
@@ -200,7 +200,7 @@ def test_a_canvas_of_another_shape_is_refused_before_it_is_decoded():
     ],
 )
 def test_strokes_that_no_canvas_draws_are_refused_with_a_sentence(item):
-    with pytest.raises(BadMask, match=r"^This stroke did not arrive whole"):
+    with pytest.raises(BadMask, match=r"^This stroke arrived incomplete"):
         drawings.translate(drawing(item), NOTHING, CONTENT, RED, 0.1, unasked)
 
 

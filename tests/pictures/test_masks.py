@@ -277,7 +277,7 @@ BLANK = np.zeros(SHAPE, np.float32)
 @pytest.mark.parametrize(
     ("given", "styles", "complaint"),
     [
-        ([half()], 2, "styles and masks do not match, 2 and 1: give one mask a style"),
+        ([half()], 2, "styles and masks do not match, 2 and 1: give one mask per style"),
         ([half()] * 3, 2, "2 and 3"),
         ([], 1, "1 and 0"),
         ([BLANK], 1, "The masks cover nothing: "),

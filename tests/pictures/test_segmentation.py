@@ -96,10 +96,10 @@ def test_edges_between_two_colours_are_not_a_third_that_lies_between_them():
 @pytest.mark.parametrize(
     ("picture", "sentence"),
     [
-        (np.full((64, 64, 3), 90, np.uint8), "has no two colours"),
+        (np.full((64, 64, 3), 90, np.uint8), "has fewer than two colours"),
         (np.kron(np.arange(9).reshape(3, 3), np.ones((40, 40)))[..., None].repeat(3, 2) * 30, "has 9 colours"),
-        (np.random.default_rng(0).integers(0, 255, (64, 64, 3)), "is no picture of a few flat colours"),
-        (np.linspace(0, 255, 128)[None, :, None] * np.ones((96, 1, 3)), "is no picture of a few flat colours"),
+        (np.random.default_rng(0).integers(0, 255, (64, 64, 3)), "does not consist of a few flat colours"),
+        (np.linspace(0, 255, 128)[None, :, None] * np.ones((96, 1, 3)), "does not consist of a few flat colours"),
     ],
 )
 def test_what_is_no_segmentation_gets_a_sentence(picture, sentence):
@@ -134,7 +134,7 @@ def test_memory_grows_with_the_pixels_and_not_with_the_colours(columns, rows):
 def test_a_patchwork_of_many_colours_gets_a_sentence():
     steps = np.linspace(0, 1, 7, dtype=np.float32)
     colors = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(7, 49, 3)
-    with pytest.raises(BadMask, match=r"^plan\.png is no picture of a few flat colours"):
+    with pytest.raises(BadMask, match=r"^plan\.png does not consist of a few flat colours"):
         segmentation.of_image(colors.repeat(70, 0).repeat(10, 1), name="plan.png")
 
 

@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nst_core import cli, features, images, recipes
-from nst_core.engine import Engine, Lane, State, checkpoints
+from nst_core import cli, engines, features, images, recipes
 from nst_core.errors import BadNetwork, BadPicture, BadRecipe, Diverged, TooLarge
-from nst_core.machine import memory
+from nst_core.machine import arrays
 from nst_core.models import weights
+from nst_core.recipes import Source, TextureNetworkRecipe
+from nst_core.service import Lane, Service, State, checkpoints
 from nst_core.texture_networks import TextureNetwork, Trained, drawing, generators
 from nst_core.texture_networks.painting import Painter, draw_noise, resize_tile
 from nst_core.texture_networks.training import Generator, Perception, Training, generator, perception, photographs, run
@@ -331,17 +332,17 @@ def test_a_folder_without_photographs(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_worker_costs_a_training_seconds_and_no_numbers():
-    engine = Engine()
+    engine = Service()
     try:
         engine.wait_until_ready(PATIENCE)
         recipe = recipes.training(crop=64, style_size=64, steps=120)
-        job = engine.train(blobs(9, 64, 64), blobs(4, 48, 48), recipe)
+        job = engine.run(recipe, {"style": blobs(9, 64, 64), "shown": blobs(4, 48, 48)})
         from tests import jobs
 
         doomed = engine.submit(jobs.process_id, lane=Lane.TENSORFLOW).result(PATIENCE)
         state, deadline = checkpoints.path(job.id), time.monotonic() + PATIENCE
         # the page must have heard of steps behind the state: only these are done twice
-        while not (job.progress and state.exists() and job.progress[-1].iteration > checkpoints.load(state)["iteration"] + 2):
+        while not (job.progress and state.exists() and job.progress[-1].iteration > arrays.load(state)["iteration"] + 2):
             assert time.monotonic() < deadline and not job.finished
             time.sleep(0.01)
         os.kill(doomed, signal.SIGKILL)
@@ -513,13 +514,14 @@ def test_a_ready_network_brings_pictures_closer_to_its_style(name):
 
 def test_a_pass_that_needs_more_memory_than_there_is_names_a_size(monkeypatch):
     monkeypatch.setenv("NST_MEMORY_LIMIT", str(2 * 10**9))
-    memory.check_pass(768, 1024)
-    with pytest.raises(TooLarge, match=r"2048 px need about 3.3 GB .* choose \d+ px at most") as caught:
-        memory.check_pass(2048, 2048)
+    recipe = TextureNetworkRecipe(network=Source(name="cubist-guitar"))
+    engines.check(recipe, (768, 1024))
+    with pytest.raises(TooLarge, match=r"2048 px with texture-network needs about 3.3 GB.* choose \d+ px at most") as caught:
+        engines.check(recipe, (2048, 2048))
     largest = int(str(caught.value).split("choose ")[1].split()[0])
-    memory.check_pass(largest, largest)
+    engines.check(recipe, (largest, largest))
     with pytest.raises(TooLarge):
-        memory.check_pass(largest + 64, largest + 64)
+        engines.check(recipe, (largest + 64, largest + 64))
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
@@ -562,7 +564,7 @@ MISTAKES = {
     "apply nowhere cat.png -o out.png": "There is no network “nowhere”",
     "apply nowhere.npz cat.png -o out.png": "nowhere.npz cannot be read",
     "apply bad.npz cat.png -o out.png": "bad.npz is no texture network made here",
-    "apply letter.txt cat.png -o out.png": "letter.txt is no texture network",
+    "apply letter.txt cat.png -o out.png": "letter.txt is no network",
     "apply starlit-oils letter.txt -o out.png": "letter.txt is not a picture",
     "apply starlit-oils cat.png -o out.pdf": "pictures are written as",
     "apply starlit-oils cat.png -o out.png --color histogram": "color is style or luminance",

@@ -8,6 +8,7 @@ from nst_core import features, images
 from nst_core.errors import BadNetwork, BadPicture, ModelUnavailable
 from nst_core.instant import InstantLite
 from nst_core.training import data, runs, teachers, textures
+from tests.training import tiny
 from tests.training.tiny import photographs
 
 # --- data -------------------------------------------------------------------------------------------------------------
@@ -79,15 +80,20 @@ def test_relative_distance_by_hand():
     assert float(teachers.relative(tf.constant([[3.0, 4.0]]), tf.constant([[0.0, 4.0]]))[0]) == pytest.approx(3 / 4, abs=1e-4)
 
 
-def test_the_verdict_agrees_with_the_benchmarks_judge(shared):
+def test_the_verdict_agrees_with_the_benchmarks_judge(tmp_path, monkeypatch):
+    """Through a network of random weights, which both read."""
     from benchmarks import judge
 
-    content, style = judge.pair(*judge.PAIRS[0], 128)
-    eyes = teachers.stand_in(shared / "models" / "vgg19_16x.npz")
-    extractor = features.Extractor(eyes, [*teachers.STYLE_LAYERS, teachers.CONTENT_LAYER])
+    tiny.write_stand_in(tmp_path / "eyes.npz")
+    network = judge.Network(tmp_path / "eyes.npz")
+    monkeypatch.setattr(judge, "small", lambda: network)
+    monkeypatch.setattr(judge, "exact", lambda: network)
+    content, style = (images.from_uint8(x) for x in tiny.photographs(2))
+    extractor = features.Extractor(teachers.stand_in(tmp_path / "eyes.npz"), [*teachers.STYLE_LAYERS, teachers.CONTENT_LAYER])
     picture = InstantLite().transform(content, InstantLite().predict(style))
     theirs = judge.judge(picture, content, style)
     assert teachers.verdict(extractor, picture, content, style) == pytest.approx((theirs.style, theirs.content), rel=1e-3)
+    assert theirs.style > 0.05 and theirs.content > 0.05
 
 
 # --- files and rates ----------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import json
 import pytest
 import streamlit as st
 
-from nst_core.engine import Progress
+from nst_core.service import Progress
 from ui import charts
 
 LOSSES = {"content/block4_conv2": 1.0, "style/block1_conv1": 2.0, "style/block2_conv1": 4.0, "tv": 0.5}

@@ -16,7 +16,7 @@ from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile, U
 from streamlit.testing.v1 import AppTest
 
 from nst_core import images
-from nst_core.machine import Shelf
+from nst_core.service import Shelf
 from ui import files, pictures
 
 ROOT = Path(__file__).parents[2]

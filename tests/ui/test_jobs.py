@@ -10,7 +10,7 @@ def page():
     import streamlit as st
 
     import ui
-    from nst_core.engine import Job, State
+    from nst_core.service import Job, State
 
     panel = ui.Panel("some")
     job = st.session_state.setdefault("some.job", Job(None, print, (), "slow"))

@@ -9,9 +9,9 @@ import pytest
 import streamlit as st
 from PIL import Image as Pillow
 
-from nst_core.limits import LIMITS
 from nst_core.pictures import drawings
 from nst_core.recipes import Source
+from nst_core.service.limits import LIMITS
 from ui import painting, paintings
 
 LAKE, CAT = painting.OPENING, Source(name="chelsea")

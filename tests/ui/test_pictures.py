@@ -80,7 +80,7 @@ def test_the_option_to_flatten_is_there_for_results_with_transparency_only():
 def test_of_a_jpeg_that_is_cut_off_it_is_told():
     noise = np.random.default_rng(0).random((200, 200, 3), np.float32)
     data = images.encode(noise, "jpeg")
-    assert "sticker.png is cut off" in run(data[: len(data) // 2]).toast[0].value
+    assert "sticker.png is incomplete" in run(data[: len(data) // 2]).toast[0].value
 
 
 def batch_page(files):
@@ -90,8 +90,8 @@ def batch_page(files):
     import numpy as np
     import streamlit as st
 
-    from nst_core.engine import Lane
     from nst_core.recipes import InstantRecipe, Source, StyleSource
+    from nst_core.service import Lane
     from nst_core.stylizer import Step
     from ui import batch
     from ui.files import keep

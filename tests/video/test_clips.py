@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nst_core.errors import BadClip
-from nst_core.video import clips, reading
-from nst_core.video.clips import Facts
-from nst_core.video.reel import SEGMENT, Reel
+from nst_core.videos import clips, reading
+from nst_core.videos.clips import Facts
+from nst_core.videos.reel import SEGMENT, Reel
 from tests.clips import encoded, heard, pan, seen, told
 
 
@@ -71,13 +71,13 @@ def test_one_that_is_cut_off_is_painted_as_far_as_it_goes_or_is_a_sentence():
     data = encoded(pan(40), format="matroska")
     half = data[: len(data) * 4 // 5]
     assert 3 < len(list(reading.frames(half, (48, 64)))) < 40
-    with pytest.raises(BadClip, match="cut off or damaged"):
+    with pytest.raises(BadClip, match="incomplete or damaged"):
         reading.probe(encoded(pan(40))[:3000])  # an MP4's index comes last
 
 
 def test_one_with_nothing_but_sound_is_a_sentence():
     for kind in ({"format": "mp4", "sound": "aac"}, {"format": "mp3", "sound": "mp3"}):
-        with pytest.raises(BadClip, match="hum has only sound in it"):
+        with pytest.raises(BadClip, match="hum contains only sound"):
             reading.probe(encoded([], seconds=1, **kind), "hum")
 
 
@@ -150,7 +150,7 @@ def test_4k_is_scaled_down_and_more_is_a_sentence():
     data = encoded([np.full((2160, 3840, 3), 90, np.uint8)] * 2)
     assert reading.probe(data).shape(512) == (288, 512)
     assert next(reading.frames(data, (288, 512))).pixels.shape == (288, 512, 3)
-    with pytest.raises(BadClip, match="5120×2880 pixels; at most 4K"):
+    with pytest.raises(BadClip, match="5120×2880 pixels; the maximum is 4K"):
         clips.check_frame("It", 5120, 2880)
 
 
@@ -195,11 +195,7 @@ def test_frames_can_be_had_from_any_number_on():
         assert one.begins == other.begins and (one.pixels == other.pixels).all()
 
 
-def test_limits_are_sentences(monkeypatch):
-    with pytest.raises(BadClip, match="lasts 75 s; at most 60 s"):
-        clips.check_length("It", Facts(640, 480, 75.0, 1875, False))
-    with pytest.raises(BadClip, match="at most 25 MB"):
-        clips.check_upload("It", bytes(26 * 1024**2))
+def test_a_strip_of_a_frame_is_refused():
     with pytest.raises(BadClip, match="900×100 pixels"):
         clips.check_frame("It", 900, 100)
 
@@ -214,5 +210,5 @@ def test_a_full_disk_is_a_sentence(tmp_path):
 
     reel = Reel(tmp_path / "parts")
     (tmp_path / "parts").rmdir()
-    with pytest.raises(Failure, match="no room for it"):
+    with pytest.raises(Failure, match="disk of this machine is full"):
         reel.add(0, 0, np.zeros((8, 8, 3), np.uint8))

@@ -6,17 +6,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from nst_core import images, instant, optimize, recipes
+from nst_core import images, instant, optimization, recipes
 from nst_core.errors import BadClip, BadMask, BadRecipe
 from nst_core.models import weights
-from nst_core.optimize import Frames
+from nst_core.optimization import Frames
 from nst_core.recipes import Color, Source
 from nst_core.stylizer import Style
 from nst_core.texture_networks import painting
-from nst_core.video import Film, painters, reading
-from nst_core.video.reel import SEGMENT
-from nst_core.video.run import Filming
-from nst_core.video.steady import Steady
+from nst_core.videos import Film, painters, reading
+from nst_core.videos.reel import SEGMENT
+from nst_core.videos.run import Filming
+from nst_core.videos.steady import Steady
 from tests.clips import encoded, pan, scene, seen, told
 
 SHAPE = (192, 256)
@@ -153,7 +153,7 @@ def test_what_breaks_off_is_painted_that_far_and_told():
     whole = film.mp4  # its index first, as on the web; and then the end is missing
     _, film = filmed(whole[: len(whole) * 6 // 10], painter=Plain())
     assert 5 < film.iteration < 33
-    assert "breaks off after" in film.notice and "of 1.4" in film.notice
+    assert "ends after" in film.notice and "of 1.4" in film.notice
 
 
 def test_masks_hold_for_the_whole_clip(style):
@@ -184,7 +184,7 @@ def test_a_texture_network_paints_clips_too():
     network = weights.NETWORKS["birch-wood"].read_bytes()
     data = encoded(pan(3, shape=SHAPE))
     recipe = RECIPE.model_copy(update={"network": Source(name="birch-wood"), "steadiness": 0.0})
-    run = Filming(data, [], recipe, network=network)
+    run = Filming(data, [], recipe, network=painting.painter(network).stylize)
     first = next(run).image
     frame = images.from_uint8(next(reading.frames(data, SHAPE)).pixels)
     assert np.abs(first - painting.painter(network).stylize(frame)).max() <= 1.01 / 255
@@ -254,7 +254,7 @@ class CountedFrames:
 def test_in_rain_few_frames_are_optimised_whole(rain, shares, style, monkeypatch):
     """Nothing of the frame before is found again, so every frame is a shot of its own."""
     made = []
-    monkeypatch.setattr(optimize, "Frames", lambda *given: made.append(CountedFrames(*given)) or made[-1])
+    monkeypatch.setattr(optimization, "Frames", lambda *given: made.append(CountedFrames(*given)) or made[-1])
     rng = np.random.default_rng(0)
     drops = [rng.integers(0, 256, (96, 128, 3), np.uint8) for _ in range(50)]
     hand = Steady(painters.OptimizingPainter([style], recipes.video(fine=True)), recipes.STEADINESS)

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from nst_core.video import flow, shots, steady
-from nst_core.video.flow import Motion
+from nst_core.videos import flow, shots, steady
+from nst_core.videos.flow import Motion
 from tests.clips import pan, scene
 
 SHAPE = (192, 256)  # that of small frames

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from nst_core.video import reading, run
+from nst_core.videos import reading, run
 from tests.clips import encoded, pan
 
 MS = Fraction(1, 1000)
@@ -163,5 +163,5 @@ def test_pictures_that_begin_late_do_not_break_off():
 def test_what_is_cut_off_still_says_so(sound):
     data = encoded(pan(80), format="matroska", sound=sound)
     film = filmed(data[: len(data) // 2])
-    assert film.notice.startswith("The clip breaks off after")
+    assert film.notice.startswith("The clip ends after")
     assert "of 3.2" in film.notice

@@ -13,10 +13,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from nst_core import explain, images
-from nst_core.engine import Job, Lane
 from nst_core.errors import Cancelled
 from nst_core.images import Image
 from nst_core.recipes import Source
+from nst_core.service import Job, Lane
 from ui.components import Frame, gallery
 from ui.files import keep, taken, visitor
 from ui.messages import HOURGLASS, LOADING, sentences

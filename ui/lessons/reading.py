@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from nst_core import explain
 from ui.lessons import desk
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(explain.__file__).parents[2]  # of the package, whose files are shown
 
 
 class Idea(NamedTuple):
@@ -77,7 +78,7 @@ IDEAS = (
         "Gatys, Ecker & Bethge 2015",
         "1508.06576",
         "Change the picture, not the network, until the losses are small.",
-        "nst_core/optimize/run.py",
+        "nst_core/optimization/run.py",
         "Optimization",
     ),
     Idea(
@@ -85,7 +86,7 @@ IDEAS = (
         "Kingma & Ba 2014",
         "1412.6980",
         "Gradient descent with a step length of its own for every pixel, from running means of the gradient.",
-        "nst_core/optimize/optimizers.py",
+        "nst_core/optimization/optimizers.py",
         "Adam._update",
     ),
     Idea(

@@ -1,7 +1,7 @@
-"""How a texture network is trained. TensorFlow comes with this package: only workers and the command line import it.
+"""Train texture networks. This package imports TensorFlow: only workers and the command line use it.
 
-Ulyanov et al. 2016, 1603.03417, and 1607.08022 for instance normalisation; perceptual loss as there. A `Generator` is the plan
-of `generators.py` as tensors; a `Training` an iterator of Steps.
+Ulyanov et al. 2016, 1603.03417, with their perceptual loss, and 1607.08022 for instance normalisation. A `Generator` is a plan
+of `generators.py` as tensors; a `Training` is an iterator of Steps.
 """
 
 from nst_core.texture_networks.training.generator import Generator

@@ -1,4 +1,4 @@
-"""A network's plan as tensors, so that it can be trained: pictures and noise in, pictures out."""
+"""Build a network's plan as tensors, for training."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,9 +12,9 @@ Values = Mapping[str, tf.Tensor]
 
 
 class Generator:
-    """The plan as tensors: pictures and noise in, pictures out; the numbers come from outside, so that they can be trained.
+    """Compute pictures from pictures and noise; the trained values are arguments.
 
-    dtype: of the convolutions; sums and normalisations stay in float32.
+    dtype: of the convolutions; sums and normalisations use float32.
     """
 
     def __init__(self, plan: Plan, dtype: tf.DType = tf.float32) -> None:
@@ -28,9 +28,10 @@ class Generator:
         noises: Sequence[tf.Tensor],
         statistics: dict[str, tf.Tensor] | None = None,
     ) -> tf.Tensor:
-        """(n, h, w, 3) in [0, 1], sides multiples of the plan's, and a noise a stage -> the same shape in [0, 1].
+        """Return pictures in [0, 1] for (n, h, w, 3) in [0, 1], sides multiples of the plan's, and a noise per stage.
 
-        statistics: batch normalisation uses those of this batch, and leaves them here: training. None: the running ones.
+        statistics: in training, receives the statistics of this batch, which batch normalisation then uses. None: the running
+        ones.
         """
         x = None
         for stage, noise in zip(self.plan.stages, noises, strict=True):
@@ -39,14 +40,14 @@ class Generator:
             if x is None:
                 x = branch
                 continue
-            # normalising before the copy: each pixel four times has the same mean and variance, at a quarter of the work
+            # normalise before enlarging: repeated pixels have the same mean and variance, at a quarter of the work
             name = f"join{stage.ratio}/coarser"
             x = self._norm(x, values, name, statistics)
             x = enlarge(limit(x, values[f"{name}/scale"], values[f"{name}/shift"]))
             branch = self._norm(branch, values, f"join{stage.ratio}/branch", statistics)
             x = self._chain(tf.concat([x, branch], -1), values, stage.join, statistics)
         x = self._convolve(x, values["rgb/kernel"])
-        return tf.sigmoid(tf.cast(x, tf.float32) + values["rgb/bias"])  # the papers clip; a sigmoid has a gradient everywhere
+        return tf.sigmoid(tf.cast(x, tf.float32) + values["rgb/bias"])  # the papers clip; a sigmoid always has a gradient
 
     def _chain(self, x: tf.Tensor, values: Values, convolutions: Sequence[Convolution], statistics: object) -> tf.Tensor:
         for c in convolutions:
@@ -71,9 +72,9 @@ class Generator:
 
 
 def instance_norm(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-    """Each picture's each channel to mean 0 and variance 1 over its h × w, then scale and shift (c,). 1607.08022, eq. 5.
+    """Normalise each channel of each picture to mean 0 and variance 1 over h × w, then scale and shift (c,). 1607.08022, eq. 5.
 
-    Over one picture, batch normalisation in training mode is the same, and its fused kernel four times as fast.
+    For a single picture, this equals batch normalisation in training mode, whose fused kernel is four times as fast.
     """
     if x.shape[0] == 1:
         return batch_norm(x, scale, shift)[0]
@@ -88,16 +89,17 @@ def batch_norm(
     mean: tf.Tensor | None = None,
     variance: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """(normalised, mean, variance): by the batch's own mean and variance, or by those given."""
+    """Return (normalised, mean, variance), by the batch's mean and variance or by the given ones."""
     return tf.compat.v1.nn.fused_batch_norm(
         x, scale, shift, mean=mean, variance=variance, epsilon=EPSILON, is_training=mean is None
     )
 
 
 def limit(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-    """What a normalisation with this scale and shift made, cut where it is more than LIMIT deviations out.
+    """Clip a map that was normalised with this scale and shift at LIMIT standard deviations.
 
-    Ours: a network learns to shift a whole map's statistics by a few coarse pixels far outside, and they end as white blots.
+    This is our addition: networks learn to shift the statistics of a map by a few extreme coarse pixels, which become white
+    blots.
     """
     reach = LIMIT * tf.abs(scale)
     return tf.clip_by_value(x, shift - reach, shift + reach)
@@ -109,27 +111,27 @@ def pool(picture: tf.Tensor, ratio: int) -> tf.Tensor:
 
 @tf.custom_gradient
 def enlarge(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """Every pixel four times: (n, h, w, c) -> (n, 2h, 2w, c). Its gradient is a sum of four, four times an average."""
+    """Repeat every pixel four times: (n, h, w, c) -> (n, 2h, 2w, c). The gradient, a sum of four, is computed as an average."""
     return tf.repeat(tf.repeat(x, 2, 1), 2, 2), lambda upstream: 4 * tf.nn.avg_pool2d(upstream, 2, 2, "VALID")
 
 
 @tf.custom_gradient
 def replicate(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """One pixel more on every side, the copy of its neighbour: (n, h, w, c) -> (n, h + 2, w + 2, c)."""
+    """Pad by a pixel on every side with copies of the border: (n, h, w, c) -> (n, h + 2, w + 2, c)."""
     tall = tf.concat([x[:, :1], x, x[:, -1:]], 1)
     padded = tf.concat([tall[:, :, :1], tall, tall[:, :, -1:]], 2)
-    border = [[0, 0], [1, 1], [1, 1], [0, 0]]  # of one pixel, a symmetric border is a replicated one
+    border = [[0, 0], [1, 1], [1, 1], [0, 0]]  # with one pixel, symmetric padding equals replication
     return padded, lambda upstream: tf.raw_ops.MirrorPadGrad(input=upstream, paddings=border, mode="SYMMETRIC")
 
 
 def wrap(x: tf.Tensor) -> tf.Tensor:
-    """One pixel more on every side, that of the opposite side, so that the result can be laid as tiles."""
+    """Pad by a pixel on every side with the opposite side, so that the result tiles."""
     tall = tf.concat([x[:, -1:], x, x[:, :1]], 1)
     return tf.concat([tall[:, :, -1:], tall, tall[:, :, :1]], 2)
 
 
 def first_values(plan: Plan, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Where a training begins: kernels as He et al. 2015, scales and variances one, the rest zero."""
+    """Return initial values: kernels as He et al. 2015, scales and variances one, the rest zero."""
     values = {}
     for name, shape in plan.shapes.items():
         if name.endswith("/kernel"):
@@ -143,9 +145,9 @@ QUIET = 0.2
 
 
 def quiet(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same network with softer voices from the coarser scales.
+    """Return the same network with reduced contributions of the coarser scales.
 
-    At full strength they answer the first steps of a style with blots: a few coarse pixels far outside, which normalisation
-    makes larger still, and which no later step takes back.
+    At full strength, they produce blots in the first steps of a style: a few extreme coarse pixels, which normalisation
+    amplifies and no later step removes.
     """
     return {name: array * QUIET if name.endswith("/coarser/scale") else array for name, array in arrays.items()}

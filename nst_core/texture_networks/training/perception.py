@@ -1,4 +1,4 @@
-"""What a training lowers: how far a picture is from the style, and from the photograph that it was made of."""
+"""Define what a training minimises: distances of a picture to the style and to its photograph."""
 
 from typing import Protocol
 
@@ -11,18 +11,18 @@ from nst_core.recipes import TrainingRecipe
 
 
 class Objective(Protocol):
-    """What a training lowers: named terms that add up to the loss."""
+    """Declare named terms whose sum is the loss."""
 
     @property
     def names(self) -> tuple[str, ...]: ...
 
     def __call__(self, made: tf.Tensor, content: tf.Tensor | None) -> tf.Tensor:
-        """(n, h, w, 3), and what it was made from, to (len(names),)."""
+        """Return the terms, (len(names),), for (n, h, w, 3) and the photographs they were made from."""
         ...
 
 
 class Likeness:
-    """The mean squared difference from the photograph itself: how the network that every other begins as was trained."""
+    """Compute the mean squared difference to the photograph, for training the network that all others start from."""
 
     names = ("content",)
 
@@ -34,10 +34,10 @@ ROUNDING = 1e-6  # under the root, for its gradient at zero
 
 
 class Perception:
-    """The perceptual loss: named terms, weighted; targets of the style are computed here, once.
+    """Compute the perceptual loss as named, weighted terms. The targets of the style are computed once.
 
-    Mean over style layers of ‖G − A‖²/‖A‖², G = FᵀF/(c·h·w), and Σ (F − P)²/Σ P² over the content layers: the papers' terms
-    relative to their targets, so that no layer drowns the others and weights mean the same in every network.
+    Style: mean over layers of ‖G − A‖²/‖A‖², G = FᵀF/(c·h·w). Content: Σ (F − P)²/Σ P² over the layers. These are the papers'
+    terms relative to their targets, so that no layer dominates and weights mean the same in every network.
     """
 
     def __init__(self, recipe: TrainingRecipe, network: Network, style: Image) -> None:
@@ -50,12 +50,12 @@ class Perception:
         self._targets = self._extract.read(picture, self._styles)
         colors = colors_of(picture)[0].numpy()
         shares = (np.arange((recipe.crop // 4) ** 2) + 0.5) / (recipe.crop // 4) ** 2
-        self._colors = np.quantile(colors, shares, 1, method="hazen").T.astype(np.float32)[None]  # as many as a crop has
+        self._colors = np.quantile(colors, shares, 1, method="hazen").T.astype(np.float32)[None]  # as many as in a crop
         self._spread = float(colors.std(1).mean()) + ROUNDING
         self.names = ("content", *(f"style/{layer}" for layer in recipe.style_layers), "style/colors", "tv")
 
     def __call__(self, made: tf.Tensor, content: tf.Tensor | None) -> tf.Tensor:
-        """(n, h, w, 3), and what it was made from, to (len(names),): they add up to the loss."""
+        """Return the terms, (len(names),), for (n, h, w, 3) and the photographs; their sum is the loss."""
         read = self._extract.read(made, [*self._contents, *self._styles])
         maps, grams = read[: len(self._contents)], read[len(self._contents) :]
         terms = [tf.zeros(())]
@@ -71,22 +71,24 @@ class Perception:
         return tf.stack([*terms, self._recipe.tv_weight * variation])
 
     def _palette(self, made: tf.Tensor) -> tf.Tensor:
-        """How far the colours are: mean difference of their quantiles along a few directions, in the style's deviations.
+        """Return the distance of the colours: mean difference of quantiles along some directions, in the style's deviations.
 
-        Ours: Gram matrices are mostly brightness, and let the hues fade. Quantiles, the sliced Wasserstein distance (Rabin et
-        al. 2011), since means and covariances can be had for a few white blots.
+        This is our addition: Gram matrices mostly measure brightness, and colours fade. Quantiles, the sliced Wasserstein
+        distance (Rabin et al. 2011), are used because a few white blots suffice to match means and covariances.
         """
         return tf.reduce_mean(tf.abs(colors_of(made) - self._colors)) / self._spread
 
 
 _ROOTS = 3**-0.5, 2**-0.5, 6**-0.5
-DIRECTIONS = np.stack(  # red, green and blue; light; and what is left without light
+DIRECTIONS = np.stack(  # red, green and blue; brightness; and two without brightness
     [*np.eye(3), np.full(3, _ROOTS[0]), np.array([1, -1, 0]) * _ROOTS[1], np.array([1, 1, -2]) * _ROOTS[2]], 1
 ).astype(np.float32)
 
 
 def colors_of(pictures: tf.Tensor) -> tf.Tensor:
-    """The colours of areas of 4 × 4 pixels, so that thin fringes do not count, along each direction by size: (n, 6, areas)."""
+    """Return the sorted colours of areas of 4 × 4 pixels, so that thin fringes do not count, along each direction: (n, 6,
+    areas).
+    """
     areas = tf.nn.avg_pool2d(pictures, 4, 4, "VALID")
     return tf.sort(tf.matmul(tf.constant(DIRECTIONS), tf.reshape(areas, [areas.shape[0], -1, 3]), True, True))
 
@@ -96,5 +98,5 @@ def _float(F: tf.Tensor) -> tf.Tensor:
 
 
 def _gram(F: tf.Tensor) -> tf.Tensor:
-    """FᵀF/(c·h·w): (n, h, w, c) -> (n, c, c)."""
+    """Return FᵀF/(c·h·w), (n, c, c), of (n, h, w, c)."""
     return losses.gram_matrix(F) / (F.shape[1] * F.shape[2] * F.shape[3])

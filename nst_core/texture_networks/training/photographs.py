@@ -1,4 +1,4 @@
-"""What a painting network learns from: photographs, 8 bits, and crops of them."""
+"""Load the photographs of a training, 8 bits, and crop them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +9,13 @@ from PIL import Image as Pillow
 from nst_core import images
 from nst_core.errors import BadPicture
 from nst_core.images import Image
+from nst_core.sample_files import PHOTOGRAPHS
 
-PHOTOGRAPHS = Path(__file__).parents[3] / "assets" / "photographs"
 MAX_PHOTOGRAPHS, PHOTOGRAPH_SIDE = 1000, 640  # read from a folder, and their longer side: 0.8 GB at most
 
 
 def default_photographs() -> list[np.ndarray]:
-    """scikit-image's and our rendered ones, 8 bits."""
+    """Return scikit-image's photographs and our rendered ones, 8 bits."""
     from skimage import data
 
     files = [images.decode(path.read_bytes(), max_side=PHOTOGRAPH_SIDE) for path in sorted(PHOTOGRAPHS.glob("*.jpg"))]
@@ -24,14 +24,14 @@ def default_photographs() -> list[np.ndarray]:
 
 
 def first_photograph() -> Image:
-    """What a training shows on its way, where nobody chose."""
+    """Return the photograph for previews, if none was chosen."""
     return images.decode((PHOTOGRAPHS / "mountain-lake.jpg").read_bytes())
 
 
 def photographs_in(folder: Path) -> list[np.ndarray]:
-    """All that can be read, 8 bits. Hidden files are passed over: beside a.jpg macOS leaves a ._a.jpg that is none.
+    """Return all readable photographs of a folder, 8 bits, without hidden files: macOS adds ._a.jpg, not a picture, to a.jpg.
 
-    Raises: BadPicture when there is none.
+    Raises: BadPicture if there is none.
     """
     found: list[np.ndarray] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -43,7 +43,7 @@ def photographs_in(folder: Path) -> list[np.ndarray]:
 
 
 def crops(photographs: Sequence[np.ndarray], n: int, side: int, rng: np.random.Generator) -> np.ndarray:
-    """(n, side, side, 3) in [0, 1]: squares of any size from anywhere, some mirrored, in somewhat other colours."""
+    """Return random squares of any size, (n, side, side, 3) in [0, 1], some mirrored, with slightly changed colours."""
     batch = np.empty((n, side, side, 3), np.float32)
     for i in range(n):
         photograph = photographs[int(rng.integers(len(photographs)))]

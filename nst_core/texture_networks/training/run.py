@@ -1,4 +1,4 @@
-"""A training: a style, photographs and a recipe in, Steps out; it can be paused, stopped early, left and gone on with."""
+"""Train a texture network: a style, photographs and a recipe in, Steps out. It can be paused, stopped early, and resumed."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ def train(
     folder: Path | None = None,
     state: Mapping[str, np.ndarray] | None = None,
 ) -> "Training":
-    """The training that the recipe describes, or the rest of one. folder: of photographs; None: ours.
+    """Return the training of a recipe, or its continuation. folder: of photographs; None: built-in ones.
 
     Raises: ModelUnavailable, BadPicture.
     """
@@ -55,14 +55,14 @@ def train(
 
 
 class Sample(NamedTuple):
-    """What a step learns from."""
+    """Hold the input of a step."""
 
     content: np.ndarray | None  # (n, crop, crop, 3)
     noises: list[np.ndarray]
 
 
 class Training:
-    """An iterator of Steps: losses at every one, the same photograph painted every few seconds, the network in the last.
+    """Iterate over Steps: losses at every one, the same photograph painted every few seconds, the network in the last.
 
     `state` after any step starts another Training that goes on from there with the same numbers: what a step learns from
     depends on the seed and its number alone. `stop` makes the next Step the last.
@@ -79,7 +79,9 @@ class Training:
         state: Mapping[str, np.ndarray] | None = None,
         start: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """photographs: 8 bits. shown: what is painted on the way. state: of an earlier run. start: arrays of a network."""
+        """Prepare a training. photographs: 8 bits. shown: painted as a preview. state: of an earlier run. start: arrays of a
+        network.
+        """
         self._recipe, self._photographs, self._shown = recipe, photographs, shown
         self._plan = generators.plan(recipe)
         self._objective = objective
@@ -90,23 +92,23 @@ class Training:
         flat = np.concatenate([first[name].ravel() for name in self._names])
         state = state or {}
         saved = lambda key: tf.Variable(state.get(key, np.zeros_like(flat)))  # noqa: E731
-        self._flat = tf.Variable(state.get("flat", flat))  # all that is trained, end to end: one vector for Adam
-        self._average = tf.Variable(state.get("average", flat))  # of late: what is shown and kept, calmer than the last
+        self._flat = tf.Variable(state.get("flat", flat))  # all trained values in one vector, for Adam
+        self._average = tf.Variable(state.get("average", flat))  # moving average, which is shown and saved
         self._first, self._second = saved("first"), saved("second")
         running = [name for name in first if not generators.trainable(name)]
         self._running = {name: tf.Variable(state.get(name, first[name])) for name in running}
         steps = recipe.steps if recipe.seconds is None else max(recipe.steps, WARM_UP + 1)
         self._iteration = int(state.get("iteration", 0))
-        self._planned = int(state.get("planned", steps))  # what the learning rate falls over
-        self._total = int(state.get("total", steps))  # where it ends; earlier if stopped
-        self._paced = bool(state.get("paced", recipe.seconds is None))  # whether a budget of seconds is steps already
+        self._planned = int(state.get("planned", steps))  # the steps over which the learning rate falls
+        self._total = int(state.get("total", steps))  # the last step; earlier if stopped
+        self._paced = bool(state.get("paced", recipe.seconds is None))  # the budget of seconds was already converted to steps
         if not self._paced:
             self._total = max(self._total, self._iteration + 2 * UNTIMED + 1)
         self._log = [tuple(row) for row in state.get("log", ())]
         self._unlogged = [tuple(row) for row in state.get("unlogged", ())]
-        self._before = float(state.get("seconds", 0.0))  # that earlier runs took
+        self._before = float(state.get("seconds", 0.0))  # seconds of earlier runs
         self._start, self._drawn, self._began = time.perf_counter(), -np.inf, self._iteration
-        self._clock = self._iteration, self._start  # from when on its pace is measured
+        self._clock = self._iteration, self._start  # the start of measuring the pace
         self._update = tf.function(self._update_graph, autograph=False)
         self._generate = tf.function(self._generate_graph, autograph=False)
 
@@ -139,17 +141,17 @@ class Training:
         return Step(self._iteration, self._total, seen, self._picture(), self._seconds())
 
     def stop(self) -> None:
-        """The next Step is the last, with the network as it is then."""
+        """Make the next Step the last, with the network as it is then."""
         self._paced, self._total = True, min(self._total, self._iteration + 1)
 
     def network(self) -> TextureNetwork:
-        """As it is now."""
+        """Return the current network."""
         arrays = {name: array.numpy() for name, array in self._values(self._average).items()}
         recipe = self._recipe.model_copy(update={"steps": self._planned, "seconds": None})
         return TextureNetwork(recipe, arrays, np.array(self._log, np.float32).reshape(-1, len(LOG)))
 
     def state(self) -> State:
-        """Everything that the rest of the training depends on, as arrays; `numpy.savez` takes them."""
+        """Return the arrays that the rest of the training depends on, for `numpy.savez`."""
         vectors = {"flat": self._flat, "average": self._average, "first": self._first, "second": self._second}
         arrays = {name: variable.numpy() for name, variable in (vectors | self._running).items()}
         numbers: dict[str, float] = {"iteration": self._iteration, "planned": self._planned, "total": self._total}
@@ -160,20 +162,20 @@ class Training:
     # --- inside a step
 
     def _learn(self) -> np.ndarray:
-        """One step of Adam; the weighted terms."""
+        """Make a step of Adam and return the weighted terms."""
         sample = self._sample()
         rate = self._rate() * np.sqrt(1 - BETA2**self._iteration) / (1 - BETA1**self._iteration)
         keep = min(AVERAGED, (1 + self._iteration) / (10 + self._iteration))
         return self._update(sample.content, sample.noises, np.float32(rate), np.float32(keep)).numpy()
 
     def _sample(self) -> Sample:
-        """By seed and number alone: a resumed training needs no other memory of its dice."""
+        """Draw a sample from seed and step number only, so that a resumed training needs no other random state."""
         rng, side, n = np.random.default_rng((self._recipe.seed, self._iteration)), self._recipe.crop, self._recipe.batch
         content = crops(self._photographs, n, side, rng) if self._plan.picture else None
         return Sample(content, draw_noise(self._plan, rng, n, side, side))
 
     def _rate(self) -> float:
-        """Rises over WARM_UP steps, then falls along half a cosine."""
+        """Return the learning rate: it rises over WARM_UP steps, then falls along half a cosine."""
         recipe = self._recipe
         if self._iteration <= WARM_UP:
             return recipe.learning_rate * self._iteration / WARM_UP
@@ -199,7 +201,7 @@ class Training:
         return terms
 
     def _values(self, flat: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The vector cut into the plan's arrays, and the running statistics."""
+        """Split the vector into the plan's arrays, and add the running statistics."""
         shapes = [self._plan.shapes[name] for name in self._names]
         pieces = tf.split(flat, [int(np.prod(shape)) for shape in shapes])
         arrays = {name: tf.reshape(p, shape) for name, p, shape in zip(self._names, pieces, shapes, strict=True)}
@@ -208,7 +210,7 @@ class Training:
     # --- what is shown
 
     def _picture(self) -> Image | None:
-        """The photograph as it is painted now, every few seconds; it costs time but changes no number."""
+        """Return a preview every few seconds; this takes time but changes no number."""
         expected = self._recipe.seconds or self._seconds() / self._iteration * self._total
         if time.perf_counter() - self._drawn < max(SHOW_EVERY, expected / SHOWN) and self._iteration > 1:
             return None
@@ -216,7 +218,7 @@ class Training:
         return self._paint()
 
     def _paint(self) -> Image:
-        """The photograph painted by the network as it is now; for textures, one of its size."""
+        """Paint the preview with the current network; for textures, one of its size."""
         h, w, _ = self._shown.shape
         multiple = self._plan.multiple
         picture = np.pad(self._shown, ((0, -h % multiple), (0, -w % multiple), (0, 0)), "symmetric")
@@ -227,7 +229,7 @@ class Training:
         return self._generator(self._values(self._average), picture, noises)
 
     def _note(self, terms: Mapping[str, float]) -> None:
-        """A row of the log every few steps, and at the end: means since the last."""
+        """Add a row to the log every few steps and at the end: means since the last row."""
         style = sum(value for name, value in terms.items() if name.startswith("style/"))
         self._unlogged.append((terms["content"], style))
         due = len(self._unlogged) >= max(1, self._planned // LOGGED) or self._iteration == self._total
@@ -236,7 +238,7 @@ class Training:
             self._unlogged = []
 
     def _plan_steps(self) -> None:
-        """The budget of seconds as steps, at the pace of the last ones."""
+        """Convert the budget of seconds to steps, at the recent pace."""
         seconds = self._recipe.seconds or 0.0
         then, clock = self._clock
         taken = (time.perf_counter() - clock) / max(1, self._iteration - then)

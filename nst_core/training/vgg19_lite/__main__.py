@@ -1,6 +1,6 @@
 """Train `vgg19-lite`: `python -m nst_core.training.vgg19_lite --help`
 
-Crops come from processes of their own into a ring on the device, from which every step picks at random: runs differ a little.
+Processes draw crops into a ring buffer on the device, from which every step picks at random; runs therefore differ slightly.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,7 +82,7 @@ def main(
 
 
 def run(training: Training, queue: Queue[Bytes], out: Path, notes: Log, about: Mapping[str, Any], every: int) -> None:
-    """To the last step or minute; a line every so often, weights and state every minute."""
+    """Train to the last step or minute; print a line at intervals, and write weights and state every minute."""
     settings, ring, errors = training.settings, training.settings.new_ring(), list[dict[str, Array]]()
     while ring.count < min(ring.blocks, max(1, 16 * settings.batch // CHUNK)):
         ring.put({"crops": queue.get(timeout=PATIENCE)})
@@ -100,7 +100,7 @@ def run(training: Training, queue: Queue[Bytes], out: Path, notes: Log, about: M
         if step in (0, 20) or step % every == every - 1:
             notes.note({"step": step + 1, "seconds": round(clock.seconds), "crops": ring.count * CHUNK, **_means(errors)})
             errors.clear()
-        elif step % 10 == 9:  # no further ahead of the device than this
+        elif step % 10 == 9:  # limits how far this runs ahead of the device
             jax.block_until_ready(errors[-1])
         if clock.due():
             save(training, out, about)
@@ -108,7 +108,7 @@ def run(training: Training, queue: Queue[Bytes], out: Path, notes: Log, about: M
 
 
 def _means(errors: Sequence[Mapping[str, Array]]) -> dict[str, float]:
-    """Of each layer; and one of all layers' own."""
+    """Return the mean of each layer, and the mean over all layers."""
     found = jax.device_get(errors)
     layers = [layer for layer in NAMES if layer in found[0]]
     own = float(np.mean([one[f"own {layer}"] for one in found for layer in layers]))
@@ -116,7 +116,7 @@ def _means(errors: Sequence[Mapping[str, Array]]) -> dict[str, float]:
 
 
 def save(training: Training, out: Path, about: Mapping[str, Any]) -> None:
-    """Weights, manifest and what the next step depends on."""
+    """Write weights, manifest and state."""
     training.save(out.with_suffix(".state.npz"))
     runs.publish(out, training.network(), {**about, "steps": training.steps})
 

@@ -1,4 +1,4 @@
-"""What `vgg19-lite`'s layers are to tell: the teacher's maps, through a linear head a layer that is used in training only."""
+"""Define the targets of `vgg19-lite`'s layers: the teacher's maps, through a linear head per layer that only training uses."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,29 +10,29 @@ from nst_core.images import Image
 from nst_core.training.jaxed import Array, Eyes
 from nst_core.training.vgg19_lite.network import NAMES, Arrays
 
-TEACHER = {"block3_conv3": "block3_conv4", "block4_conv3": "block4_conv4"}  # the others bear their own name
-RIDGE = 1e-3  # of the heads that are solved for
-SOME = 12  # pictures that are seen at once
+TEACHER = {"block3_conv3": "block3_conv4", "block4_conv3": "block4_conv4"}  # the others have the same name
+RIDGE = 1e-3  # regularisation of the heads
+SOME = 12  # pictures at a time
 
 See = Callable[[Array], Mapping[str, Array]]
 
 
 @jax.jit
 def targets(teacher: Eyes, x: Array) -> dict[str, Array]:
-    """(n, h, w, 3) in [0, 1] to what each layer is to predict: the teacher's map before its ReLU."""
+    """Return the target of each layer for (n, h, w, 3) in [0, 1]: the teacher's map before its ReLU."""
     raw = teacher.raw_maps(x, NAMES[-1])
     return {layer: raw[TEACHER.get(layer, layer)] for layer in NAMES if TEACHER.get(layer, layer) in raw}
 
 
 def seen(see: See, pictures: Image) -> Arrays:
-    """The maps of (n, h, w, 3), made a few pictures at a time, in full float32."""
+    """Return the maps of (n, h, w, 3), computed a few pictures at a time, in full float32."""
     with jax.default_matmul_precision("highest"):
         parts = [jax.device_get(see(jnp.asarray(pictures[i : i + SOME]))) for i in range(0, len(pictures), SOME)]
     return {layer: np.concatenate([part[layer] for part in parts]) for layer in parts[0]}
 
 
 def solve_heads(have: Mapping[str, np.ndarray], want: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The linear map (c, c') and shift (c',) of each layer that predicts `want` best, by ridge regression."""
+    """Return the linear map (c, c') and shift (c',) of each layer that predict `want` best, by ridge regression."""
     heads = {}
     for layer in have:
         x, y = (maps[layer].reshape(-1, maps[layer].shape[-1]).astype(np.float64) for maps in (have, want))
@@ -46,7 +46,7 @@ def solve_heads(have: Mapping[str, np.ndarray], want: Mapping[str, np.ndarray]) 
 
 
 def correlation(guess: np.ndarray, true: np.ndarray) -> float:
-    """Mean over the channels of maps (n, h, w, c)."""
+    """Return the mean correlation over the channels of maps (n, h, w, c)."""
     guess, true = (x.reshape(-1, x.shape[-1]) - x.mean((0, 1, 2)) for x in (guess, true))
     norms = np.linalg.norm(guess, axis=0) * np.linalg.norm(true, axis=0)
     return float(np.mean((guess * true).sum(0) / np.maximum(norms, 1e-9)))

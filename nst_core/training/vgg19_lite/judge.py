@@ -1,7 +1,7 @@
-"""How good vgg19-lite's eyes are: what they tell of the teacher's maps, and what is left of them in bfloat16.
+"""Measure vgg19-lite: how well it predicts the teacher's maps, and how much of them remains in bfloat16.
 
 `python -m nst_core.training.vgg19_lite.judge WEIGHTS.npz … --teacher FILE.npz --sets sets.npz`. Sets are pictures (n, h, w, 3)
-in [0, 1]: `a` to solve the heads over, `b` held out, `c` noise.
+in [0, 1]: `a` for fitting the heads, `b` held out, `c` noise.
 """
 
 from pathlib import Path
@@ -19,16 +19,16 @@ from nst_core.training.jaxed import Array, Eyes
 from nst_core.training.vgg19_lite.heads import See, correlation, seen, solve_heads, targets
 from nst_core.training.vgg19_lite.network import NAMES, Arrays, maps, read
 
-LIVING = 1e-3  # of the places: a channel that answers at more of them lives
+LIVING = 1e-3  # of the positions: a channel that responds at more of them counts as alive
 
 
 def correlations(arrays: Arrays, teacher: Eyes, fitted: Image, *tested: Image) -> list[dict[str, float]]:
-    """{layer: correlation of predicted and true maps, mean over channels} of each of `tested`; heads solved over `fitted`."""
+    """Return {layer: mean correlation of predicted and true maps} for each of `tested`; heads are fitted on `fitted`."""
     return _correlations(lambda x: maps(arrays, x), teacher, fitted, *tested)
 
 
 def own_correlations(teacher: Eyes, fitted: Image, *tested: Image) -> list[dict[str, float]]:
-    """The same for the teacher's own maps after their ReLU: what a perfect copy would reach."""
+    """Return the same for the teacher's own maps after their ReLU: what a perfect copy would reach."""
     rectified: See = lambda x: {layer: jax.nn.relu(raw) for layer, raw in targets(teacher, x).items()}  # noqa: E731
     return _correlations(rectified, teacher, fitted, *tested)
 
@@ -44,16 +44,16 @@ def _correlations(see: See, teacher: Eyes, fitted: Image, *tested: Image) -> lis
 
 
 def rounding(arrays: Arrays, pictures: Image) -> dict[str, float]:
-    """How wrong bfloat16 makes each layer's map, as a share of how the map varies over the picture; mean of the pictures.
+    """Return the error of each layer's map in bfloat16, relative to the variation of the map, averaged over pictures.
 
-    Varies: each channel's mean over a picture is taken off first, since an optimiser moves what differs between places.
+    The mean of each channel over a picture is subtracted first, because an optimiser acts on differences between places.
     """
     exact, rough = seen(lambda x: maps(arrays, x), pictures), seen(lambda x: maps(arrays, x, as_bfloat16), pictures)
     return {layer: float(np.mean(_unlike(rough[layer], exact[layer]))) for layer in NAMES}
 
 
 def as_bfloat16(x: Array) -> Array:
-    """Rounded, and kept so: a compiler may leave out a cast there and back."""
+    """Round to bfloat16 in a way that a compiler does not remove."""
     return lax.reduce_precision(x, exponent_bits=8, mantissa_bits=7)
 
 
@@ -64,7 +64,7 @@ def _unlike(rough: np.ndarray, exact: np.ndarray) -> np.ndarray:
 
 
 def black_skies(count: int = 12, size: int = 128) -> Image:
-    """Night: nearly black, a faint cloud, grain of amplitude 0.02 to 0.05, a few stars."""
+    """Return night pictures: nearly black, a faint cloud, grain of amplitude 0.02 to 0.05, a few stars."""
     rng, skies = np.random.default_rng(0), []
     for _ in range(count):
         cloud = resize(rng.random((6, 6, 3), np.float32), size, size) * np.float32(0.04)
@@ -75,18 +75,18 @@ def black_skies(count: int = 12, size: int = 128) -> Image:
 
 
 def living(arrays: Arrays, pictures: Image) -> dict[str, float]:
-    """The share of each layer's channels that live."""
+    """Return the fraction of each layer's channels that respond."""
     found = seen(lambda x: maps(arrays, x), pictures)
     return {layer: float(((x > 0).mean((0, 1, 2)) > LIVING).mean()) for layer, x in found.items()}
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
 
-Sets = tuple[Image, Image, Image]  # to solve the heads over, held out, noise
+Sets = tuple[Image, Image, Image]  # for fitting the heads, held out, noise
 
 
 def read_sets(file: Path) -> Sets:
-    """Raises: ModelUnavailable, BadNetwork."""
+    """Read the sets. Raises: ModelUnavailable, BadNetwork."""
     arrays = runs.read_arrays(file)
     if not {"a", "b", "c"} <= set(arrays):
         raise BadNetwork(f"{file} holds no pictures `a`, `b` and `c` to judge with; name another file.")
@@ -94,7 +94,7 @@ def read_sets(file: Path) -> Sets:
 
 
 def report(arrays: Arrays, teacher: Eyes, sets: Sets) -> dict[str, list[float]]:
-    """Each measure, its figures from block1_conv1 up."""
+    """Return each measure, with values from block1_conv1 up."""
     fitted, held, noise = sets
     on_held, on_noise = correlations(arrays, teacher, fitted, held, noise)
     found = {

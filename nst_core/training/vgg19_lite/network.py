@@ -1,8 +1,8 @@
-"""What `vgg19_lite` is, in JAX: its plain convolutions, and the same network under batch normalisation, as it is trained.
+"""Define `vgg19-lite` in JAX: its plain convolutions, and the same network with batch normalisation for training.
 
-Plain arrays (`conv32.weight`, `conv32.bias`) become variables (`conv32.kernel`, `.gain`, `.shift`) by `revived`, and come
-back by `published`. In between every channel's values before its ReLU have mean `shift` and deviation `gain` over the batch,
-whatever the layers below have become (Ioffe & Szegedy 2015, 1502.03167): without that, most of them fell silent for good.
+`revived` turns plain arrays (`conv32.weight`, `conv32.bias`) into variables (`conv32.kernel`, `.gain`, `.shift`), and
+`published` turns them back. In between, the values of every channel before its ReLU have mean `shift` and deviation `gain` over
+the batch, whatever the layers below do (Ioffe & Szegedy 2015, 1502.03167). Without that, most channels fell silent permanently.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,28 +24,28 @@ WIDTHS = {"block1": 16, "block2": 32, "block3": 64, "block4": 128, "block5": 128
 DEPTHS = {"block1": 2, "block2": 2, "block3": 3, "block4": 3, "block5": 1}
 NAMES: tuple[str, ...] = tuple(f"{block}_conv{i + 1}" for block, depth in DEPTHS.items() for i in range(depth))
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
-# Every published channel's root mean square over photographs, so that none of them, rare ones included, weighs more than
+# The root mean square of every published channel over photographs, so that none of them, including rare ones, weighs more than
 # another in the losses. A rectified normal value of that has a mean of about one (0.85), as in Gatys' normalised VGG-19.
 ROOT_MEAN_SQUARE = 1.5
-SILENT = 2e-3  # of the positions: a channel that answers at fewer is drawn anew
+SILENT = 2e-3  # of the positions: a channel that responds at fewer is initialised again
 EPSILON = 1e-5
 
 Arrays = dict[str, np.ndarray]
 
 
 def key(layer: str) -> str:
-    """block3_conv2 is conv32 in the archive."""
+    """Return the name in the archive: block3_conv2 is conv32."""
     return f"conv{layer[5]}{layer[-1]}"
 
 
 def layers(arrays: Mapping[str, Any]) -> list[str]:
-    """Those of NAMES that a network has, bottom first, whatever its state: some will do for a trial."""
+    """Return those of NAMES that a network has, bottom first; a few suffice for a trial."""
     held = {name.split(".")[0] for name in arrays}
     return [layer for layer in NAMES if key(layer) in held]
 
 
 def begins_block(layer: str) -> bool:
-    """Whether a pooling comes before."""
+    """Return whether a pooling precedes the layer."""
     return layer.endswith("conv1") and layer != NAMES[0]
 
 
@@ -53,7 +53,7 @@ def begins_block(layer: str) -> bool:
 
 
 def random_weights(rng: np.random.Generator) -> Arrays:
-    """New weights (He et al. 2015), a small bias so that no unit begins dead."""
+    """Return new weights (He et al. 2015), with a small bias so that no unit is dead at the start."""
     arrays, below = Arrays(), 3
     for layer in NAMES:
         width = WIDTHS[layer.split("_")[0]]
@@ -64,7 +64,7 @@ def random_weights(rng: np.random.Generator) -> Arrays:
 
 
 def read(file: Path) -> Arrays:
-    """Weights from an `.npz` file, float32. Raises: ModelUnavailable, BadNetwork."""
+    """Read weights from an `.npz` file, float32. Raises: ModelUnavailable, BadNetwork."""
     arrays, new = runs.read_arrays(file), random_weights(np.random.default_rng(0))
     if {name: a.shape for name, a in arrays.items()} != {name: a.shape for name, a in new.items()}:
         raise BadNetwork(f"{file} holds no weights of vgg19-lite; name another file.")
@@ -72,18 +72,18 @@ def read(file: Path) -> Arrays:
 
 
 def convolutions(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """By layer, bottom first, as `jaxed.raw_maps` takes them."""
+    """Return the convolutions by layer, bottom first, for `jaxed.raw_maps`."""
     return {layer: (arrays[f"{key(layer)}.weight"], arrays[f"{key(layer)}.bias"]) for layer in NAMES}
 
 
 def normalised(x: Any) -> Any:
-    """RGB in [0, 1] to the network's input."""
+    """Convert RGB in [0, 1] to the network's input."""
     return (x - MEAN) / DEVIATION
 
 
 @partial(jax.jit, static_argnames="stored")
 def maps(arrays: Mapping[str, Any], x: Array, stored: Callable[[Array], Array] = lambda x: x) -> dict[str, Array]:
-    """(n, h, w, 3) in [0, 1] to every layer's map after ReLU, float32; `stored`: what rounding does to each number kept."""
+    """Return every layer's map after the ReLU, float32, for (n, h, w, 3) in [0, 1]. stored: rounds each stored number."""
     found: dict[str, Array] = {}
     x = stored(normalised(jnp.asarray(x)))
     for layer in layers(arrays):
@@ -94,7 +94,7 @@ def maps(arrays: Mapping[str, Any], x: Array, stored: Callable[[Array], Array] =
 
 
 def _below(layer: str, x: Array) -> Array:
-    """What a layer sees of the last one's map."""
+    """Return a layer's input from the previous layer's map."""
     return jaxed.pooled(x) if begins_block(layer) else x
 
 
@@ -102,7 +102,7 @@ def _below(layer: str, x: Array) -> Array:
 
 
 def shaken(x: Array, share: float, random: Array | None) -> Array:
-    """Every number changed by a random share of itself, of deviation `share`."""
+    """Change every number by a random fraction of itself, of deviation `share`."""
     if random is None or not share:
         return x
     return x + x * jax.random.uniform(random, x.shape, x.dtype, -(3**0.5) * share, 3**0.5 * share)
@@ -117,9 +117,9 @@ def normed_maps(
     random: Array | None = None,
     moments: dict[str, tuple[Array, Array]] | None = None,
 ) -> dict[str, Array]:
-    """(n, h, w, 3), `normalised`, in the type to compute in, to every layer's map; shaken where there is a key.
+    """Return every layer's map for (n, h, w, 3), `normalised`, in the type to compute in; disturbed if there is a random key.
 
-    shake: of sums and maps, by the element; shake_kernels: of kernels; see `shaken`. moments: takes the sums'.
+    shake: of sums and maps, by the element; shake_kernels: of kernels; see `shaken`. moments: receives those of the sums.
     """
     found: dict[str, Array] = {}
     keys = [None] * 3 * len(NAMES) if random is None else list(jax.random.split(random, 3 * len(NAMES)))
@@ -138,9 +138,10 @@ def normed_maps(
 
 
 def revived(arrays: Mapping[str, np.ndarray], x: Array, rng: np.random.Generator) -> Arrays:
-    """Plain convolutions under batch normalisation, (n, h, w, 3), `normalised`, in; its silent channels are new ones.
+    """Return plain convolutions under batch normalisation, for (n, h, w, 3), `normalised`; silent channels are initialised
+    again.
 
-    Living channels answer to these pictures as before, but for their scale: to a new channel they give no weight yet.
+    Other channels respond to these pictures as before except for their scale, and give new channels no weight yet.
     """
     variables = Arrays()
     heard = np.ones(3, np.float32)  # what the layer above multiplies each channel by
@@ -163,12 +164,12 @@ _sums = jax.jit(jaxed.convolve)
 
 @jax.jit
 def _normed(z: Array, shift: Array) -> Array:
-    """Sums to the map under batch normalisation, each channel's gain being one."""
+    """Return the map under batch normalisation, with a gain of one per channel."""
     return jax.nn.relu((z - z.mean((0, 1, 2))) / jnp.sqrt(z.var((0, 1, 2)) + EPSILON) + shift)
 
 
 def published(variables: Mapping[str, Any], pictures: Image) -> Arrays:
-    """Plain convolutions that give over these pictures what the normalised ones give, each channel at ROOT_MEAN_SQUARE."""
+    """Return plain convolutions that equal the normalised ones on these pictures, each channel at ROOT_MEAN_SQUARE."""
     with jax.default_matmul_precision("highest"):
         squares, moments = jax.device_get(_measured(variables, normalised(pictures)))
     arrays, below = Arrays(), np.ones(3, np.float32)
@@ -186,7 +187,7 @@ def published(variables: Mapping[str, Any], pictures: Image) -> Arrays:
 
 @jax.jit
 def _measured(variables: Mapping[str, Any], x: Array) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The mean square of every layer's channels, and the moments of its sums."""
+    """Return the mean square of every layer's channels, and the moments of its sums."""
     moments: dict[str, tuple[Array, Array]] = {}
     found = normed_maps(variables, x, moments=moments)
     return {layer: (m**2).mean((0, 1, 2)) for layer, m in found.items()}, moments

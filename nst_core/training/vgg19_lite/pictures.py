@@ -24,7 +24,7 @@ CHUNK = 30  # crops that travel together
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """Pictures to learn from: two thirds photographs, one third styles. Raises: BadRecipe where there are none."""
+    """Hold the pictures to learn from: two thirds photographs, one third styles. Raises: BadRecipe if there are none."""
 
     photographs: Sequence[Bytes]
     styles: Sequence[Bytes]
@@ -34,7 +34,7 @@ class Pools:
             raise BadRecipe("A training needs photographs and styles; name a folder of each.")
 
     def draw(self, count: int, size: int, rng: np.random.Generator) -> Image:
-        """(count, size, size, 3), a third of them disturbed."""
+        """Return (count, size, size, 3), a third of them disturbed."""
         clean = []
         for i in range(count):
             x = data.crop(data.pick([self.styles if i % 3 == 0 else self.photographs], [1], rng), size, rng)
@@ -42,17 +42,17 @@ class Pools:
         return np.stack([data.disturb(x, clean[rng.integers(count)], rng) for x in clean]).astype(np.float32)
 
     def chunk(self, size: int, rng: np.random.Generator) -> Bytes:
-        """(CHUNK, size, size, 3), uint8."""
+        """Return (CHUNK, size, size, 3), uint8."""
         return images.to_uint8(self.draw(CHUNK, size, rng))
 
 
 def load(photographs: Sequence[Path], styles: Sequence[Path]) -> Pools:
-    """The pictures of these folders. Raises: BadPicture where one holds none."""
+    """Load the pictures of these folders. Raises: BadPicture if one has none."""
     return Pools(data.load(photographs, 256), data.load(styles, 288))
 
 
 def darkened(x: Array, random: Array) -> Array:
-    """(n, h, w, 3): some of them at up to 15 % brightness, some nearly flat, both under faint grain; half of all mirrored."""
+    """Darken some of (n, h, w, 3) to at most 15 %, flatten some, both with faint grain; mirror half of all."""
     n, h, w, _ = x.shape
     keys = jax.random.split(random, 7)
     kind, contrast, brightness, amount = (jax.random.uniform(k, (n, 1, 1, 1)) for k in keys[:4])

@@ -37,7 +37,7 @@ TURNED = frozenset(f"{key(layer)}.kernel" for layer in NAMES)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides the numbers, besides pictures and teacher."""
+    """Hold everything that determines the result besides pictures and teacher."""
 
     steps: int = 12_000
     minutes: float = 9
@@ -56,7 +56,7 @@ class Settings:
     seed: int = 0
 
     def new_ring(self) -> Ring:
-        """For blocks of CHUNK crops."""
+        """Return a ring buffer for blocks of CHUNK crops."""
         return Ring(max(1, self.bank // CHUNK))
 
 
@@ -85,7 +85,7 @@ class Training:
         self._graph = jax.jit(self._step)
 
     def _first(self, want: Arrays) -> Arrays:
-        """The start under batch normalisation, and heads that fit it."""
+        """Return the initial variables under batch normalisation, and heads that fit them."""
         rng, x = np.random.default_rng((self.settings.seed, 2)), jnp.asarray(network.normalised(self.sample[:FITTED]))
         with jax.default_matmul_precision("highest"):
             arrays = network.revived(self.start, x, rng)
@@ -96,7 +96,7 @@ class Training:
         return arrays
 
     def step(self, ring: Ring, rate: float) -> dict[str, Array]:
-        """On crops of the ring, which must hold some; which ones follows from the seed and the step's number."""
+        """Make a step on crops of the ring, chosen by seed and step number. The ring must not be empty."""
         random = jax.random.fold_in(self._random, self.steps)
         self.state, errors = self._graph(self.state, ring.arrays["crops"], ring.filled, rate, random)
         self.steps += 1
@@ -127,14 +127,14 @@ class Training:
         return loss, errors
 
     def network(self) -> Arrays:
-        """What gets published: the moving average without the heads, folded and scaled."""
+        """Return the published network: the moving average without the heads, folded and scaled."""
         return network.published(jax.device_get(self.state["average"]), self.sample)
 
     def save(self, file: Path) -> None:
         jaxed.write_state(file, self.state, self.steps)
 
     def restore(self, file: Path) -> None:
-        """Raises: BadNetwork when the state is another training's."""
+        """Read a state. Raises: BadNetwork if it belongs to another training."""
         self.state, self.steps = jaxed.read_state(file, self.state)
 
 
@@ -143,6 +143,6 @@ def leaky(x: Array) -> Array:
 
 
 def sampled(chunks: list[Bytes], count: int, seed: int) -> Image:
-    """`count` of these crops as `Training` takes its sample."""
+    """Return `count` of these crops, in the way `Training` takes its sample."""
     crops = np.concatenate(chunks)[:count]
     return np.asarray(jax.jit(darkened)(jnp.asarray(crops, jnp.float32) / 255, jax.random.key(seed + 1)))

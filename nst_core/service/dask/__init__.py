@@ -1,0 +1,1 @@
+"""Dask as the transport: the embedded cluster, the connection to it, and what runs in its workers."""
