@@ -62,13 +62,18 @@ def gallery(
     order = list(chosen)
     badge = lambda id: None if id not in order else str(order.index(id) + 1) if len(order) > 1 else ""  # noqa: E731
     data = {"items": [item._asdict() | {"badge": badge(item.id)} for item in items], "strip": strip}
-    _gallery(key=key, data=[data], on_picked_change=lambda: _hear(key, lambda told: on_pick(told.picked)))
+    shown = [item["id"] for item in data["items"]]
+    _gallery(key=key, data=[data], on_picked_change=lambda: _hear(key, "picked", shown.__contains__, on_pick))
 
 
-def _hear(key: str, act: Callable[[Any], None]) -> None:
-    """What a component's callback does. What was clicked while it was leaving the page, Streamlit has forgotten: nothing."""
-    if (told := st.session_state.get(key)) is not None:
-        act(told)
+def _hear(key: str, event: str, is_meant: Callable[[Any], bool], act: Callable[[Any], None]) -> None:
+    """Act on the value that a component of the browser sent, where it is one that the component sends.
+
+    A visitor may click on what is leaving the page, which Streamlit has forgotten then; a crafted page may send anything.
+    """
+    value = getattr(st.session_state.get(key), event, None)
+    if value is not None and is_meant(value):
+        act(value)
 
 
 def compare(before: str, after: str, *, width: int, alt: str, key: str) -> None:
@@ -90,8 +95,10 @@ class LayerRow(NamedTuple):
 
 def layers(rows: Iterable[LayerRow], on_act: Callable[[str, str], None], *, key: str) -> None:
     """The layers of a painting; `on_act` is told an id and one of pick, show, remove."""
-    act = lambda told: on_act(told.acted["id"], told.acted["act"])  # noqa: E731
-    _layers(key=key, data=[{"items": [row._asdict() for row in rows]}], on_acted_change=lambda: _hear(key, act))
+    items = [row._asdict() for row in rows]
+    known = [{"id": item["id"], "act": act} for item in items for act in ("pick", "show", "remove")]
+    act = lambda acted: on_act(acted["id"], acted["act"])  # noqa: E731
+    _layers(key=key, data=[{"items": items}], on_acted_change=lambda: _hear(key, "acted", known.__contains__, act))
 
 
 class Card(NamedTuple):
@@ -106,7 +113,8 @@ class Card(NamedTuple):
 def cards(items: Iterable[Card], current: str, *, key: str) -> str | None:
     """Pages in a row, the current one marked; the id of the one that was clicked just now."""
     data = {"items": [item._asdict() for item in items], "current": current}
-    return _cards(key=key, data=[data], on_picked_change=lambda: None).picked  # type: ignore[attr-defined]
+    picked = _cards(key=key, data=[data], on_picked_change=lambda: None).picked  # type: ignore[attr-defined]
+    return picked if picked in [item["id"] for item in data["items"]] else None
 
 
 def fit_width(block: str, width: int) -> None:
@@ -170,12 +178,19 @@ def plane(
 ) -> None:
     """Pictures on a plane and two points to move; `on_move` is told both when one was dropped."""
 
-    def move(told: Any) -> None:
-        first, second = told.moved["points"]
+    def move(moved: Any) -> None:
+        first, second = moved["points"]
         on_move(((first[0], first[1]), (second[0], second[1])))
 
     data = {"items": [pin._asdict() for pin in pins], "points": [list(point) for point in points]}
-    _plane(key=key, data=[data], on_moved_change=lambda: _hear(key, move))
+    _plane(key=key, data=[data], on_moved_change=lambda: _hear(key, "moved", _is_move, move))
+
+
+def _is_move(moved: Any) -> bool:
+    """Return whether a value that the browser sent holds two points of a plane."""
+    points = moved.get("points") if isinstance(moved, dict) else None
+    pairs = isinstance(points, list) and len(points) == 2 and all(isinstance(p, list) and len(p) == 2 for p in points)
+    return pairs and all(isinstance(x, int | float) and 0 <= x <= 1 for point in points or () for x in point)
 
 
 def loop(mp4: bytes, *, title: str, key: str) -> None:
