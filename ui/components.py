@@ -59,10 +59,10 @@ def gallery(
     items: Iterable[Thumbnail], chosen: Iterable[str], on_pick: Callable[[str], None], *, key: str, strip: bool = False
 ) -> None:
     """Thumbnails to click; the chosen ones are framed and, where there are several, numbered."""
-    order = list(chosen)
+    order, items = list(chosen), list(items)
     badge = lambda id: None if id not in order else str(order.index(id) + 1) if len(order) > 1 else ""  # noqa: E731
     data = {"items": [item._asdict() | {"badge": badge(item.id)} for item in items], "strip": strip}
-    shown = [item["id"] for item in data["items"]]
+    shown = [item.id for item in items]
     _gallery(key=key, data=[data], on_picked_change=lambda: _hear(key, "picked", shown.__contains__, on_pick))
 
 
@@ -112,9 +112,10 @@ class Card(NamedTuple):
 
 def cards(items: Iterable[Card], current: str, *, key: str) -> str | None:
     """Pages in a row, the current one marked; the id of the one that was clicked just now."""
+    items = list(items)
     data = {"items": [item._asdict() for item in items], "current": current}
     picked = _cards(key=key, data=[data], on_picked_change=lambda: None).picked  # type: ignore[attr-defined]
-    return picked if picked in [item["id"] for item in data["items"]] else None
+    return picked if picked in [item.id for item in items] else None
 
 
 def fit_width(block: str, width: int) -> None:

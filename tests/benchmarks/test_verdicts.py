@@ -251,7 +251,7 @@ def test_measures_are_kept_for_the_same_picture_and_judge(tmp_path):
 
 
 def test_sheets_are_written_and_scored_by_command(folders, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(contenders, "pairs", lambda count: PAIRS[:count])
+    monkeypatch.setattr(contenders, "pairs", lambda count, shift=0: PAIRS[:count])
     places = [f"--{name}={tmp_path / name}" for name in ("pictures", "sheets", "key")]
     named = [f"{name}={folder}" for name, folder in folders.items()]
     taste.main(["sheets", *named, *places, "--sizes", "96", "--pairs", "3"])
