@@ -106,7 +106,7 @@ def ask_edits(layer: Layer) -> None:
 
 
 def ask_more(layer: Layer) -> None:
-    """Invert, painting.fill, upload, edges, weight, colours: of this layer."""
+    """Ask for what is needed less often: invert, fill, upload a mask, soften edges, weight and colours of this layer."""
     with st.container(horizontal=True):
         st.button("Invert", icon=":material/invert_colors:", on_click=partial(painting.fill, layer, inverted=True))
         st.button("Paint the rest", icon=":material/format_color_fill:", on_click=partial(painting.fill, layer, inverted=False))
