@@ -51,11 +51,13 @@ def at(photograph: Image, place: tuple[int, int], taken: Mask | None = None) -> 
 
 
 def rough(photograph: Image) -> Mask:
-    """Return the mask as the network makes it, (48, 48), of the whole photograph."""
+    """Return the mask as the network makes it, (48, 48), of the whole photograph: the mean of it and of its mirror image's."""
     square = images.resize(photograph, SIDE, SIDE)
-    maps = eyes().maps(square, subject_graph.LAYERS)
-    (mask,) = _session().run("mask", **{layer: x[None] for layer, x in maps.items()})
-    return np.asarray(mask[0], np.float32)
+    seen = [eyes().maps(x, subject_graph.LAYERS) for x in (square, np.ascontiguousarray(square[:, ::-1]))]
+    straight, mirrored = _session().run(
+        "mask", **{layer: np.stack([x[layer] for x in seen]) for layer in subject_graph.LAYERS}
+    )[0]
+    return np.asarray((straight + mirrored[:, ::-1]) / 2, np.float32)
 
 
 @cache

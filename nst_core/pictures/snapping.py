@@ -28,7 +28,7 @@ LEAST_REACH = 0.03  # of the photograph's longer side
 ENCLOSED, INSIDE, LOOP = 0.6, 0.07, 0.5
 BAND = 3  # pixels on either side of the outline, at the photograph's size, that are searched again
 HOLE = 0.006  # of the picture: smaller holes belong to the object
-COARSE, PIECE, RIM = 300, 0.004, 2  # of a click's area: scale of segments, least share of the picture, pixels of its rim
+COARSE, PIECE, RIM = 600, 0.004, 2  # of a click's area: scale of segments, least share of the picture, pixels of its rim
 
 Bools = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.uint8]  # of OpenCV: GROUND, OBJECT; plus PERHAPS: probable ones
@@ -61,7 +61,7 @@ def click(image: Image, at: tuple[int, int], taken: Mask | None = None) -> Mask:
 
     small = images.fit(image, min(SIDE, max(image.shape[:2])))
     labels = felzenszwalb(small, COARSE, 1.0, round(PIECE * small.shape[0] * small.shape[1]), channel_axis=-1)
-    row, column = (int((place + 0.5) * of / size) for place, of, size in zip(at, labels.shape, image.shape, strict=False))
+    row, column = (int((place + 0.5) * to / of) for place, to, of in zip(at, labels.shape, image.shape, strict=False))
     area = labels == labels[row, column]
     inside = binary_erosion(area, iterations=RIM, border_value=1)
     scribble = masks.resize((inside if inside.any() else area).astype(np.float32), image.shape[:2]) >= 0.5

@@ -17,6 +17,7 @@ SIDE = 192  # pixels of the photograph
 WIDTHS = (96, 64, 24)  # channels at 12 × 12, 24 × 24, 48 × 48
 BLOCKS = (4, 2, 1)
 KERNELS = (7, 5, 5)
+DROPPED = 0.1  # share of the channels of the maps that a training step does without
 BEFORE = 2  # blocks before the mean of the whole picture is added
 
 
@@ -54,6 +55,7 @@ class Decoder(nn.Module):
         self.head = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in WIDTHS)
 
     def forward(self, fine: Tensor, middle: Tensor, coarse: Tensor) -> list[Tensor]:
+        fine, middle, coarse = (functional.dropout2d(maps, DROPPED, self.training) for maps in (fine, middle, coarse))
         x = functional.relu(self.enter(torch.cat([functional.avg_pool2d(middle, 2), coarse], 1)))
         blocks = list(self.stage[0].children())
         for block in blocks[:BEFORE]:
