@@ -13,8 +13,14 @@
 Everything is imported when it is first used, so that `import nst_core` takes no time.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# ONNX Runtime sends telemetry and writes an identifier into the user's cache folder, unless this is set before its import
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+__version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from nst_core.errors import Failure, NSTError, UserError

@@ -4,15 +4,13 @@ import io
 import re
 import zipfile
 
-import numpy as np
 import pytest
-from PIL import Image as Pillow
 from playwright.sync_api import expect
 from skimage import data
 
 from nst_core import images, recipes
 from nst_core.recipes import Source
-from tests.browser import PATIENCE, Line, download, free_port, result, served, settled, upload
+from tests.browser import PATIENCE, Line, download, free_port, result, served, settled
 
 ITERATION = re.compile(r"Iteration \d+ of")
 
@@ -111,34 +109,6 @@ def test_a_restarted_server_goes_on_with_the_run(tab, tmp_path):
         assert goes_on(page) > seen / 2
         cancel(page)
         assert not list(tmp_path.iterdir())
-
-
-def sticker():
-    """RGBA: an opaque left half, a transparent right one."""
-    array = np.zeros((192, 256, 4), np.uint8)
-    array[:, :128] = np.random.default_rng(0).integers(0, 256, (192, 128, 4)) | np.uint8([0, 0, 0, 255])
-    file = io.BytesIO()
-    Pillow.fromarray(array).save(file, "PNG")
-    return file.getvalue()
-
-
-def test_the_result_of_a_transparent_photograph_is_transparent_after_a_restart_too(tab, tmp_path):
-    port = free_port()
-    with served(on=port, NST_CHECKPOINT_DIR=str(tmp_path)) as address:
-        page = open_optimize(tab, address, 20)
-        page.get_by_role("slider", name="Longer side, pixels").press("Home")
-        settled(page)
-        upload(page, "sticker.png", sticker(), "image/png")
-        expect(page.get_by_text("sticker.png").first).to_be_visible()
-        settled(page)
-        start(page)
-        page.get_by_role("button", name="Pause").click()
-        expect(page.get_by_text("Paused.")).to_be_visible()
-    with served(on=port, NST_CHECKPOINT_DIR=str(tmp_path)):
-        expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible(timeout=3 * PATIENCE)  # the run has ended
-        result(page)
-        alpha = images.opacity(download(page, "PNG"))
-    assert (alpha[:, :120].min(), alpha[:, 136:].max()) == (1, 0)
 
 
 def test_a_full_queue_is_a_sentence_and_instant_paints_on(tab, chromium):
