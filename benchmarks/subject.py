@@ -52,7 +52,7 @@ def overlap(ours: Mask, theirs: Mask) -> float:
 
 def agreement(teacher: Path) -> str:
     """Return the section about the agreement with the teacher."""
-    label, found, empty = labels.teacher(teacher, threads=2), list[float](), list[bool]()
+    label, found, empty = labels.teacher(teacher), list[float](), list[bool]()
     rough = list[float]()
     for name, photograph in unseen().items():
         labelled = images.from_uint8(label(Pillow.fromarray(images.to_uint8(photograph))))

