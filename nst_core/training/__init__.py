@@ -10,4 +10,4 @@ TensorFlow nor ONNX nor pydantic. Each module imports those to its right:
 """
 
 # each imported by whoever works with it
-__all__ = ["data", "instant_network", "jaxed", "runs", "teachers", "textures", "vgg19_lite"]
+__all__ = ["data", "instant_network", "jaxed", "runs", "subject", "teachers", "textures", "vgg19_lite"]

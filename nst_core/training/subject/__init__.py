@@ -4,4 +4,4 @@
 --help` trains. Towards the ground: scenes (what is drawn) and network, neither of which knows the other.
 """
 
-__all__ = ["network", "scenes"]
+__all__ = ["labels", "network", "scenes"]
