@@ -341,10 +341,19 @@ def test_a_killed_worker_costs_a_training_seconds_and_no_numbers():
 
         doomed = engine.submit(jobs.process_id, lane=Lane.TENSORFLOW).result(PATIENCE)
         state, deadline = checkpoints.path(job.id), time.monotonic() + PATIENCE
-        # the page must have heard of steps behind the state: only these are done twice
-        while not (job.progress and state.exists() and job.progress[-1].iteration > arrays.load(state)["iteration"] + 2):
+
+        def ahead() -> bool:
+            """Say whether the page has heard of steps behind the state: only these are done twice."""
+            return bool(job.progress) and state.exists() and job.progress[-1].iteration > arrays.load(state)["iteration"] + 2
+
+        while True:
             assert time.monotonic() < deadline and not job.finished
             time.sleep(0.01)
+            if ahead():
+                os.kill(doomed, signal.SIGSTOP)  # or a new state could be written between the look and the kill
+                if ahead():
+                    break
+                os.kill(doomed, signal.SIGCONT)
         os.kill(doomed, signal.SIGKILL)
         assert job.wait(PATIENCE)
         assert job.state is State.DONE
