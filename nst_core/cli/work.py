@@ -20,6 +20,7 @@ from nst_core.stylizer import Step, Style
 
 FRAME = "frame."  # how the names of a time-lapse's frames begin in a state
 STARTUP = 120  # seconds that a worker may take to load its models
+ENDING = 10  # seconds for which pictures that are being written are waited for after Ctrl-C
 
 
 def stylize_one(
@@ -95,7 +96,8 @@ def many(
     """Paint every picture to a file in the folder `out`; those that the same recipe already made there are skipped.
 
     Workers paint several at once. What fails is reported at the end and does not stop the others. inputs: files that are read
-    besides the contents. data: files that the recipe's engine needs. flat: without transparency.
+    besides the contents. data: files that the recipe's engine needs. flat: without transparency. Raises: KeyboardInterrupt,
+    after saying how many are finished.
     """
     paths = [path for content in contents for path in files.pictures_at(content)]
     if out == files.STREAM or (files.is_there(out) and not files.is_folder(out)):
@@ -108,6 +110,7 @@ def many(
     files.make_folder(out)
     lane = engines.engine_for(recipe).lane_of(recipe)
     service = Service()
+    batch: Batch[None] | None = None
 
     def send_one(number: int) -> Job:
         content = files.content(todo[number][0], recipe.size)
@@ -123,10 +126,25 @@ def many(
         service.wait_until_ready(STARTUP)
         batch = Batch([path.name for path, _ in todo], send_one, take_one, at_once=service.at_once(lane) + 1)
         progress.watched(batch, len(paths) - len(todo))
+    except KeyboardInterrupt:
+        _say_how_many(len(paths) - len(todo) + (_finished(batch) if batch else 0), len(paths), out)
+        raise
     finally:
         service.close()
     if complaints := [_named(entry) for entry in batch.failed]:
         raise _all_in_one(complaints)
+
+
+def _finished(batch: Batch[None]) -> int:
+    """Cancel a batch, let pictures that are being written finish, and return how many are written."""
+    batch.cancel()
+    batch.wait(ENDING)
+    return sum(entry.done and not entry.error for entry in batch.entries)
+
+
+def _say_how_many(count: int, total: int, out: Path) -> None:
+    """Print, after Ctrl-C, how many pictures are finished and how to resume."""
+    print(f"Stopped: {count} of {total} pictures are in {out}; the same command paints the rest.", file=sys.stderr)
 
 
 def _named(entry: BatchEntry[None]) -> NSTError:

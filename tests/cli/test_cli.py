@@ -392,6 +392,35 @@ def test_a_folder_that_was_cut_off_goes_on(nst, here, one_engine, monkeypatch):
 
 
 @pytest.mark.slow
+def test_ctrl_c_keeps_the_finished_pictures_of_a_folder_and_the_same_command_goes_on(nst, here, one_engine, monkeypatch):
+    (here / "photos").mkdir()
+    for number in range(8):
+        (here / "photos" / f"{number}.png").write_bytes(images.encode(blobs(number)))
+    line = f"instant photos waves.jpg -o made --engine instant-lite --size {SIZE}"
+    write, begun = files.write_picture, []
+
+    def slowly(*given, **options):
+        """Write a picture during which Ctrl-C comes; the third one is among those that it must not break off."""
+        begun.append(given)
+        if len(begun) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        write(*given, **options)
+
+    monkeypatch.setattr(files, "write_picture", slowly)
+    code, out, err = nst(line)
+    written = {path.name: path.stat().st_mtime_ns for path in (here / "made").iterdir()}
+    assert 3 <= len(written) == len(begun) < 8
+    told = f"Stopped: {len(written)} of 8 pictures are in made; the same command paints the rest.\n"
+    assert (code, out, err) == (130, "", told)
+    monkeypatch.setattr(files, "write_picture", write)
+    assert nst(line) == (0, "", "")
+    again = {path.name: path.stat().st_mtime_ns for path in (here / "made").iterdir()}
+    assert again.keys() == {f"{number}.png" for number in range(8)}
+    assert again.items() >= written.items()  # those were not painted again
+
+
+@pytest.mark.slow
 def test_a_network_paints_a_folder(nst, here, one_engine):
     fill(here / "photos")
     code, out, err = nst(f"texture-network apply starlit-oils photos -o made --size {SIZE}")
