@@ -4,6 +4,7 @@ Pages and the light lane never import it.
 """
 
 from nst_core.features import losses
+from nst_core.features.convolutions import reflect_border
 from nst_core.features.lean import tf
 from nst_core.features.networks import (
     NETWORKS,
@@ -13,7 +14,6 @@ from nst_core.features.networks import (
     Reading,
     fast_type,
     network,
-    reflect_border,
     vgg,
 )
 

@@ -111,18 +111,50 @@ def moments(features: tf.Tensor, *, mask: tf.Tensor | np.ndarray | None = None) 
     The first column is the mean; on the covariance's diagonal lies COVARIANCE_FLOOR. mask: T (h, w), at this layer's size;
     positions count by T², as for `gram_matrix`.
     """
-    c = features.shape[-1]
-    if mask is None:
-        mean = tf.reduce_mean(_exact(features), [1, 2])  # (n, c)
-    else:
-        guide, area = _guide(mask, _exact(features).dtype)
-        mean = tf.reduce_sum(_exact(features) * tf.square(guide), [1, 2]) / area
-    centred = features - tf.cast(mean, features.dtype)[:, None, None]
-    square = _correlation(centred, centred, mask=mask)
-    if mask is None:
-        square /= tf.cast(positions(features), square.dtype)
-    covariance = square + COVARIANCE_FLOOR * tf.eye(c, dtype=mean.dtype)
-    return tf.concat([mean[..., None], covariance], -1)
+    guide, area = (None, positions(features)) if mask is None else _guide(mask, _exact(features).dtype)
+    return _moments(features, guide, tf.cast(area, _exact(features).dtype))
+
+
+def _moments(features: tf.Tensor, guide: tf.Tensor | None, area: tf.Tensor) -> tf.Tensor:
+    """`moments`, with a gradient of its own: TensorFlow's takes three times as long.
+
+    With g the gradient by the mean and D that by the covariance, the gradient by a position F is T²((D + Dᵀ)(F − μ) + g)/Σ T²:
+    μ depends on F too, but the sum of all T²(F − μ) is zero. guide: T (h, w, 1). area: Σ T².
+    """
+    n, c = features.shape[0], features.shape[-1]
+
+    @tf.custom_gradient
+    def of(features: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        exact = _exact(features)
+        mean = tf.reduce_sum(exact if guide is None else exact * tf.square(guide), [1, 2]) / area  # (n, c)
+        centred = features - tf.cast(mean, features.dtype)[:, None, None]
+        centred = tf.reshape(centred if guide is None else centred * tf.cast(guide, centred.dtype), [n, -1, c])
+        square = tf.add_n([tf.matmul(piece, piece, transpose_a=True) for piece in map(_exact, _pieces(centred))])
+
+        def gradient(upstream: tf.Tensor) -> tf.Tensor:
+            both = (upstream[..., 1:] + tf.linalg.matrix_transpose(upstream[..., 1:])) / area  # (n, c, c)
+            constant = upstream[..., 0] / area - tf.linalg.matvec(both, mean)  # (n, c)
+            rows = _pieces(tf.reshape(features, [n, -1, c]))
+            made = [tf.cast(_affine(_exact(piece), both, constant), features.dtype) for piece in rows]
+            whole = tf.reshape(made[0] if len(made) == 1 else tf.concat(made, 1), tf.shape(features))
+            return whole if guide is None else whole * tf.cast(tf.square(guide), whole.dtype)
+
+        return _side_by_side(mean, square / area), gradient
+
+    return of(features)
+
+
+def _affine(rows: tf.Tensor, matrix: tf.Tensor, constant: tf.Tensor) -> tf.Tensor:
+    """Return R A + b: (n, m, c), (n, c, c), (n, c) -> (n, m, c). Of one picture by operations that TensorFlow joins."""
+    if rows.shape[0] == 1:
+        return tf.nn.bias_add(tf.matmul(rows[0], matrix[0]), constant[0])[None]
+    return tf.matmul(rows, matrix) + constant[:, None]
+
+
+def _side_by_side(mean: tf.Tensor, covariance: tf.Tensor) -> tf.Tensor:
+    """(n, c), (n, c, c) -> (n, c, 1 + c), COVARIANCE_FLOOR on the diagonal."""
+    floor = COVARIANCE_FLOOR * tf.eye(mean.shape[-1], dtype=mean.dtype)
+    return tf.concat([mean[..., None], covariance + floor], -1)
 
 
 def moments_loss(moments: tf.Tensor, target: tf.Tensor) -> tf.Tensor:

@@ -14,11 +14,21 @@ from nst_core.recipes import MAX_SIZE, MIN_SIZE, ONE_LOOK, OptimizeRecipe
 @lru_cache
 def has_bfloat16() -> bool:
     """Return whether the processor multiplies bfloat16 natively; False on systems other than Linux."""
+    return "avx512_bf16" in _processor() or "amx_bf16" in _processor()
+
+
+@lru_cache
+def has_avx512() -> bool:
+    """Return whether the processor has AVX-512; False on systems other than Linux."""
+    return "avx512f" in _processor()
+
+
+def _processor() -> str:
+    """Return what Linux tells about the processor."""
     try:
-        flags = Path("/proc/cpuinfo").read_text()
+        return Path("/proc/cpuinfo").read_text()
     except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+        return ""
 
 
 # --- what a run takes -------------------------------------------------------------------------------------------------
