@@ -27,7 +27,7 @@ from nst_core import explain, images
 from nst_core.images import Image
 from nst_core.recipes import FIRST_LAYERS, LAYERS, OptimizeRecipe
 from ui import CONTENTS, STYLES
-from ui.lessons import desk
+from ui.lessons import figures
 
 LESSONS = Path(__file__).parent / "lessons"
 SIDE = 256  # pixels of the long side of what is looked at
@@ -151,7 +151,7 @@ def war() -> None:
         tell(f"war-{photograph}-{style}", made)
         stops = zip([pictures[0], *made], [explain.WEIGHTS[0], *explain.WEIGHTS], strict=True)
         pulled = [explain.pulls(x, *pictures, style_weight=weight) for x, weight in stops]
-        maps = [desk.heat(np.sqrt(pull)) for each in pulled for pull in (each.content, each.style)]
+        maps = [figures.heat(np.sqrt(pull)) for each in pulled for pull in (each.content, each.style)]
         tell(f"pulls-{photograph}-{style}", maps)
 
 

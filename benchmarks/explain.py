@@ -23,11 +23,11 @@ from nst_core import explain, images
 from nst_core.images import Image
 from nst_core.recipes import FIRST_LAYERS, OptimizeRecipe
 from nst_core.service import Job, Lane, Service
-from ui.lessons import balance, content, desk, improvements, style, vectors
+from ui.lessons import balance, content, figures, improvements, style, vectors
 from ui.pictures import CONTENTS, STYLES
 
 OUT = Path(__file__).parent / "out" / "explain.md"
-Ask = Callable[[Service, Image, Image], Job]  # the engine, a photograph and a style of desk.SIDE pixels
+Ask = Callable[[Service, Image, Image], Job]  # the engine, a photograph and a style of figures.SIDE pixels
 
 
 def once(function: Callable[..., object], **options: Any) -> Ask:
@@ -42,7 +42,7 @@ def series(recipes: list[OptimizeRecipe], *, blank: bool = False) -> Ask:
         if blank:
             woven = images.fit(picture, style.LIVE_SIDE)
             return engine.explain(explain.series, explain.blank(style.LIVE_SIDE), woven, lane=Lane.TENSORFLOW, recipes=recipes)
-        small = [images.fit(each, desk.LIVE_SIDE) for each in (photograph, picture)]
+        small = [images.fit(each, figures.LIVE_SIDE) for each in (photograph, picture)]
         return engine.explain(explain.series, *small, lane=Lane.TENSORFLOW, recipes=recipes)
 
     return ask
@@ -50,7 +50,9 @@ def series(recipes: list[OptimizeRecipe], *, blank: bool = False) -> Ask:
 
 def excite(engine: Service, photograph: Image, _: Image) -> Job:
     channel = 7 + int(photograph[0, 0, 0] > 0.5) * 9  # two that answer
-    return engine.explain(explain.exciting, lane=Lane.TENSORFLOW, layer="block3_conv1", channels=[channel], side=desk.LIVE_SIDE)
+    return engine.explain(
+        explain.exciting, lane=Lane.TENSORFLOW, layer="block3_conv1", channels=[channel], side=figures.LIVE_SIDE
+    )
 
 
 def pulls(engine: Service, photograph: Image, picture: Image) -> Job:
@@ -58,12 +60,12 @@ def pulls(engine: Service, photograph: Image, picture: Image) -> Job:
 
 
 def normalisation(engine: Service, photograph: Image, _: Image) -> Job:
-    vector = desk.arrays("styles")["vectors"][0]
+    vector = figures.arrays("styles")["vectors"][0]
     return engine.explain(explain.normalisation, photograph, vector=vector, contrasts=vectors.CONTRASTS)
 
 
 WARM: tuple[Ask, ...] = (excite, normalisation)
-ROW = desk.arrays("styles")["vectors"][: vectors.STOPS]
+ROW = figures.arrays("styles")["vectors"][: vectors.STOPS]
 FIGURES: dict[str, Ask] = {
     "1 a layer's maps": once(explain.seen, layer="block3_conv1", count=64),
     "1 what excites a channel": excite,
@@ -89,7 +91,7 @@ FIGURES: dict[str, Ask] = {
 def pairs(rounds: int) -> Iterator[tuple[Image, Image]]:
     for number in range(rounds):
         both = ([*CONTENTS.values()][number % len(CONTENTS)], [*STYLES.values()][number % len(STYLES)])
-        photograph, picture = (images.fit(images.from_uint8(load()), desk.SIDE) for load in both)
+        photograph, picture = (images.fit(images.from_uint8(load()), figures.SIDE) for load in both)
         yield photograph, picture
 
 
@@ -112,7 +114,7 @@ def timed(job: Job) -> tuple[float, float, float]:
 
 def write(rows: dict[str, str]) -> None:
     head = ["# Explain: the time of each live figure, seconds", "", "| figure | first picture | whole | processor | load |"]
-    said = f"{desk.SIDE} px in one pass, {desk.LIVE_SIDE} and {style.LIVE_SIDE} px optimised; two cores, `load` programs."
+    said = f"{figures.SIDE} px in one pass, {figures.LIVE_SIDE} and {style.LIVE_SIDE} px optimised; two cores, `load` programs."
     OUT.write_text(
         "\n".join([*head, "|---|---:|---:|---:|---:|", *(rows[name] for name in FIGURES if name in rows), "", said]) + "\n"
     )

@@ -30,7 +30,7 @@ from nst_core.recipes import PRESETS
 from nst_core.stylizer import Style
 from nst_core.texture_networks import generators, training
 from nst_core.texture_networks.generators import Trained
-from nst_core.texture_networks.painting import Painter
+from nst_core.texture_networks.painting import NetworkPainter
 
 OUT = Path(__file__).parent / "out"
 STYLES = Path(__file__).parents[1] / "assets" / "styles"
@@ -61,7 +61,7 @@ def photographs(size: int, count: int) -> Iterator[tuple[str, Image]]:
         yield name, images.fit(images.decode(file.read_bytes()), size)
 
 
-def seconds_of_a_pass(painter: Painter, content: Image) -> float:
+def seconds_of_a_pass(painter: NetworkPainter, content: Image) -> float:
     taken = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
@@ -70,7 +70,7 @@ def seconds_of_a_pass(painter: Painter, content: Image) -> float:
     return min(taken)
 
 
-def judged(painter: Painter, style: Image, size: int, count: int) -> tuple[list[float], list[float], list[Image]]:
+def judged(painter: NetworkPainter, style: Image, size: int, count: int) -> tuple[list[float], list[float], list[Image]]:
     """(style distance over the photograph's own, content distance, picture) of each photograph."""
     ratios, contents, made = [], [], [style]
     for _, content in photographs(size, count):
@@ -89,7 +89,7 @@ HEAD = (
 
 def row(report: Report, title: str, data: bytes, size: int, count: int) -> None:
     network = generators.read(data, name=title)
-    painter = Painter(network)
+    painter = NetworkPainter(network)
     assert network.recipe.style
     style = style_picture(network.recipe.style.name, size)
     ratios, contents, made = judged(painter, style, size, count)
@@ -129,7 +129,7 @@ def report_optimisation(report: Report, size: int, factor: int) -> None:
     assert network.recipe.style
     style = style_picture(network.recipe.style.name, size)
     title, content = next(photographs(size, 1))
-    painter, fast = Painter(network), PRESETS["fast"]
+    painter, fast = NetworkPainter(network), PRESETS["fast"]
     painter.stylize(content)
     made = [("one pass of the network", painter.stylize(content), seconds_of_a_pass(painter, content))]
     for recipe in (fast, fast.model_copy(update={"iterations": fast.iterations * factor})):

@@ -28,9 +28,9 @@ from nst_core.pictures.colors import luminance
 from nst_core.recipes import STEADINESS
 from nst_core.stylizer import Style
 from nst_core.videos import flow, reading, run, writing
+from nst_core.videos.deflicker import Deflicker
 from nst_core.videos.painters import InstantPainter
 from nst_core.videos.reading import TICKS
-from nst_core.videos.steady import Steady
 from tests.clips import encoded, told
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +66,7 @@ def painted(scene: Scene, style: Image) -> tuple[list[Image], list[Image]]:
             painter.move(flow.motion(before, now))
         alone.append(painter.paint(frame))
         before = now
-    hand = Steady(_Prepared(alone), STEADINESS)
+    hand = Deflicker(_Prepared(alone), STEADINESS)
     return alone, [images.from_uint8(hand.paint(images.to_uint8(frame))) for frame in scene.frames]
 
 
@@ -155,7 +155,7 @@ def paces(size: int, clip: bytes) -> Figures:
     began = time.perf_counter()
     alone = [painter.paint(content) for content in contents]
     found["painting"] = _each(began, frames)
-    hand = Steady(_Prepared(alone), STEADINESS)
+    hand = Deflicker(_Prepared(alone), STEADINESS)
     began = time.perf_counter()
     shown = [hand.paint(frame) for frame in frames]
     found["flow and steadying"] = _each(began, frames)

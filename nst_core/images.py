@@ -266,7 +266,7 @@ def _printable(name: str) -> str:
     return name if len(name) <= 80 else f"{name[:50]}…{name[-25:]}"
 
 
-def _look(data: bytes, name: str, min_side: int) -> formats.Look:
+def _look(data: bytes, name: str, min_side: int) -> formats.Header:
     """Read the header and check the limits.
 
     Raises: BadPicture, and whatever Pillow raises.

@@ -11,7 +11,7 @@ from nst_core.pictures import masks
 from nst_core.recipes import MAX_STRENGTH, MAX_STYLES, MIN_SIZE, InstantRecipe
 from nst_core.service import LIMITS
 from ui import brushes, painting
-from ui.painting import Covers, Layer
+from ui.painting import CanvasLayer, Covers
 
 
 def ask_layers(covers: Covers) -> None:
@@ -65,7 +65,7 @@ def ask_segmentations() -> None:
         )
 
 
-def ask_style(layer: Layer) -> None:
+def ask_style(layer: CanvasLayer) -> None:
     if layer.style is None:
         st.caption("What is painted here stays as it is.")
         return

@@ -16,7 +16,7 @@ from ui import optimizing
 from ui.optimizing import PANEL
 
 
-class Run(NamedTuple):
+class OptimizationRun(NamedTuple):
     """What is left of a finished job beside its picture. measure: the job that assesses it."""
 
     progress: list[Progress]
@@ -78,7 +78,7 @@ def collect(job: Job) -> None:
         opacity = None if note.opacity is None else images.from_uint8(note.opacity)
         ui.keep_result("optimize", note.recipe, step, note.before.read(), opacity)
         measure = ui.engine().assess(images.fit(step.image, optimizing.MEASURED), note.content, note.styles)
-        st.session_state["optimize.run"] = Run(job.progress, measure)
+        st.session_state["optimize.run"] = OptimizationRun(job.progress, measure)
 
 
 # --- show -------------------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def collect(job: Job) -> None:
 
 def show_run() -> None:
     """The last run: its losses, how good it became, and how it came into being."""
-    run: Run | None = st.session_state.get("optimize.run")
+    run: OptimizationRun | None = st.session_state.get("optimize.run")
     if run is None:
         return
     measured, losses, film = st.tabs(["Quality", "Progress", "Time-lapse"])
@@ -117,7 +117,7 @@ def in_a_worker(engine: Service, frames: list[bytes]) -> bytes:
     return engine.timelapse(frames).result()
 
 
-def film_of(run: Run, make: Callable[[list[bytes]], bytes]) -> bytes:
+def film_of(run: OptimizationRun, make: Callable[[list[bytes]], bytes]) -> bytes:
     return make([p.preview.read() for p in run.progress if p.preview and p.preview.there])
 
 
@@ -147,7 +147,7 @@ with shown:
         if job := PANEL.job:
             place, curve = st.container(), ui.pick_curve("optimize.every_layer")
             with place:
-                PANEL.watch(job, ui.Look(ui.describe, ui.done, curve), collect)
+                PANEL.watch(job, ui.JobView(ui.describe, ui.done, curve), collect)
         else:
             with ui.sentences():
                 if recipe:

@@ -144,7 +144,7 @@ def test_trainings_alone_know_jax_and_pytorch() -> None:
 
 
 LIGHT = "engines, service, service.dask.worker, service.tasks, explain, models, pictures, texture_networks, videos"
-LIGHT_LANE = "service.dask.upkeep, instant, texture_networks.painting, videos.run"
+LIGHT_LANE = "service.dask.recycling, instant, texture_networks.painting, videos.run"
 LENT = "training.vgg19_lite.__main__, training.vgg19_lite.judge"
 UNNEEDED = {"tensorflow", "keras", "onnxruntime", "onnx", "pydantic", "streamlit"}
 WITHOUT_PYTORCH = "instant-lite's training needs PyTorch (requirements-train.txt), which is not installed"

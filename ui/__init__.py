@@ -7,7 +7,7 @@ the others.
 from ui.batch import held, many, painter
 from ui.charts import loss_chart, pick_curve, show_quality
 from ui.components import (
-    Frame,
+    FrameCard,
     LayerRow,
     Pin,
     Side,
@@ -23,9 +23,9 @@ from ui.components import (
     plane,
 )
 from ui.files import decoding, keep, keep_latest, taken, visitor
-from ui.frame import head, ways
-from ui.jobs import Look, Panel, describe, done
+from ui.jobs import JobView, Panel, describe, done
 from ui.messages import plain, say, sentences, show_error, show_hint, show_sentences, spoken
+from ui.page_head import head, ways
 from ui.pickers import (
     COLORS,
     adopt_pictures,
@@ -65,9 +65,9 @@ __all__ = [
     "STYLES",
     "STYLE_SIDE",
     "THUMBNAIL",
-    "Frame",
+    "FrameCard",
+    "JobView",
     "LayerRow",
-    "Look",
     "Panel",
     "Pin",
     "Result",

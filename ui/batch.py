@@ -21,7 +21,7 @@ from nst_core import engines, images, recipes
 from nst_core.errors import BadRecipe, Gone, TooLarge
 from nst_core.pictures import masks
 from nst_core.recipes import MIN_SIZE, InstantRecipe, OptimizeRecipe, Recipe, Source
-from nst_core.service import LIMITS, Batch, Job, Kept, Lane
+from nst_core.service import LIMITS, Batch, Job, Lane, SessionFile
 from nst_core.stylizer import Step
 from ui.files import decoding, keeper, taken_all, visitor
 from ui.messages import plain, sentences, spoken
@@ -32,23 +32,23 @@ LOOK = 1.0  # seconds between looks at a batch
 SHOWN = 12  # finished pictures of it that the page shows
 ROOM = LIMITS.visitor_mb * 2 / 3 * 1e6  # bytes of a batch: the rest is for what else the session keeps
 PNG_BYTES = 2.3  # of a painted picture, for each pixel of a square of its longer side
-Painter = Callable[[images.Image], Job]  # called from threads
+BatchEngine = Callable[[images.Image], Job]  # called from threads
 
 
-class File(NamedTuple):
+class BatchFile(NamedTuple):
     source: Source
-    file: Kept
+    file: SessionFile
 
 
-class Made(NamedTuple):
+class BatchResult(NamedTuple):
     """A painted picture: its name in the ZIP, the PNG with its recipe, a small JPEG."""
 
     name: str
-    png: Kept
+    png: SessionFile
     small: bytes
 
 
-def many(prefix: str, recipe: Recipe | None, lane: Lane, painter: Callable[[], Painter]) -> None:
+def many(prefix: str, recipe: Recipe | None, lane: Lane, painter: Callable[[], BatchEngine]) -> None:
     """Folded away until somebody wants it. recipe: None while the page's settings do not work. painter: asked when the batch
     begins; may raise NSTErrors."""
     batch = held(prefix)
@@ -64,7 +64,7 @@ def many(prefix: str, recipe: Recipe | None, lane: Lane, painter: Callable[[], P
 
 
 @st.cache_resource(show_spinner=False)
-def _batches() -> "WeakValueDictionary[str, Batch[Made]]":
+def _batches() -> "WeakValueDictionary[str, Batch[BatchResult]]":
     """Of all sessions, by id and the browser that it belongs to: Instant's address is made to be shared."""
     return WeakValueDictionary()
 
@@ -75,19 +75,19 @@ def _name(id: str) -> str:
     return f"{id}.{token.hex() if token else ''}"
 
 
-def held(prefix: str) -> Batch[Made] | None:
+def held(prefix: str) -> Batch[BatchResult] | None:
     """The session's, or the one in the address of a page that was reloaded; the address names it from now on."""
     page, id = st.query_params.get("batch", "").partition("-")[::2]
     if f"{prefix}.batch" not in st.session_state and page == prefix and (found := _batches().get(_name(id))):
         claim(found)
         st.session_state[f"{prefix}.batch"] = found
-    batch: Batch[Made] | None = st.session_state.get(f"{prefix}.batch")
+    batch: Batch[BatchResult] | None = st.session_state.get(f"{prefix}.batch")
     if batch and id != batch.id:
         st.query_params["batch"] = f"{prefix}-{batch.id}"
     return batch
 
 
-def painter(recipe: InstantRecipe | OptimizeRecipe, side: int) -> Painter:
+def painter(recipe: InstantRecipe | OptimizeRecipe, side: int) -> BatchEngine:
     """Sends a photograph to be painted as the recipe says; from any thread. side: pixels of the styles.
 
     Raises: NSTError.
@@ -107,7 +107,7 @@ def painter(recipe: InstantRecipe | OptimizeRecipe, side: int) -> Painter:
 # --- ask --------------------------------------------------------------------------------------------------------------
 
 
-def _ask(prefix: str, recipe: Recipe | None, lane: Lane, painter: Callable[[], Painter]) -> None:
+def _ask(prefix: str, recipe: Recipe | None, lane: Lane, painter: Callable[[], BatchEngine]) -> None:
     st.caption(
         f"At most {LIMITS.max_batch} at a time, all painted with the settings of this page. You get a ZIP; one that cannot be "
         "painted holds up no other."
@@ -116,7 +116,7 @@ def _ask(prefix: str, recipe: Recipe | None, lane: Lane, painter: Callable[[], P
         "Your photographs", FILE_TYPES, accept_multiple_files=True, max_upload_size=LIMITS.max_batch_upload_mb,
         key=_uploader(prefix), on_change=partial(_take, prefix), label_visibility="collapsed",
     )  # fmt: skip
-    files: list[File] = st.session_state.get(f"{prefix}.batch_files", [])
+    files: list[BatchFile] = st.session_state.get(f"{prefix}.batch_files", [])
     if not files:
         return
     with st.container(horizontal=True):
@@ -137,7 +137,7 @@ def _uploader(prefix: str) -> str:
 
 def _take(prefix: str) -> None:
     """Callback of the uploader: what came goes into files, as far as there is room."""
-    kept: list[File] = st.session_state.setdefault(f"{prefix}.batch_files", [])
+    kept: list[BatchFile] = st.session_state.setdefault(f"{prefix}.batch_files", [])
     hold, room = keeper(f"{prefix}.batch-uploads"), ROOM - sum(file.file.size for file in kept)
     with sentences():
         for name, data in taken_all(_uploader(prefix)):
@@ -147,7 +147,7 @@ def _take(prefix: str) -> None:
                     f"A batch takes at most {LIMITS.max_batch} photographs, {ROOM / 1e6:.0f} MB altogether: the first "
                     f"{len(kept)} were taken. Paint these, then the rest."
                 )
-            kept.append(File(Source.of_upload(name, data), hold(data)))
+            kept.append(BatchFile(Source.of_upload(name, data), hold(data)))
 
 
 def _clear(prefix: str) -> None:
@@ -157,7 +157,7 @@ def _clear(prefix: str) -> None:
     st.query_params.pop("batch", None)
 
 
-def _start(prefix: str, files: list[File], recipe: Recipe, lane: Lane, painter: Callable[[], Painter]) -> None:
+def _start(prefix: str, files: list[BatchFile], recipe: Recipe, lane: Lane, painter: Callable[[], BatchEngine]) -> None:
     """Raises: NSTError."""
     _check(len(files), recipe)
     paint, hold, names = painter(), keeper(f"{prefix}.batch"), _names(files)
@@ -175,13 +175,13 @@ def _start(prefix: str, files: list[File], recipe: Recipe, lane: Lane, painter: 
             clear[number] = images.to_uint8(alpha)
         return paint(content)
 
-    def take(number: int, step: Step) -> Made:
+    def take(number: int, step: Step) -> BatchResult:
         assert step.image is not None
         uploads.pop(number)  # its file makes room for what came of it
         own = recipe.model_copy(update={"content": sources[number]})
         alpha = images.from_uint8(clear.pop(number)) if number in clear else None
         png = images.encode(step.image, "png", text=recipes.png_text(own), alpha=alpha)
-        return Made(names[number], hold(png), images.thumbnail(images.flatten(step.image, alpha), THUMBNAIL))
+        return BatchResult(names[number], hold(png), images.thumbnail(images.flatten(step.image, alpha), THUMBNAIL))
 
     at_once = 1 if lane is Lane.SLOW else engine().at_once(lane) + 1
     batch = Batch([source.name for source in sources], send, take, at_once=at_once)
@@ -203,7 +203,7 @@ def _check(count: int, recipe: Recipe) -> None:
         raise TooLarge(f"{_counted(count)} of {recipe.size} px would be more than this machine keeps for a visitor: {way_out}.")
 
 
-def _names(files: list[File]) -> list[str]:
+def _names(files: list[BatchFile]) -> list[str]:
     """In the ZIP: as the photographs are called, none twice."""
     names: list[str] = []
     for file in files:
@@ -216,7 +216,7 @@ def _names(files: list[File]) -> list[str]:
 
 
 @st.fragment(run_every=LOOK)
-def _watch(prefix: str, batch: Batch[Made]) -> None:
+def _watch(prefix: str, batch: Batch[BatchResult]) -> None:
     if batch.finished:
         st.rerun()
     total, left = len(batch.entries), f" · {spoken(batch.seconds_left)} left" if batch.done else ""
@@ -229,7 +229,7 @@ def _watch(prefix: str, batch: Batch[Made]) -> None:
     _pictures(batch)
 
 
-def _show(prefix: str, batch: Batch[Made]) -> None:
+def _show(prefix: str, batch: Batch[BatchResult]) -> None:
     collected(batch)
     painted = [entry.value for entry in batch.entries if entry.value]
     made = [one for one in painted if one.png.there]
@@ -249,7 +249,7 @@ def _show(prefix: str, batch: Batch[Made]) -> None:
         st.button("Another batch", icon=":material/add:", key=f"{prefix}.batch_again", on_click=partial(_clear, prefix))
 
 
-def _pictures(batch: Batch[Made]) -> None:
+def _pictures(batch: Batch[BatchResult]) -> None:
     if made := [entry.value for entry in batch.entries if entry.value][-SHOWN:]:
         st.image([one.small for one in made], width=96)
 
@@ -258,7 +258,7 @@ def _counted(count: int) -> str:
     return f"{count} photograph{'s' if count != 1 else ''}"
 
 
-def _zip(made: list[Made]) -> bytes:
+def _zip(made: list[BatchResult]) -> bytes:
     """Those that are still there."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:

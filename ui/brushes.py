@@ -9,7 +9,7 @@ from nst_core import images
 from nst_core.pictures import drawings
 from nst_core.pictures.drawings import SIDE
 from ui import painting
-from ui.painting import Covers, Layer
+from ui.painting import CanvasLayer, Covers
 
 TOOLS = {
     "brush": (":material/brush:", "freedraw"),
@@ -61,7 +61,7 @@ def ask_tool() -> None:
             st.slider("Brush size", 4, 120, key="masks.brush", persist_state="session", disabled=not brush)
 
 
-def ask_strokes(layer: Layer, covers: Covers) -> None:
+def ask_strokes(layer: CanvasLayer, covers: Covers) -> None:
     """The canvas over the photograph; other layers shine through in their colours."""
     from streamlit_drawable_canvas import st_canvas  # needs a running Streamlit
 
@@ -90,7 +90,7 @@ def ask_strokes(layer: Layer, covers: Covers) -> None:
     ui.fit_width("masks-canvas", w)
 
 
-def ask_edits(layer: Layer) -> None:
+def ask_edits(layer: CanvasLayer) -> None:
     kept = painting.painting(layer)
     with st.container(horizontal=True):
         for label, icon, on_click, off in (
@@ -105,7 +105,7 @@ def ask_edits(layer: Layer) -> None:
             ask_more(layer)
 
 
-def ask_more(layer: Layer) -> None:
+def ask_more(layer: CanvasLayer) -> None:
     """Ask for what is needed less often: invert, fill, upload a mask, soften edges, weight and colours of this layer."""
     with st.container(horizontal=True):
         st.button("Invert", icon=":material/invert_colors:", on_click=partial(painting.fill, layer, inverted=True))
@@ -143,7 +143,7 @@ def ask_more(layer: Layer) -> None:
         )
 
 
-def _take_opacity(layer: Layer) -> None:
+def _take_opacity(layer: CanvasLayer) -> None:
     """The photograph's own opacity becomes the layer's mask."""
     mask = ui.opacity(st.session_state["masks.content"], painting.shape())
     if mask is not None:

@@ -123,7 +123,7 @@ def fit_width(block: str, width: int) -> None:
     _fit(key=f"{block}.fit", data=[{"key": block, "width": width}])
 
 
-class Frame(NamedTuple):
+class FrameCard(NamedTuple):
     """A picture of a row. src: a data URI. label: at its place under the row; line: said of it while it is shown."""
 
     src: str
@@ -131,7 +131,7 @@ class Frame(NamedTuple):
     line: str
 
 
-def morph(frames: Iterable[Frame], *, title: str, width: int, key: str, at: int = 0) -> None:
+def morph(frames: Iterable[FrameCard], *, title: str, width: int, key: str, at: int = 0) -> None:
     """Pictures of one shape that melt into each other while one drags. at: where it begins."""
     _morph(key=key, data=[{"items": [frame._asdict() for frame in frames], "title": title, "width": width, "at": at}])
 
@@ -171,11 +171,15 @@ class Pin(NamedTuple):
     y: float
 
 
-Point = tuple[float, float]
+CanvasPoint = tuple[float, float]
 
 
 def plane(
-    pins: Iterable[Pin], points: tuple[Point, Point], on_move: Callable[[tuple[Point, Point]], None], *, key: str
+    pins: Iterable[Pin],
+    points: tuple[CanvasPoint, CanvasPoint],
+    on_move: Callable[[tuple[CanvasPoint, CanvasPoint]], None],
+    *,
+    key: str,
 ) -> None:
     """Pictures on a plane and two points to move; `on_move` is told both when one was dropped."""
 

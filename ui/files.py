@@ -10,7 +10,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from nst_core.service import LIMITS, Kept, Shelf, limits
+from nst_core.service import LIMITS, SessionFile, SessionFiles, limits
 
 limits.apply()  # of what this process decodes
 
@@ -21,8 +21,8 @@ LET_GO = "let_go"  # how many files of this session, and nothing was said yet
 
 
 @st.cache_resource(show_spinner=False)
-def _shelf() -> Shelf:
-    return Shelf(**FILES)
+def _shelf() -> SessionFiles:
+    return SessionFiles(**FILES)
 
 
 def visitor() -> str:
@@ -30,7 +30,7 @@ def visitor() -> str:
     return st.session_state.setdefault("visitor", uuid.uuid4().hex)
 
 
-def keep(data: bytes) -> Kept:
+def keep(data: bytes) -> SessionFile:
     """In a file, while this session wants it and there is room.
 
     Raises: Failure when the disk is full.
@@ -38,7 +38,7 @@ def keep(data: bytes) -> Kept:
     return _shelf().keep(data, visitor())
 
 
-def keeper(what: str, *, spare: bool = False) -> Callable[[bytes], Kept]:
+def keeper(what: str, *, spare: bool = False) -> Callable[[bytes], SessionFile]:
     """Like `keep`, to be called from other threads. what: the kind of the files; the one that takes most makes room first.
 
     spare: these make room before all others of the session.

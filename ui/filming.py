@@ -12,7 +12,7 @@ from nst_core import engines, recipes
 from nst_core.errors import BadClip, Busy, Cancelled, Gone
 from nst_core.pictures import masks
 from nst_core.recipes import Source, StyleSource, VideoRecipe
-from nst_core.service import LIMITS, Job, Kept, Order, State, limits
+from nst_core.service import LIMITS, Job, JobState, SessionFile, Submission, limits
 from nst_core.stylizer import Style
 from nst_core.videos import Facts, Film, clips
 from ui import networks
@@ -30,28 +30,28 @@ class Clip(NamedTuple):
     """An upload of this session."""
 
     source: Source
-    file: Kept
+    file: SessionFile
     facts: Facts
 
 
-class Note(NamedTuple):
+class FilmNote(NamedTuple):
     """What belongs to a job besides its progress. recipe: also says what kind of job it is."""
 
     recipe: VideoRecipe
 
 
-class Made(NamedTuple):
+class FilmResult(NamedTuple):
     """A finished film."""
 
     recipe: VideoRecipe
-    mp4: Kept
+    mp4: SessionFile
     strip: bytes
     line: str
 
 
-def note_of(order: Order) -> Note:
-    assert isinstance(order.recipe, VideoRecipe)
-    return Note(order.recipe)
+def note_of(submission: Submission) -> FilmNote:
+    assert isinstance(submission.recipe, VideoRecipe)
+    return FilmNote(submission.recipe)
 
 
 # --- the clip ---------------------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def _poster(source: Source) -> str:
 
 def ask_masks(styles: Sequence[StyleSource]) -> None:
     """A mask a style, uploaded: white is where it goes, for the whole clip."""
-    kept: dict[str, Kept] = st.session_state.setdefault(f"{PREFIX}.masks", {})
+    kept: dict[str, SessionFile] = st.session_state.setdefault(f"{PREFIX}.masks", {})
     st.caption("A black and white picture for a style: it goes where that is white, in the whole clip.")
     for style in styles:
         id = ui.identity(style.source)
@@ -166,11 +166,11 @@ def _unmask(id: str) -> None:
     st.session_state[f"{PREFIX}.masks"].pop(id, None)
 
 
-def _with_masks(recipe: VideoRecipe, shape: masks.Shape) -> VideoRecipe:
+def _with_masks(recipe: VideoRecipe, shape: masks.MaskShape) -> VideoRecipe:
     """Raises: BadRecipe, Gone."""
-    kept: dict[str, Kept] = st.session_state.get(f"{PREFIX}.masks", {})
+    kept: dict[str, SessionFile] = st.session_state.get(f"{PREFIX}.masks", {})
 
-    def text(file: Kept) -> str:
+    def text(file: SessionFile) -> str:
         with ui.decoding:
             return masks.to_text(masks.from_picture(file.read(), shape))
 
@@ -202,21 +202,21 @@ def start(recipe: VideoRecipe) -> None:
     sources = {"clip": data_of(content)} | ({"network": network} if network else {})
     expected = facts.promise(recipe.size, fine=recipe.fine)
     job = ui.engine().run(recipe, styles=styles, files=sources, expected=expected, visitor=ui.visitor())
-    PANEL.begin(job, Note(recipe))
+    PANEL.begin(job, FilmNote(recipe))
 
 
-def _style(style: StyleSource, shape: masks.Shape) -> Style:
+def _style(style: StyleSource, shape: masks.MaskShape) -> Style:
     mask = masks.of_text(style.mask, shape) if style.mask else None
     return Style(ui.picture(style.source, ui.STYLE_SIDE), style.weight, mask)
 
 
-def look() -> ui.Look:
-    return ui.Look(describe, ui.done, curve=None)
+def look() -> ui.JobView:
+    return ui.JobView(describe, ui.done, curve=None)
 
 
 def describe(job: Job) -> str:
     """Where a film stands, in a line."""
-    if job.state is State.PAUSED:
+    if job.state is JobState.PAUSED:
         return "**Paused.** Resume it when you like; it goes on with the next frame."
     if len(job.progress) < 2:
         return ui.describe(job) if job.position or not ui.engine().ready else "Looking at the clip …"
@@ -236,7 +236,7 @@ def collect(job: Job) -> None:
         recipe: VideoRecipe = job.note.recipe
         height, width = film.shape
         line = f"{title(recipe)} · {film.iteration} frames of {width} × {height} px · {film.seconds:.0f} s"
-        st.session_state[f"{PREFIX}.made"] = Made(recipe, ui.keep(film.mp4), film.strip, line)
+        st.session_state[f"{PREFIX}.made"] = FilmResult(recipe, ui.keep(film.mp4), film.strip, line)
         st.session_state[f"{PREFIX}.clip"] = recipe.content  # after a reload it is another
         if film.notice:
             ui.say(BadClip(film.notice))
@@ -252,7 +252,7 @@ def title(recipe: VideoRecipe) -> str:
 
 def show_made(clip: Source) -> bool:
     """The last film, if it is of this clip."""
-    made: Made | None = st.session_state.get(f"{PREFIX}.made")
+    made: FilmResult | None = st.session_state.get(f"{PREFIX}.made")
     if made is None or made.recipe.content != clip:
         return False
     try:

@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from nst_core.errors import Gone
-from nst_core.service import Job, Order, Progress, State
+from nst_core.service import Job, JobState, Progress, Submission
 from ui.charts import loss_chart, summed
 from ui.files import visitor
 from ui.messages import LOADING, plain, sentences, spoken
@@ -18,7 +18,7 @@ GLANCE = 0.1  # until it shows something
 
 
 @dataclass(frozen=True)
-class Look:
+class JobView:
     """How a panel shows a running job. before: a JPEG until there is a preview. beside: picture and chart in one row."""
 
     line: Callable[[Job], str]
@@ -32,7 +32,7 @@ class Look:
 class Panel:
     """One slow job of a page: start, pause, resume, stop, cancel, watch; found again when the page is reloaded.
 
-    State: `{prefix}.job` holds it, `{prefix}.wanted` says that a visitor asked for one, `{prefix}.paused` that the buttons
+    JobState: `{prefix}.job` holds it, `{prefix}.wanted` says that a visitor asked for one, `{prefix}.paused` that the buttons
     offer to resume it. The address names it.
     """
 
@@ -45,7 +45,7 @@ class Panel:
     def job(self) -> Job | None:
         return st.session_state.get(f"{self.prefix}.job")
 
-    def find(self, kind: type, note: Callable[[Order], object]) -> Job | None:
+    def find(self, kind: type, note: Callable[[Submission], object]) -> Job | None:
         """The job in the address of a page that was reloaded, shown here from now on; also one of a server before this one.
 
         kind: of its recipe. note: makes what `begin` is given of what was asked for.
@@ -53,9 +53,9 @@ class Panel:
         found = engine().find(st.query_params.get("job", ""), kind, visitor=visitor())
         if found is None or found is self.job:
             return None
-        if found.note is None and (order := found.order):
+        if found.note is None and (submission := found.submission):
             with sentences():
-                found.note = note(order)
+                found.note = note(submission)
         if found.note is None:
             return None
         claim(found)
@@ -83,7 +83,7 @@ class Panel:
         if job and st.query_params.get("job") != job.id:
             st.query_params["job"] = job.id  # another page has been here since
         label, icon, act = self.start, ":material/play_arrow:", self.want
-        paused = job is not None and job.state is State.PAUSED
+        paused = job is not None and job.state is JobState.PAUSED
         st.session_state[f"{self.prefix}.paused"] = paused
         if job and paused:
             label, act = "Resume", partial(resume, job)
@@ -97,7 +97,7 @@ class Panel:
             cancel = job.cancel if job else None
             st.button(self.cancel, icon=":material/close:", on_click=cancel, disabled=job is None, key=f"{self.prefix}.cancel")
 
-    def watch(self, job: Job, look: Look, collect: Callable[[Job], None]) -> None:
+    def watch(self, job: Job, look: JobView, collect: Callable[[Job], None]) -> None:
         """Show the job, below its buttons, until it ends or pauses; every look is a point where Streamlit drops this run for
         the next click.
 
@@ -118,7 +118,7 @@ class Panel:
                 with chart:
                     loss_chart(look.curve(progress))
 
-        while not job.wait(POLL if job.progress else GLANCE) and job.state is not State.PAUSED:
+        while not job.wait(POLL if job.progress else GLANCE) and job.state is not JobState.PAUSED:
             draw()
         draw()
         if job.finished:
@@ -140,7 +140,7 @@ def done(job: Job) -> float:
 
 def describe(job: Job) -> str:
     """Where a job stands, in a line."""
-    if job.state is State.PAUSED:
+    if job.state is JobState.PAUSED:
         return "**Paused.** Change the weights under “Everything else” if you like, then resume."
     if not engine().ready and not job.progress:
         return LOADING

@@ -73,7 +73,7 @@ def side() -> int | None:
 # --- what the browser fetches ------------------------------------------------------------------------------------------
 
 
-def _file(file: runtime.File) -> dict[str, object]:
+def _file(file: runtime.RuntimeFile) -> dict[str, object]:
     return {"url": runtime.source(file), "bytes": file.bytes, "sha256": file.sha256}
 
 

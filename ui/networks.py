@@ -15,7 +15,7 @@ from nst_core.engines import NetworkFacts
 from nst_core.errors import BadRecipe, Busy
 from nst_core.models import weights
 from nst_core.recipes import Source, StyleSource, TextureNetworkRecipe
-from nst_core.service import Job, Kept, Progress, Service
+from nst_core.service import Job, Progress, Service, SessionFile
 from nst_core.texture_networks import TextureNetwork, drawing, generators
 
 PREFIX = "networks"
@@ -27,7 +27,7 @@ class Own(NamedTuple):
     """A network that was trained or uploaded in this session."""
 
     source: Source
-    file: Kept
+    file: SessionFile
     title: str
     picture: str  # data URI of its thumbnail
     facts: NetworkFacts

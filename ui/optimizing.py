@@ -10,7 +10,7 @@ import ui
 from nst_core import images, recipes
 from nst_core.models import weights
 from nst_core.recipes import MIN_SIZE, PRESETS, InstantRecipe, OptimizeRecipe, Source, StyleSource
-from nst_core.service import LIMITS, Kept, Order, limits
+from nst_core.service import LIMITS, SessionFile, Submission, limits
 from nst_core.stylizer import Style
 
 ASPECT = 4 / 3  # of a photograph that an estimate is made for before one is chosen
@@ -92,15 +92,15 @@ CONTROLS = tuple(name for name in OptimizeRecipe.model_fields if name not in (*F
 PANEL = ui.Panel("optimize")
 
 
-class Note(NamedTuple):
+class OptimizationNote(NamedTuple):
     """What belongs to a job besides its progress, so that a reloaded page has it too: the photograph to show beside the
     result, and what the result is measured by."""
 
     recipe: OptimizeRecipe
-    before: Kept
+    before: SessionFile
     content: images.Image
     styles: list[Style]
-    initial: Kept | None  # the picture that it started from, if its recipe says so
+    initial: SessionFile | None  # the picture that it started from, if its recipe says so
     opacity: np.ndarray | None  # (h, w) of 8 bits, where parts of the photograph are transparent; its result becomes so too
 
 
@@ -108,21 +108,23 @@ def note(
     recipe: OptimizeRecipe,
     content: images.Image,
     styles: Sequence[Style],
-    initial: Kept | None,
+    initial: SessionFile | None,
     opacity: images.Mask | None,
-) -> Note:
+) -> OptimizationNote:
     """Return what belongs to a job. content, opacity: the photograph and how opaque it is; it is shown over white."""
     shown = images.flatten(content, opacity)
     small = [Style(images.fit(style.image, MEASURED), style.weight) for style in styles]
     before = ui.keep(images.thumbnail(shown, ui.PREVIEW))
     packed = None if opacity is None else images.to_uint8(opacity)
-    return Note(recipe, before, images.fit(shown, MEASURED), small, initial if recipe.init == "image" else None, packed)
+    return OptimizationNote(
+        recipe, before, images.fit(shown, MEASURED), small, initial if recipe.init == "image" else None, packed
+    )
 
 
-def _note_of(order: Order) -> Note:
-    assert isinstance(order.recipe, OptimizeRecipe)
-    initial = ui.keep(images.encode(order.picture("initial"))) if "initial" in order.pictures else None
-    return note(order.recipe, order.picture("content"), order.unpacked(), initial, order.opacity)
+def _note_of(submission: Submission) -> OptimizationNote:
+    assert isinstance(submission.recipe, OptimizeRecipe)
+    initial = ui.keep(images.encode(submission.picture("initial"))) if "initial" in submission.pictures else None
+    return note(submission.recipe, submission.picture("content"), submission.unpacked(), initial, submission.opacity)
 
 
 def open_page() -> None:
@@ -159,10 +161,10 @@ def reset_start() -> None:
     state["optimize.started_with"] = content
 
 
-def remember_start(note: Note) -> None:
+def remember_start(note: OptimizationNote) -> None:
     """Keep the picture that a run started from, for when its recipe is chosen again."""
     if note.initial:
-        starts: dict[OptimizeRecipe, Kept] = st.session_state.setdefault("optimize.starts", {})
+        starts: dict[OptimizeRecipe, SessionFile] = st.session_state.setdefault("optimize.starts", {})
         starts[note.recipe] = note.initial
         for old in list(starts)[: -LIMITS.kept_results]:
             del starts[old]
@@ -332,9 +334,9 @@ def take_initial() -> None:
             st.session_state["optimize.initial"] = ui.keep(file[1])
 
 
-def initial_file() -> Kept | None:
+def initial_file() -> SessionFile | None:
     """The picture to start from, while it is kept."""
-    kept: Kept | None = st.session_state.get("optimize.initial")
+    kept: SessionFile | None = st.session_state.get("optimize.initial")
     return kept if kept and kept.there else None
 
 

@@ -44,7 +44,7 @@ Covers = dict[str, Mask]  # by the id of a layer
 
 
 @dataclass
-class Layer:
+class CanvasLayer:
     """A region: what is painted in this colour gets this style. style None keeps the photograph there.
 
     guide: the part of the style's picture that it learns from, as recipes have it; None: all.
@@ -76,17 +76,17 @@ def open_page() -> None:
     state["masks.chosen"] = layers()[0].id
 
 
-def layers() -> list[Layer]:
+def layers() -> list[CanvasLayer]:
     return st.session_state["masks.layers"]
 
 
-def chosen() -> Layer | None:
+def chosen() -> CanvasLayer | None:
     """The layer that is painted on."""
     by_id = {layer.id: layer for layer in layers()}
     return by_id.get(st.session_state.get("masks.chosen", "")) or next(iter(by_id.values()), None)
 
 
-def painting(layer: Layer) -> Painting:
+def painting(layer: CanvasLayer) -> Painting:
     """Of the layer on the photograph at hand: another photograph has others, and its own come back with it."""
     return paintings.of(st.session_state["masks.content"], layer.id)
 
@@ -96,13 +96,13 @@ def photograph(content: Source) -> images.Image:
     return ui.picture(content, SIDE)
 
 
-def shape(content: Source | None = None) -> masks.Shape:
+def shape(content: Source | None = None) -> masks.MaskShape:
     """Of the canvas over a photograph, by default the one at hand."""
     h, w, _ = photograph(content or st.session_state["masks.content"]).shape
     return h, w
 
 
-def mask_of(layer: Layer) -> Mask:
+def mask_of(layer: CanvasLayer) -> Mask:
     """What the layer covers, with its edges as asked."""
     grown = masks.grow(raw_mask(layer), st.session_state.get(f"masks.grow.{layer.id}", 0))
     return masks.soften(grown, st.session_state.get(f"masks.soften.{layer.id}", 6))
@@ -113,7 +113,7 @@ def new_layer(*, protect: bool = False) -> None:
     add_layer(protect=protect)
 
 
-def add_layer(*, protect: bool = False, color: str = "") -> Layer:
+def add_layer(*, protect: bool = False, color: str = "") -> CanvasLayer:
     """A new layer, chosen; with the first colour and style that no other has. color: its own instead, #rrggbb."""
     state, used = st.session_state, [layer.color for layer in layers()]
     color = color or (KEPT if protect else next(c for c in COLORS if c not in used))
@@ -121,7 +121,7 @@ def add_layer(*, protect: bool = False, color: str = "") -> Layer:
     taken = [layer.style for layer in layers()]
     style = None if protect else next((s for s in styles if s not in taken), styles[0])
     state["masks.count"] = state.get("masks.count", 0) + 1
-    layer = Layer(f"{state['masks.count']}", color, style)
+    layer = CanvasLayer(f"{state['masks.count']}", color, style)
     state["masks.layers"] = [*layers(), layer]
     state["masks.chosen"] = layer.id
     return layer
@@ -141,7 +141,7 @@ def act(id: str, what: str) -> None:
         paintings.keep_only({other.id for other in [*layers(), *st.session_state.get("masks.before", [])]})
 
 
-def choose_style(layer: Layer, id: str) -> None:
+def choose_style(layer: CanvasLayer, id: str) -> None:
     layer.wear(next(source for source in shown_styles() if ui.identity(source) == id))
 
 
@@ -149,7 +149,7 @@ def shown_styles() -> list[Source]:
     return [*st.session_state.get("masks.own", []), *(Source(name=name) for name in ui.STYLES)]
 
 
-def take_style(layer: Layer) -> None:
+def take_style(layer: CanvasLayer) -> None:
     if file := ui.taken("masks.style_file"):
         with ui.sentences():
             source = ui.keep_upload(*file)
@@ -164,14 +164,14 @@ def surprise() -> None:
             layer.wear(Source(name=random.choice(list(ui.STYLES))))
 
 
-def show(layer: Layer, drawing: Drawing, mask: Mask) -> None:
+def show(layer: CanvasLayer, drawing: Drawing, mask: Mask) -> None:
     """Have the canvas show a drawing, whose mask is known already."""
     kept = painting(layer)
     kept.remember()
     kept.turn_to(Moment.of(drawing, images.to_uint8(mask)))
 
 
-def take_drawing(layer: Layer, content: Source) -> None:
+def take_drawing(layer: CanvasLayer, content: Source) -> None:
     """The canvas over a photograph has sent something: a stroke, what its own toolbar does, or an echo of what it was told to
     show. Another photograph may have been chosen in the same run: then the stroke still belongs to this one."""
     told = st.session_state.get(canvas_key(layer, content))
@@ -187,7 +187,7 @@ def take_drawing(layer: Layer, content: Source) -> None:
             raise
 
 
-def _adopt(kept: Painting, drawing: Drawing, painted: npt.NDArray[np.uint8], layer: Layer, content: Source) -> None:
+def _adopt(kept: Painting, drawing: Drawing, painted: npt.NDArray[np.uint8], layer: CanvasLayer, content: Source) -> None:
     """Keep a drawing and its mask that the canvas sent; raises: BadMask."""
     # in some modes the canvas does not echo: a stroke has an object more
     echo = kept.echo and len(drawing["objects"]) == len(kept.told.unpack()["objects"])
@@ -205,7 +205,7 @@ def _adopt(kept: Painting, drawing: Drawing, painted: npt.NDArray[np.uint8], lay
         kept.now, kept.echo = Moment.of(drawing, painted), False
 
 
-def snap(layer: Layer, content: Source, scribble: Mask) -> Mask:
+def snap(layer: CanvasLayer, content: Source, scribble: Mask) -> Mask:
     """The thing under a scribble, found by the light lane, that no other layer has; the scribble where that fails."""
     others = [raw_mask(other, content) for other in layers() if other is not layer and other.visible]
     taken = masks.union(others or [0 * scribble])
@@ -220,7 +220,7 @@ def snap(layer: Layer, content: Source, scribble: Mask) -> Mask:
         return scribble
 
 
-def segmented(name: str, data: bytes, shape: masks.Shape) -> Segmentation:
+def segmented(name: str, data: bytes, shape: masks.MaskShape) -> Segmentation:
     """The regions of an uploaded segmentation, found by the light lane: it takes seconds and, for a moment, memory.
 
     Raises: NSTError.
@@ -233,27 +233,27 @@ def segmented(name: str, data: bytes, shape: masks.Shape) -> Segmentation:
     return Segmentation(colors, [region.astype(np.float32) for region in regions])
 
 
-def undo(layer: Layer) -> None:
+def undo(layer: CanvasLayer) -> None:
     kept = painting(layer)
     if kept.past:
         kept.future.append(kept.now)
         kept.turn_to(kept.past.pop())
 
 
-def redo(layer: Layer) -> None:
+def redo(layer: CanvasLayer) -> None:
     kept = painting(layer)
     if kept.future:
         kept.past.append(kept.now)
         kept.turn_to(kept.future.pop())
 
 
-def clear(layer: Layer) -> None:
+def clear(layer: CanvasLayer) -> None:
     kept = painting(layer)
     kept.remember()
     kept.turn_to(Moment())
 
 
-def fill(layer: Layer, *, inverted: bool) -> None:
+def fill(layer: CanvasLayer, *, inverted: bool) -> None:
     """Paint everything but this layer, or everything that no layer has."""
     before = raw_mask(layer)
     if inverted:
@@ -264,7 +264,7 @@ def fill(layer: Layer, *, inverted: bool) -> None:
         show(layer, drawings.plus(painting(layer).now.unpack(), rest, layer.color), masks.union([before, rest]))
 
 
-def raw_mask(layer: Layer, content: Source | None = None) -> Mask:
+def raw_mask(layer: CanvasLayer, content: Source | None = None) -> Mask:
     """As painted on a photograph, by default the one at hand, before its edges are grown or softened."""
     content = content or st.session_state["masks.content"]
     kept = paintings.of(content, layer.id).now.mask
@@ -273,7 +273,7 @@ def raw_mask(layer: Layer, content: Source | None = None) -> Mask:
     return images.from_uint8(np.frombuffer(zlib.decompress(kept), np.uint8).reshape(shape(content)))
 
 
-def take_mask(layer: Layer) -> None:
+def take_mask(layer: CanvasLayer) -> None:
     """An uploaded picture becomes the layer's mask."""
     if (file := ui.taken("masks.mask_file")) is None:
         return
@@ -358,7 +358,7 @@ def adopt(recipe: Recipe) -> None:
     state["masks.chosen"] = layers()[0].id if layers() else None
 
 
-def canvas_key(layer: Layer, content: Source) -> str:
+def canvas_key(layer: CanvasLayer, content: Source) -> str:
     return f"masks.canvas.{ui.identity(content)}.{layer.id}"
 
 
@@ -366,7 +366,7 @@ def regions(covers: Covers) -> tuple[StyleSource, ...]:
     """The visible layers as styles with masks; those of one style are one, and what is protected is taken out of all."""
     visible = [layer for layer in layers() if layer.visible]
     protected = [covers[layer.id] for layer in visible if layer.style is None]
-    found: dict[tuple[Source, str | None], tuple[Layer, Mask]] = {}
+    found: dict[tuple[Source, str | None], tuple[CanvasLayer, Mask]] = {}
     for layer in visible:
         mask = covers[layer.id]
         if layer.style is None:

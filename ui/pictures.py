@@ -15,7 +15,7 @@ from nst_core.errors import BadPicture
 from nst_core.pictures import masks
 from nst_core.pictures.styles import of_recipe
 from nst_core.recipes import Recipe, Source
-from nst_core.service import LIMITS, Kept
+from nst_core.service import LIMITS, SessionFile
 from nst_core.stylizer import Style
 from ui.components import Thumbnail
 from ui.files import decoding, keep, keep_latest
@@ -30,7 +30,7 @@ class Upload(NamedTuple):
     """clear: whether parts of the picture are transparent."""
 
     source: Source
-    file: Kept
+    file: SessionFile
     clear: bool = False
 
     @property
@@ -123,7 +123,7 @@ def is_clear(source: Source | None) -> bool:
     return upload is not None and upload.clear
 
 
-def opacity(source: Source | None, shape: masks.Shape) -> images.Mask | None:
+def opacity(source: Source | None, shape: masks.MaskShape) -> images.Mask | None:
     """How opaque an upload is, scaled to `shape`; None where all of it is, or where it is not among this session's pictures."""
     upload = uploads().get(source.digest or "") if source else None
     if upload is None or not (upload.clear and upload.there):
@@ -164,7 +164,7 @@ def styles_of(recipe: Recipe, side: int) -> list[Style]:
     Raises: BadPicture, BadMask.
     """
 
-    def shape() -> masks.Shape:
+    def shape() -> masks.MaskShape:
         h, w, _ = picture(recipe.content, recipe.size).shape if recipe.content else (side, side, 3)
         return h, w
 

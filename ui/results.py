@@ -13,7 +13,7 @@ from nst_core import engines, images, recipes
 from nst_core.errors import BadRecipe, Gone
 from nst_core.pictures import prints
 from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
-from nst_core.service import LIMITS, Job, Kept
+from nst_core.service import LIMITS, Job, SessionFile
 from nst_core.stylizer import Step
 from ui.components import Thumbnail, compare, gallery
 from ui.files import decoding, keep, keeper, visitor
@@ -35,10 +35,10 @@ class Result:
     """
 
     recipe: Recipe
-    png: Kept
-    tiff: Kept | None
-    before: Kept
-    after: Kept
+    png: SessionFile
+    tiff: SessionFile | None
+    before: SessionFile
+    after: SessionFile
     small: str  # a data URI
     width: int
     height: int

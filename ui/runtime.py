@@ -23,7 +23,7 @@ SERVED = "app/static/onnxruntime-web/"  # where Streamlit serves that folder, be
 TIMEOUT, NPM_TIMEOUT = 20, 240  # seconds: of the published address while it says nothing, and of npm altogether
 
 
-class File(NamedTuple):
+class RuntimeFile(NamedTuple):
     """name: at its address. bytes: how many. sha256: in base64, as browsers have checksums."""
 
     name: str
@@ -34,16 +34,16 @@ class File(NamedTuple):
 # A script and its WebAssembly each; `webgpu` waits for the graphics processor by JSPI, which some browsers do not have yet
 BACKENDS = {
     "webgpu": (
-        File("ort.jspi.bundle.min.mjs", 115_872, "B+wJA1XhGzQslUNttU2i0MK9Wx0xl0W/0zN+a9zxcKw="),
-        File("ort-wasm-simd-threaded.jspi.wasm", 16_758_545, "pUx2+GsPDZVyOAzxxikqezkDcW/8vNaw5ccFC/Qw65M="),
+        RuntimeFile("ort.jspi.bundle.min.mjs", 115_872, "B+wJA1XhGzQslUNttU2i0MK9Wx0xl0W/0zN+a9zxcKw="),
+        RuntimeFile("ort-wasm-simd-threaded.jspi.wasm", 16_758_545, "pUx2+GsPDZVyOAzxxikqezkDcW/8vNaw5ccFC/Qw65M="),
     ),
     "webgpu-everywhere": (
-        File("ort.webgpu.bundle.min.mjs", 117_732, "BzCBZzHOLN+wbyc9oGXUoccJHrnRdWqDspFsionQFeI="),
-        File("ort-wasm-simd-threaded.asyncify.wasm", 26_781_914, "OfnwiU1HiABIftn32+kmGEmNsyDPVcjj2Jrf+NzmWNo="),
+        RuntimeFile("ort.webgpu.bundle.min.mjs", 117_732, "BzCBZzHOLN+wbyc9oGXUoccJHrnRdWqDspFsionQFeI="),
+        RuntimeFile("ort-wasm-simd-threaded.asyncify.wasm", 26_781_914, "OfnwiU1HiABIftn32+kmGEmNsyDPVcjj2Jrf+NzmWNo="),
     ),
     "wasm": (
-        File("ort.wasm.bundle.min.mjs", 73_054, "EeZL2P/hG9GiovDWJ1/fu7pyYvC3a5m1PSKKiiLvPZA="),
-        File("ort-wasm-simd-threaded.wasm", 14_239_897, "M5jBDQfSKb2Rs2RUjhMODlGo5XBLiMfAg+u+t4hC3uI="),
+        RuntimeFile("ort.wasm.bundle.min.mjs", 73_054, "EeZL2P/hG9GiovDWJ1/fu7pyYvC3a5m1PSKKiiLvPZA="),
+        RuntimeFile("ort-wasm-simd-threaded.wasm", 14_239_897, "M5jBDQfSKb2Rs2RUjhMODlGo5XBLiMfAg+u+t4hC3uI="),
     ),
 }
 
@@ -51,7 +51,7 @@ BACKENDS = {
 FILES = [file for files in BACKENDS.values() for file in files]
 
 
-def source(file: File) -> str:
+def source(file: RuntimeFile) -> str:
     """Return the file's address, relative to the app's where the app serves it itself."""
     if named := os.environ.get("NST_RUNTIME_URL"):
         return f"{named.rstrip('/')}/{file.name}"
@@ -60,7 +60,7 @@ def source(file: File) -> str:
     return (SERVED if there else PUBLISHED) + file.name
 
 
-def sound(path: Path, file: File) -> bool:
+def sound(path: Path, file: RuntimeFile) -> bool:
     """Return whether the file is there and the one that the checksum names."""
     if not path.is_file() or path.stat().st_size != file.bytes:
         return False
@@ -79,7 +79,7 @@ def set_up() -> None:
         print(f"Live: visitors need jsDelivr for now, the painter's files were not fetched ({reason}).", file=sys.stderr)
 
 
-def fetch(files: Sequence[File] = FILES, folder: Path | None = None, address: str = PUBLISHED) -> None:
+def fetch(files: Sequence[RuntimeFile] = FILES, folder: Path | None = None, address: str = PUBLISHED) -> None:
     """Put the files that are missing into the folder (default FOLDER), from the address, else by npm, checked.
 
     Raises: OSError, with the reasons, of files that neither gave.
@@ -95,7 +95,7 @@ def fetch(files: Sequence[File] = FILES, folder: Path | None = None, address: st
         raise OSError(f"{', '.join(lacking)}: {'; '.join(reasons)}")
 
 
-def _download(files: Sequence[File], folder: Path, address: str) -> None:
+def _download(files: Sequence[RuntimeFile], folder: Path, address: str) -> None:
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
@@ -105,7 +105,7 @@ def _download(files: Sequence[File], folder: Path, address: str) -> None:
         pooch.retrieve(address + file.name, checksum, fname=file.name, path=folder, downloader=downloader)
 
 
-def _by_npm(files: Sequence[File], folder: Path) -> None:
+def _by_npm(files: Sequence[RuntimeFile], folder: Path) -> None:
     """Fetch the package with npm, from the registry that it is set to, and take the files out of it."""
     import shutil
     import subprocess
@@ -123,7 +123,7 @@ def _by_npm(files: Sequence[File], folder: Path) -> None:
             _unpack(package, files, folder)
 
 
-def _unpack(package: Path, files: Sequence[File], folder: Path) -> None:
+def _unpack(package: Path, files: Sequence[RuntimeFile], folder: Path) -> None:
     """Take the files that are sound out of the package. Each appears when it is whole."""
     import tarfile
 

@@ -13,7 +13,7 @@ from nst_core import images, recipes
 from nst_core.engines import NetworkFacts
 from nst_core.errors import Cancelled
 from nst_core.recipes import Source, TrainingRecipe
-from nst_core.service import LIMITS, Job, Order, Progress, State
+from nst_core.service import LIMITS, Job, JobState, Progress, Submission
 from nst_core.stylizer import Step
 from nst_core.texture_networks import Trained, drawing, generators
 from ui import networks
@@ -27,7 +27,7 @@ SMOOTHED = 20  # steps that a point of the loss curve is about
 PANEL = ui.Panel("networks.training", start="Train", cancel="Give up", stop="Stop and keep")
 
 
-class Note(NamedTuple):
+class TrainingNote(NamedTuple):
     """What belongs to a training besides its progress."""
 
     recipe: TrainingRecipe
@@ -35,12 +35,12 @@ class Note(NamedTuple):
     shown: images.Image
 
 
-def note_of(order: Order) -> Note:
-    assert isinstance(order.recipe, TrainingRecipe) and order.recipe.style
-    return Note(order.recipe, order.recipe.style, order.picture("shown"))
+def note_of(submission: Submission) -> TrainingNote:
+    assert isinstance(submission.recipe, TrainingRecipe) and submission.recipe.style
+    return TrainingNote(submission.recipe, submission.recipe.style, submission.picture("shown"))
 
 
-class Run(NamedTuple):
+class TrainingRun(NamedTuple):
     """What is left of a finished training."""
 
     own: Own
@@ -134,19 +134,19 @@ def start(style: Source, content: Source | None, purpose: str, minutes: float) -
     recipe = recipes.training(style=style, purpose=purpose, seconds=60.0 * minutes)
     shown = ui.picture(content or style, SHOWN_SIDE)
     job = ui.engine().run(recipe, {"style": ui.picture(style, recipe.style_size), "shown": shown}, visitor=ui.visitor())
-    PANEL.begin(job, Note(recipe, style, shown))
+    PANEL.begin(job, TrainingNote(recipe, style, shown))
 
 
-def look(job: Job) -> ui.Look:
+def look(job: Job) -> ui.JobView:
     """By time, since the steps are only known when the training has found its pace."""
     budget, before = job.note.recipe.seconds, images.thumbnail(job.note.shown, SHOWN_SIDE)
     share = lambda job: job.progress[-1].seconds / budget if job.progress else 0.0  # noqa: E731
-    return ui.Look(pace, share, smoothed, before, beside=True)
+    return ui.JobView(pace, share, smoothed, before, beside=True)
 
 
 def pace(job: Job) -> str:
     """Where a training stands, in a line."""
-    if job.state is State.PAUSED:
+    if job.state is JobState.PAUSED:
         return "**Paused.** Resume it, or stop and keep the network."
     if not job.progress:
         return ui.describe(job)
@@ -175,7 +175,7 @@ def collect(job: Job) -> None:
             return  # as was asked
         assert isinstance(step, Trained)
         assert step.image is not None
-        note: Note = job.note
+        note: TrainingNote = job.note
         title = f"{Path(ui.title(note.style)).stem}, {step.iteration} steps"
         picture, before = (ui.data_uri(images.thumbnail(image, ui.PREVIEW)) for image in (step.image, note.shown))
         small = ui.data_uri(images.thumbnail(step.image, ui.THUMBNAIL))
@@ -183,10 +183,12 @@ def collect(job: Job) -> None:
         own = Own(Source.of_upload(f"{title}.npz", step.network), ui.keep(step.network), title, small, facts)
         networks.keep(own)
         painted = note.recipe.purpose == "stylize"
-        st.session_state[f"{PREFIX}.run"] = Run(own, smoothed(job.progress), before, picture, note.shown.shape[1], painted)
+        st.session_state[f"{PREFIX}.run"] = TrainingRun(
+            own, smoothed(job.progress), before, picture, note.shown.shape[1], painted
+        )
 
 
-def show_run(run: Run) -> None:
+def show_run(run: TrainingRun) -> None:
     """The network that was just trained: what it makes, how it got there, and where to go from here."""
     if run.painted:
         ui.compare(run.before, run.after, width=run.width, alt=run.own.title, key=f"{PREFIX}.run.compare")

@@ -41,7 +41,7 @@ def content(path: Path, size: int) -> Image:
     return images.fit(read(path, size, over="nearest"), size)
 
 
-def opacity(path: Path, shape: masks.Shape) -> Mask | None:
+def opacity(path: Path, shape: masks.MaskShape) -> Mask | None:
     """Return the opacity of a picture, scaled to `shape`, or None if all of it is opaque."""
     return masks.from_alpha(read_bytes(path), shape, name=name_of(path))
 

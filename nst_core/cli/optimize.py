@@ -47,7 +47,7 @@ def optimize(
     feather: options.Feather = 0,
     protect: options.Protect = None,
     subject: options.Subject = None,
-    segmentation: options.Segmentation = None,
+    segmentation: options.SegmentationOption = None,
     style_segmentation: options.StyleSegmentations = None,
     also: options.Also = None,
     flatten: options.Flatten = False,

@@ -42,9 +42,9 @@ SoftMasks = Annotated[
     bool, typer.Option("--soft-masks", help="Keep grey values of masks instead of making them black or white.")
 ]
 Feather = Annotated[float, typer.Option(min=0, max=500, help="Soften the edges of masks by this many pixels.")]
-Stroke = Annotated[float, typer.Option(help="Size of the strokes: above 1 larger, below 1 finer; 0.25 to 4.")]
+StrokeOption = Annotated[float, typer.Option(help="Size of the strokes: above 1 larger, below 1 finer; 0.25 to 4.")]
 Protect = Annotated[Path | None, typer.Option(metavar="MASK", help="What no style changes, such as a face: white on black.")]
-Segmentation = Annotated[
+SegmentationOption = Annotated[
     Path | None,
     typer.Option(
         metavar="PICTURE",
@@ -131,7 +131,7 @@ class MaskFiles:
 
 
 def with_styles(
-    recipe: Q, paths: Sequence[Path], content: Path | Callable[[], masks.Shape], given: MaskFiles
+    recipe: Q, paths: Sequence[Path], content: Path | Callable[[], masks.MaskShape], given: MaskFiles
 ) -> tuple[Q, list[Style]]:
     """Return the recipe and its styles, with the masks of the files, or with those in the recipe.
 
@@ -160,7 +160,7 @@ def with_styles(
     return recipe.model_copy(update={"styles": tuple(sources)}), masked
 
 
-def _segmented(recipe: Q, styles: Sequence[Style], given: MaskFiles, shape: masks.Shape) -> tuple[Q, list[Style]]:
+def _segmented(recipe: Q, styles: Sequence[Style], given: MaskFiles, shape: masks.MaskShape) -> tuple[Q, list[Style]]:
     """Return a style for each colour of the segmentation, with its mask, and with its guide if the styles are segmented too."""
     if given.segmentation is None:
         raise BadRecipe("--style-segmentation needs --segmentation: give that too.")
@@ -183,12 +183,12 @@ def _segmented(recipe: Q, styles: Sequence[Style], given: MaskFiles, shape: mask
     return recipe.model_copy(update={"styles": tuple(sources)}), regions
 
 
-def _segmentation(path: Path, shape: masks.Shape) -> segmentation.Segmentation:
+def _segmentation(path: Path, shape: masks.MaskShape) -> segmentation.Segmentation:
     """Read a segmentation."""
     return segmentation.from_picture(files.read_bytes(path), shape, name=files.name_of(path))
 
 
-def _drawn(given: MaskFiles, carried: Sequence[Mask | None], shape: masks.Shape) -> list[Mask | None]:
+def _drawn(given: MaskFiles, carried: Sequence[Mask | None], shape: masks.MaskShape) -> list[Mask | None]:
     """Return the masks of the files, feathered, or those in the recipe, without what is protected."""
     drawn: list[Mask | None] = [_mask(path, shape, given) for path in given.paths] or list(carried)
     if given.protect is not None:
@@ -200,7 +200,7 @@ def _drawn(given: MaskFiles, carried: Sequence[Mask | None], shape: masks.Shape)
     return drawn
 
 
-def _subject(given: MaskFiles, shape: masks.Shape) -> Mask:
+def _subject(given: MaskFiles, shape: masks.MaskShape) -> Mask:
     """Return the mask of the photograph's main subject, feathered. Raises: BadMask."""
     from nst_core.instant import subject  # ONNX Runtime comes with it
 
@@ -208,7 +208,7 @@ def _subject(given: MaskFiles, shape: masks.Shape) -> Mask:
     return masks.soften(masks.resize(subject.find(given.photograph()), shape), given.feather)
 
 
-def _mask(path: Path, shape: masks.Shape, given: MaskFiles) -> Mask:
+def _mask(path: Path, shape: masks.MaskShape, given: MaskFiles) -> Mask:
     """Read a mask, feathered."""
     if str(path) == OWN and not files.is_there(path):
         return masks.soften(_own_mask(given.content, shape), given.feather)
@@ -217,7 +217,7 @@ def _mask(path: Path, shape: masks.Shape, given: MaskFiles) -> Mask:
     )
 
 
-def _own_mask(content: Path | None, shape: masks.Shape) -> Mask:
+def _own_mask(content: Path | None, shape: masks.MaskShape) -> Mask:
     """Return the content's opacity as a mask."""
     if content is None:
         raise BadMask("A clip has no transparency to use as a mask: give a picture for --mask.")

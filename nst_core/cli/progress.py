@@ -18,7 +18,7 @@ GLANCE = 0.5  # seconds between looks at a job
 PACE = 10  # recent steps for the estimate of the remaining time
 
 
-class Log:
+class LogFile:
     """Write a run's losses to a file, a JSON object per step; - is standard output."""
 
     def __init__(self, file: Path, *, more: bool = False) -> None:

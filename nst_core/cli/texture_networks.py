@@ -38,7 +38,7 @@ def train_network(
 
     shown = images.fit(training.first_photograph(), SHOWN_SIDE)
     run = training.train(style, recipe, shown, folder=folder, state=unfinished.load())
-    loss_log = progress.Log(log) if log else None
+    loss_log = progress.LogFile(log) if log else None
     steps: Iterator[Step] = progress.shown(unfinished.kept(run, run.state, CHECKPOINT_EVERY))
     last: deque[Step] = deque(loss_log.follow(steps) if loss_log else steps, maxlen=1)
     assert isinstance(last[0], Trained)
@@ -121,7 +121,7 @@ def apply(
     content: Annotated[Path, typer.Argument(help="The photograph, or a folder of them.")],
     out: options.Out,
     size: Annotated[int, typer.Option(help="Longer side of the result, in pixels.")] = DEFAULT_SIZE,
-    stroke_size: options.Stroke = 1.0,
+    stroke_size: options.StrokeOption = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     color: Annotated[Color, typer.Option(help="style, or luminance: those of the photograph.")] = Color.STYLE,
     flatten: options.Flatten = False,

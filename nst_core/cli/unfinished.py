@@ -13,13 +13,13 @@ from nst_core.cli import files
 from nst_core.machine import arrays
 from nst_core.stylizer import Step
 
-State = Mapping[str, np.ndarray]
+UnfinishedState = Mapping[str, np.ndarray]
 EVERY = 60.0  # seconds of work that a killed process loses at most
 STAMP = "recipe"  # the name of the stamp among the arrays of a state
 
 
 @runtime_checkable
-class Resumable(Iterator[Step], Protocol):
+class UnfinishedWork(Iterator[Step], Protocol):
     """Declare a run that can be stopped early and resumed."""
 
     def stop(self) -> None:
@@ -47,7 +47,7 @@ class Unfinished:
             return None
         return state if str(state.pop(STAMP, "")) == self._stamp else None
 
-    def save(self, state: State) -> bool:
+    def save(self, state: UnfinishedState) -> bool:
         """Save the state and return whether that succeeded."""
         if self._file is None:
             return False
@@ -63,7 +63,7 @@ class Unfinished:
             return False
         return True
 
-    def kept(self, steps: Iterator[Step], state: Callable[[], State], every: float = EVERY) -> Iterator[Step]:
+    def kept(self, steps: Iterator[Step], state: Callable[[], UnfinishedState], every: float = EVERY) -> Iterator[Step]:
         """Yield the Steps and save the state at intervals."""
         saved = time.monotonic()
         for step in steps:

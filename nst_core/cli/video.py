@@ -10,7 +10,7 @@ import typer
 
 from nst_core import engines, images, recipes
 from nst_core.cli import files, interrupts, options, progress
-from nst_core.cli.unfinished import Resumable, Unfinished
+from nst_core.cli.unfinished import Unfinished, UnfinishedWork
 from nst_core.cli.work import say_where
 from nst_core.engines import Inputs
 from nst_core.errors import BadClip, BadRecipe
@@ -79,14 +79,14 @@ def video(
         shutil.rmtree(parts, ignore_errors=True)  # left from an unknown film
     sources = {"clip": data} | ({"network": generator} if generator else {})
     filming = engines.engine_for(recipe).run(recipe, Inputs(styles=styles, files=sources), state=state, folder=parts)
-    assert isinstance(filming, Resumable)
+    assert isinstance(filming, UnfinishedWork)
     _write(_painted(filming, unfinished, out, strip), out, strip)
     unfinished.discard()
     if parts:
         shutil.rmtree(parts, ignore_errors=True)
 
 
-def _painted(filming: Resumable, unfinished: Unfinished, out: Path, strip: Path | None) -> Step:
+def _painted(filming: UnfinishedWork, unfinished: Unfinished, out: Path, strip: Path | None) -> Step:
     """Paint the film and return its last Step.
 
     Raises: KeyboardInterrupt, after writing what is finished and the state that the same command resumes from.

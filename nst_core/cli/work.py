@@ -9,13 +9,13 @@ import numpy as np
 
 from nst_core import engines, images
 from nst_core.cli import files, interrupts, progress
-from nst_core.cli.unfinished import Resumable, Unfinished
+from nst_core.cli.unfinished import Unfinished, UnfinishedWork
 from nst_core.engines import Inputs
 from nst_core.errors import BadPicture, Diverged, Failure, NSTError, UserError
 from nst_core.images import Image, Mask
 from nst_core.pictures import timelapse
 from nst_core.recipes import AnyRecipe
-from nst_core.service import Batch, Entry, Job, Service
+from nst_core.service import Batch, BatchEntry, Job, Service
 from nst_core.stylizer import Step, Style
 
 FRAME = "frame."  # how the names of a time-lapse's frames begin in a state
@@ -51,13 +51,13 @@ def stylize_one(
     state = kept.load()
     frames = _frames_of(state)
     run = _steps(content, styles, recipe, initial, state)
-    loss_log = progress.Log(log, more=state is not None) if log else None
-    steps = progress.shown(kept.kept(run, run.state) if isinstance(run, Resumable) else run)
+    loss_log = progress.LogFile(log, more=state is not None) if log else None
+    steps = progress.shown(kept.kept(run, run.state) if isinstance(run, UnfinishedWork) else run)
     steps = progress.filmed(steps, frames) if film else steps
     steps = loss_log.follow(steps) if loss_log else steps
     last: deque[Step] = deque(maxlen=1)
     try:
-        with interrupts.deferred(isinstance(run, Resumable)):
+        with interrupts.deferred(isinstance(run, UnfinishedWork)):
             last.extend(steps)
     except Diverged:
         kept.discard()
@@ -65,7 +65,7 @@ def stylize_one(
             _finish(last[0], recipe, out, frames, film, dpi, alpha, flat)
         raise
     except KeyboardInterrupt:
-        if last and isinstance(run, Resumable):
+        if last and isinstance(run, UnfinishedWork):
             resumable = kept.save({**run.state(), **_arrays_of(frames)})
             run.stop()
             _finish(next(run), recipe, out, frames, film, dpi, alpha, flat)
@@ -147,7 +147,7 @@ def _say_how_many(count: int, total: int, out: Path) -> None:
     print(f"Stopped: {count} of {total} pictures are in {out}; the same command paints the rest.", file=sys.stderr)
 
 
-def _named(entry: Entry[None]) -> NSTError:
+def _named(entry: BatchEntry[None]) -> NSTError:
     """Return the error of an entry with its name; errors of a picture's file already begin with it."""
     assert entry.error
     return entry.error if isinstance(entry.error, BadPicture) else type(entry.error)(f"{entry.name}: {entry.error}")

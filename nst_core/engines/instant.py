@@ -32,7 +32,7 @@ class OnePass(Engine):
         return instant.stylizer(self.name).stylize(inputs.pictures["content"], inputs.styles, recipe)
 
 
-class InstantLite(OnePass):
+class InstantLiteEngine(OnePass):
     name = "instant-lite"
     title = "Instant (ours, embedded)"
     lane = Lane.LIGHT
@@ -52,9 +52,9 @@ class InstantLite(OnePass):
         instant.warm_up()
 
 
-class Magenta(OnePass):
+class MagentaEngine(OnePass):
     name = "magenta"
-    title = "Magenta (TF-Hub)"
+    title = "MagentaEngine (TF-Hub)"
     lane = Lane.TENSORFLOW
     models = ("magenta",)
     extra = "optimize"
@@ -66,4 +66,4 @@ class Magenta(OnePass):
         return Estimate(1060e6 + 700 * height * width)
 
 
-ENGINES = (InstantLite(), Magenta())
+ENGINES = (InstantLiteEngine(), MagentaEngine())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nst_core.texture_networks.training import Training
 
 
-class TextureNetwork(NetworkEngine):
+class TextureNetworkEngine(NetworkEngine):
     name = "texture-network"
     title = "Texture network"
     suffix = ".npz"
@@ -87,4 +87,4 @@ class Train(Engine):
         return training.train(inputs.pictures["style"], recipe, inputs.pictures["shown"], state=state)
 
 
-ENGINES = (TextureNetwork(), Train())
+ENGINES = (TextureNetworkEngine(), Train())

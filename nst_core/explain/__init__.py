@@ -1,6 +1,6 @@
 """Compute what the networks see: functions to call in a lecture or to show on a page. Each has a figure on the Explain page.
 
-    looking      activations, Gram matrices, the patches that excite a channel             NumPy, ONNX Runtime
+    feature_maps activations, Gram matrices, the patches that excite a channel             NumPy, ONNX Runtime
     channels     the picture that excites a channel most                                  TensorFlow
     rebuilding   reconstructions, textures, content against style, four improvements      TensorFlow, by `optimize`
     styles       a style as 100 numbers: principal axes, a map, blends                    NumPy, ONNX Runtime
@@ -10,7 +10,7 @@ when they need them, so that pages can import this package.
 """
 
 from nst_core.explain.channels import columns, excite, exciting
-from nst_core.explain.looking import (
+from nst_core.explain.feature_maps import (
     EYES,
     Place,
     Seen,

@@ -14,7 +14,7 @@ import numpy as np
 
 from nst_core import images
 from nst_core.errors import BadRecipe
-from nst_core.explain.looking import EYES, channels_of
+from nst_core.explain.feature_maps import EYES, channels_of
 from nst_core.images import Image
 from nst_core.stylizer import Step
 

@@ -109,8 +109,8 @@ def normalisation(content: Image, *, vector: np.ndarray, contrasts: Sequence[flo
     Without it, means and deviations of every layer stay those of the content at full contrast. Both agree at contrast 1; their
     difference elsewhere shows the effect of instance normalisation (Ulyanov et al. 2017, 1607.08022).
     """
-    from nst_core.instant import borrowed
+    from nst_core.instant import swapped_statistics
 
-    full, pictures = borrowed.statistics(content, vector), [faded(content, contrast) for contrast in contrasts]
-    own, other = ([paint(x, vector) for x in pictures], [borrowed.paint(x, vector, full) for x in pictures])
+    full, pictures = swapped_statistics.statistics(content, vector), [faded(content, contrast) for contrast in contrasts]
+    own, other = ([paint(x, vector) for x in pictures], [swapped_statistics.paint(x, vector, full) for x in pictures])
     return images.to_uint8(np.stack([own, other]))

@@ -17,8 +17,8 @@ import numpy as np
 
 from nst_core.features.lean import tf
 from nst_core.machine import memory
-from nst_core.models import eyes, weights
-from nst_core.models.eyes import Convolution
+from nst_core.models import vgg_lite, weights
+from nst_core.models.vgg_lite import Convolution
 from nst_core.recipes import LAYERS, PIXELS
 
 Maps = dict[str, tf.Tensor]
@@ -141,7 +141,7 @@ def vgg(name: Literal["vgg19", "vgg16"], *, seed: int | None = None) -> Network:
 
 def vgg19_lite() -> Network:
     """Ours: eleven layers that predict VGG-19's (`nst_core/models/MODELS.md`), every channel at a root mean square of 1.5."""
-    return Network(eyes.convolutions(), lambda rgb: (rgb - eyes.MEAN) / eyes.DEVIATION, "REFLECT")
+    return Network(vgg_lite.convolutions(), lambda rgb: (rgb - vgg_lite.MEAN) / vgg_lite.DEVIATION, "REFLECT")
 
 
 class Lazy(Mapping[str, Convolution]):

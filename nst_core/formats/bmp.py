@@ -22,7 +22,7 @@ _BAND = 1_000_000  # approximate pixels of a band
 
 
 @dataclass(frozen=True)
-class Layout:
+class BmpLayout:
     """Describe where the pixels are and how to read them. palette: (n, 3) in [0, 1]. masks: red, green, blue, perhaps alpha."""
 
     width: int
@@ -40,7 +40,7 @@ class Layout:
         return (self.width * self.bits + 31) // 32 * 4
 
 
-def layout(data: bytes) -> Layout | None:
+def layout(data: bytes) -> BmpLayout | None:
     """Return the layout of a BMP, or None for any other file and for those that Pillow reads."""
     try:
         return _layout(data) if data[:2] == b"BM" else None
@@ -48,7 +48,7 @@ def layout(data: bytes) -> Layout | None:
         return None
 
 
-def _layout(data: bytes) -> Layout | None:
+def _layout(data: bytes) -> BmpLayout | None:
     start, size = struct.unpack_from("<I I", data, 10)
     if size not in _HEADERS:
         return None
@@ -63,7 +63,7 @@ def _layout(data: bytes) -> Layout | None:
         return None
     palette = _palette(data, 14 + size, 3 if size == 12 else 4, min(used or 2**bits, 2**bits)) if bits <= 8 else None
     masks = _masks(data, size, compression) if fields else _MASKS.get(bits, ())
-    return Layout(width, abs(height), height > 0, bits, start, palette, masks, _profile(data, size))
+    return BmpLayout(width, abs(height), height > 0, bits, start, palette, masks, _profile(data, size))
 
 
 def _palette(data: bytes, place: int, entry: int, count: int) -> npt.NDArray[np.float32]:
@@ -84,7 +84,7 @@ def _profile(data: bytes, size: int) -> bytes | None:
     return data[14 + place : 14 + place + length] or None
 
 
-def read(data: bytes, layout: Layout, max_side: int | None) -> Raster:
+def read(data: bytes, layout: BmpLayout, max_side: int | None) -> Raster:
     """Read a picture that `layout` describes.
 
     Raises: OSError if the file ends too early.
@@ -96,7 +96,7 @@ def read(data: bytes, layout: Layout, max_side: int | None) -> Raster:
     return Raster(picture, profile=layout.profile)
 
 
-def _bands(data: bytes, layout: Layout, by: int) -> Iterator[Band]:
+def _bands(data: bytes, layout: BmpLayout, by: int) -> Iterator[Band]:
     rows = np.frombuffer(data, np.uint8, layout.row * layout.height, layout.start).reshape(layout.height, layout.row)
     rows = rows[::-1] if layout.upwards else rows
     step = by * max(1, _BAND // (layout.width * by))
@@ -104,7 +104,7 @@ def _bands(data: bytes, layout: Layout, by: int) -> Iterator[Band]:
         yield _colors(np.ascontiguousarray(rows[start : start + step]), layout)
 
 
-def _colors(rows: npt.NDArray[np.uint8], layout: Layout) -> Band:
+def _colors(rows: npt.NDArray[np.uint8], layout: BmpLayout) -> Band:
     """Return the pixels of some rows of bytes, (rows, w, 3 or 4) in [0, 1]."""
     if layout.palette is not None:
         indices = _indices(rows, layout.bits)[:, : layout.width]

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Values = npt.NDArray[np.float32]
-Curve = Callable[[Values], Values]
+ColorValues = npt.NDArray[np.float32]
+Curve = Callable[[ColorValues], ColorValues]
 Point = tuple[float, float]  # x and y of CIE 1931
 
 
@@ -51,18 +51,18 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 # --- curves -----------------------------------------------------------------------------------------------------------
 
 
-def srgb_linear(values: Values) -> Values:
+def srgb_linear(values: ColorValues) -> ColorValues:
     """Return linear light of sRGB values."""
     return np.where(values <= 0.04045, values / 12.92, ((np.maximum(values, 0.04045) + 0.055) / 1.055) ** 2.4)
 
 
-def srgb_encoded(linear: Values) -> Values:
+def srgb_encoded(linear: ColorValues) -> ColorValues:
     """Return the sRGB values of linear light, clipped to [0, 1]."""
     linear = np.clip(linear, 0, 1)
     return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
 
 
-def pq_linear(values: Values) -> Values:
+def pq_linear(values: ColorValues) -> ColorValues:
     """Return linear light of SMPTE ST 2084 values, 1 = diffuse white of 203 cd/m²."""
     root = np.clip(values, 0, 1) ** (1 / 78.84375)
     return (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125) * (
@@ -70,7 +70,7 @@ def pq_linear(values: Values) -> Values:
     )
 
 
-def hlg_linear(values: Values) -> Values:
+def hlg_linear(values: ColorValues) -> ColorValues:
     """Return linear light of ARIB STD-B67 values on a display of 1000 cd/m², per channel; 1 = diffuse white."""
     values = np.clip(values, 0, 1)
     scene = np.where(
@@ -79,7 +79,7 @@ def hlg_linear(values: Values) -> Values:
     return np.asarray(scene**1.2 * PEAK, np.float32)
 
 
-def tone_mapped(linear: Values) -> Values:
+def tone_mapped(linear: ColorValues) -> ColorValues:
     """Compress linear light up to PEAK to at most 1; values below KNEE are unchanged."""
     over = np.clip((linear - KNEE) / (PEAK - KNEE), 0, 1)
     steep = (PEAK - KNEE) / (1 - KNEE)  # so that the slope at the knee is 1
@@ -107,7 +107,7 @@ def gamma_curve(gamma: float) -> Curve | None:
     return power(1 / gamma)
 
 
-def table(curve: Curve, levels: int) -> Values:
+def table(curve: Curve, levels: int) -> ColorValues:
     """Return the sRGB values of evenly spaced stored values."""
     return srgb_encoded(curve(np.linspace(0, 1, levels, dtype=np.float32))).astype(np.float32)
 

@@ -59,7 +59,7 @@ _ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
-class Picture:
+class Opened:
     """Hold a decoded frame: colours in sRGB, mode RGB; opacity, mode L, or None if all is opaque.
 
     cut_off: the file ends before its last pixels, which are grey.
@@ -71,32 +71,32 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Look:
+class Header:
     """Hold the facts in a header. `read(max_side)` decodes; max_side: pixels of the longer side, or None."""
 
     format: str
     width: int
     height: int
     clear: bool  # parts may be transparent
-    read: Callable[[int | None], Picture]
+    read: Callable[[int | None], Opened]
 
 
-def look(data: bytes) -> Look:
+def look(data: bytes) -> Header:
     """Read the header.
 
     Raises: one of UNREADABLE, and so does `read`.
     """
     if deep := _deep_tiff(data):
-        return Look("TIFF", deep.width, deep.height, bool(deep.alpha), lambda side: _finished(tiff.read(data, deep, side)))
+        return Header("TIFF", deep.width, deep.height, bool(deep.alpha), lambda side: _finished(tiff.read(data, deep, side)))
     if bitmap := bmp.layout(data):
         clear = len(bitmap.masks) > 3
-        return Look("BMP", bitmap.width, bitmap.height, clear, lambda side: _finished(bmp.read(data, bitmap, side)))
+        return Header("BMP", bitmap.width, bitmap.height, clear, lambda side: _finished(bmp.read(data, bitmap, side)))
     with Pillow.open(io.BytesIO(data), formats=_formats(data)) as picture:
         clear = picture.has_transparency_data or picture.mode == "PA" or _offset(picture) is not None
-        return Look(picture.format or "", *picture.size, clear, partial(_read, data))
+        return Header(picture.format or "", *picture.size, clear, partial(_read, data))
 
 
-def _deep_tiff(data: bytes) -> tiff.Layout | None:
+def _deep_tiff(data: bytes) -> tiff.TiffLayout | None:
     try:
         return tiff.layout(data)
     except UNREADABLE:
@@ -112,7 +112,7 @@ def _formats(data: bytes) -> tuple[str, ...]:
     return _BOXED
 
 
-def _read(data: bytes, max_side: int | None) -> Picture:
+def _read(data: bytes, max_side: int | None) -> Opened:
     """Decode with Pillow. A truncated JPEG is read as far as possible, as browsers do."""
     try:
         return _opened(data, max_side)
@@ -120,10 +120,10 @@ def _read(data: bytes, max_side: int | None) -> Picture:
         if data[:2] != b"\xff\xd8" or len(data) < 4:
             raise
     whole = _opened(data + END_OF_JPEG, max_side)
-    return Picture(whole.color, whole.alpha, cut_off=True)
+    return Opened(whole.color, whole.alpha, cut_off=True)
 
 
-def _opened(data: bytes, max_side: int | None) -> Picture:
+def _opened(data: bytes, max_side: int | None) -> Opened:
     """Decode with Pillow, and complete what it leaves out."""
     with Pillow.open(io.BytesIO(data), formats=_formats(data)) as picture:
         profile, curve = picture.info.get("icc_profile"), None
@@ -155,7 +155,7 @@ def _thumbnail(picture: Pillow.Image, max_side: int) -> Pillow.Image:
     return shrunk(picture, (next(size), next(size))) if longer > max_side else picture
 
 
-def _finished(raster: Raster) -> Picture:
+def _finished(raster: Raster) -> Opened:
     """Turn the picture upright, convert it to sRGB, and separate the opacity."""
     picture = raster.picture
     if (turn := _TURNS.get(raster.orientation)) is not None:  # Transpose.FLIP_LEFT_RIGHT is 0
@@ -163,10 +163,10 @@ def _finished(raster: Raster) -> Picture:
     if picture.mode == "La":  # premultiplied, from TIFF
         picture = picture.convert("LA")
     if picture.mode not in ("LA", "RGBA"):
-        return Picture(_srgb(picture, raster.profile), None)
+        return Opened(_srgb(picture, raster.profile), None)
     alpha = picture.getchannel("A")
     color = _srgb(picture.convert(picture.mode[:-1]), raster.profile)
-    return Picture(color, None if alpha.getextrema() == (255, 255) else alpha)
+    return Opened(color, None if alpha.getextrema() == (255, 255) else alpha)
 
 
 def _offset(picture: Pillow.Image) -> tuple[int, int, int, int] | None:

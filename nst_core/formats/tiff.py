@@ -31,7 +31,7 @@ Samples = npt.NDArray[np.generic]  # (rows, w, channels)
 
 
 @dataclass(frozen=True)
-class Layout:
+class TiffLayout:
     """Describe the samples in the file. type: NumPy's, without byte order. block: columns and rows of a tile or strip."""
 
     width: int
@@ -72,7 +72,7 @@ class Layout:
         return self.across * self.block[0] * self.down * self.block[1] * self.samples * self.size
 
 
-def layout(data: bytes) -> Layout | None:
+def layout(data: bytes) -> TiffLayout | None:
     """Return the layout of a deep TIFF, or None for any other file, which Pillow reads.
 
     Raises: Pillow's errors for damaged files.
@@ -98,7 +98,7 @@ def layout(data: bytes) -> Layout | None:
         return None
     width, height, tiled = int(tags[_WIDTH]), int(tags[_HEIGHT]), _TILES in tags
     block = (int(tags[_TILE_WIDTH]), int(tags[_TILE_HEIGHT])) if tiled else (width, int(tags.get(_ROWS_PER_STRIP, height)))
-    return Layout(
+    return TiffLayout(
         width, height, samples, kind, "<" if data[:2] == b"II" else ">", compression, int(tags.get(_PREDICTOR, 1)),
         planar=tags.get(_PLANAR, 1) == 2 and samples > 1, inverted=photometric == 0,
         alpha=int(extra[0]) if samples > colors and extra and extra[0] in (1, 2) else 0,
@@ -109,7 +109,7 @@ def layout(data: bytes) -> Layout | None:
     )  # fmt: skip
 
 
-def read(data: bytes, layout: Layout, max_side: int | None) -> Raster:
+def read(data: bytes, layout: TiffLayout, max_side: int | None) -> Raster:
     """Read a picture that `layout` describes.
 
     Raises: OSError and other errors of Pillow for damaged files; MemoryError for more than MAX_BYTES.
@@ -124,7 +124,7 @@ def read(data: bytes, layout: Layout, max_side: int | None) -> Raster:
     return Raster(bands.collected(scaled, layout.width, layout.height, max_side), layout.orientation, layout.profile)
 
 
-def _white(layout: Layout, rows: Iterator[Samples]) -> float:
+def _white(layout: TiffLayout, rows: Iterator[Samples]) -> float:
     """Return the value of white: that of the type, or the lowest usual one that no sample exceeds."""
     usual = _WHITES.get(layout.type, _FLOAT_WHITES)
     if len(usual) == 1:
@@ -133,7 +133,7 @@ def _white(layout: Layout, rows: Iterator[Samples]) -> float:
     return next((white for white in usual if highest <= (_BRIGHT if white == 1 else white)), usual[0])
 
 
-def _scaled(rows: Samples, layout: Layout, white: float) -> Band:
+def _scaled(rows: Samples, layout: TiffLayout, white: float) -> Band:
     """Return colours in [0, 1] and, if there is one, alpha."""
     colors = 3 if layout.samples > 2 else 1
     samples = rows[..., : colors + bool(layout.alpha)].astype(np.float32) / np.float32(white)
@@ -145,7 +145,7 @@ def _scaled(rows: Samples, layout: Layout, white: float) -> Band:
     return band
 
 
-def _rows(data: bytes, layout: Layout, by: int) -> Iterator[Samples]:
+def _rows(data: bytes, layout: TiffLayout, by: int) -> Iterator[Samples]:
     """Yield groups of rows, each but the last with a multiple of `by`."""
     planes = layout.samples if layout.planar else 1
     across, down = layout.across, layout.down
@@ -166,7 +166,7 @@ def _rows(data: bytes, layout: Layout, by: int) -> Iterator[Samples]:
             yield rows[:whole]
 
 
-def _plane(data: bytes, layout: Layout, first: int, down: int, across: int) -> Samples:
+def _plane(data: bytes, layout: TiffLayout, first: int, down: int, across: int) -> Samples:
     """Return the samples, (rows, w, channels), of `down` rows of blocks, beginning with number `first`."""
     channels = 1 if layout.planar else layout.samples
     columns, rows = layout.block
@@ -177,7 +177,7 @@ def _plane(data: bytes, layout: Layout, first: int, down: int, across: int) -> S
     return samples.reshape(height, across * columns, channels)[:, : layout.width]
 
 
-def _unpredicted(blocks: npt.NDArray[np.uint8], layout: Layout, channels: int) -> Samples:
+def _unpredicted(blocks: npt.NDArray[np.uint8], layout: TiffLayout, channels: int) -> Samples:
     """Return the samples in rows of bytes, (h, blocks, bytes): undo the predictor and the byte order."""
     h, across, row = blocks.shape
     columns = row // channels // layout.size
@@ -192,7 +192,7 @@ def _unpredicted(blocks: npt.NDArray[np.uint8], layout: Layout, channels: int) -
     return samples
 
 
-def _unpacked(data: bytes, layout: Layout, which: slice, row: int, height: int) -> npt.NDArray[np.uint8]:
+def _unpacked(data: bytes, layout: TiffLayout, which: slice, row: int, height: int) -> npt.NDArray[np.uint8]:
     """Return the bytes of some blocks, (height, row), decompressed by Pillow with a directory that declares 8-bit grey."""
     offsets, counts = list(layout.offsets[which]), list(layout.counts[which])
     bytes_wide = row // layout.across

@@ -50,14 +50,13 @@ def warm_up() -> None:
         pass
 
 
-# `magenta` brings TensorFlow, `borrowed` takes a moment, `subject` needs what is above: they are imported by whoever works with
-# them
+# `magenta` imports TensorFlow, `swapped_statistics` takes a moment, and `subject` needs what is above: they are imported
+# where they are needed
 __all__ = [
     "STYLE_SIDE",
     "STYLIZERS",
     "InstantLite",
     "VectorStylizer",
-    "borrowed",
     "core_shape",
     "eyes",
     "graph",
@@ -66,5 +65,6 @@ __all__ = [
     "stylizer",
     "subject",
     "subject_graph",
+    "swapped_statistics",
     "warm_up",
 ]

@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from nst_core.models import eyes
+from nst_core.models import vgg_lite
 from nst_core.models.graphs import Graph
 from nst_core.recipes import LAYERS
 
@@ -42,7 +42,7 @@ Layer = tuple[np.ndarray, np.ndarray, np.ndarray]  # kernel (k, k, in, out); den
 Norm = Callable[[str, str, Layer, str], str]  # a map, the name, arrays and noise of its layer -> the normalised map
 
 
-def lite(arrays: Arrays, network: Mapping[str, eyes.Convolution]) -> bytes:
+def lite(arrays: Arrays, network: Mapping[str, vgg_lite.Convolution]) -> bytes:
     """Return the model. arrays: those of `instant-lite`; network: the convolutions of `vgg19-lite` by layer."""
     graph = Graph()
     maps = _look(graph, graph.input("styles", ("n", "styles_h", "styles_w", 3)), network)
@@ -65,9 +65,9 @@ def lite(arrays: Arrays, network: Mapping[str, eyes.Convolution]) -> bytes:
 # --- styles to vectors ------------------------------------------------------------------------------------------------
 
 
-def _look(graph: Graph, pictures: str, network: Mapping[str, eyes.Convolution]) -> dict[str, str]:
+def _look(graph: Graph, pictures: str, network: Mapping[str, vgg_lite.Convolution]) -> dict[str, str]:
     """Return the maps of every layer, (n, c, h', w'), of pictures (n, h, w, 3) in [0, 1]."""
-    x = graph.op("Div", graph.op("Sub", pictures, graph.constant(eyes.MEAN)), graph.constant(eyes.DEVIATION))
+    x = graph.op("Div", graph.op("Sub", pictures, graph.constant(vgg_lite.MEAN)), graph.constant(vgg_lite.DEVIATION))
     x = graph.op("Transpose", x, perm=[0, 3, 1, 2])
     maps: dict[str, str] = {}
     for layer, (kernel, bias) in network.items():
@@ -110,7 +110,7 @@ def _statistics(graph: Graph, maps: Mapping[str, str]) -> str:
 
 
 def _channels(layer: str) -> int:
-    return eyes.CHANNELS[int(layer[5]) - 1]
+    return vgg_lite.CHANNELS[int(layer[5]) - 1]
 
 
 def _length(graph: Graph, x: str, axis: int) -> str:

@@ -9,7 +9,7 @@ from nst_core import images
 from nst_core.images import Image
 from nst_core.instant import graph, noise
 from nst_core.instant.vectors import STYLE_SIDE, Vector, VectorStylizer, squares
-from nst_core.models import eyes, weights
+from nst_core.models import vgg_lite, weights
 from nst_core.models.graphs import Session
 from nst_core.pictures import masks, strokes
 from nst_core.pictures.regions import Regions
@@ -21,7 +21,7 @@ STRIP = 2**18  # pixels that the last stage draws at a time
 REACH = 4  # rows beyond a strip that its pixels depend on: three convolutions of 3 × 3 see 3
 
 
-class Scene(NamedTuple):
+class CoreInputs(NamedTuple):
     """Hold the three pictures that the transformer works on."""
 
     content: Image  # (h, w, 3): what the core sees; its sides are multiples of 4
@@ -29,7 +29,7 @@ class Scene(NamedTuple):
     detail: Image  # (h', w', 3): the photograph at the result's size
 
     @classmethod
-    def of(cls, content: Image, stroke_size: float, strokes_from: int | np.ndarray) -> "Scene":
+    def of(cls, content: Image, stroke_size: float, strokes_from: int | np.ndarray) -> "CoreInputs":
         """Return the scene in which the network's strokes have this size on the content, (h, w, 3).
 
         The core sees the content at the size at which its strokes are as wide as asked for. Where that is larger than the
@@ -73,14 +73,14 @@ class InstantLite(VectorStylizer):
     def __init__(self, arrays: Mapping[str, np.ndarray] | None = None) -> None:
         """Load the model. arrays: of a training, instead of the embedded file."""
         super().__init__()
-        self._session = Session(weights.LITE if arrays is None else graph.lite(arrays, eyes.convolutions()))
+        self._session = Session(weights.LITE if arrays is None else graph.lite(arrays, vgg_lite.convolutions()))
 
     def predict(self, style: Image) -> Vector:
         return self._session.run("predicted", styles=squares(style, STYLE_SIDE))[0].mean(0)
 
     def transform(self, content: Image, vector: Vector, *, stroke_size: float = 1.0, seed: int | np.ndarray = 0) -> Image:
         """Return the content (h, w, 3) in a style. stroke_size: see `strokes.side`; seed: of the noise, or the noise itself."""
-        scene = Scene.of(content, stroke_size, seed)
+        scene = CoreInputs.of(content, stroke_size, seed)
         (lines,) = self._session.run("lines", **scene.core(), vector=vector.astype(np.float32))
         return images.resize(self._drawn(lines, scene.detail), *content.shape[:2])
 
@@ -97,7 +97,7 @@ class InstantLite(VectorStylizer):
 
         vectors, shares (m, h, w): as `of_regions` gives them, for that content or another of its shape.
         """
-        scene = Scene.of(content, stroke_size, seed)
+        scene = CoreInputs.of(content, stroke_size, seed)
         by_pixel = np.stack([masks.resize(share, scene.content.shape[:2]) for share in shares], -1)
         by_pixel /= by_pixel.sum(-1, keepdims=True)
         stacked = np.stack(vectors).astype(np.float32)

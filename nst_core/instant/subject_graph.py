@@ -17,10 +17,10 @@ CHANNELS = (64, 128, 128)
 BLOCKS = (4, 2, 1)  # at a sixteenth, an eighth, a quarter of the photograph's size
 BEFORE = 2  # blocks before the mean of the whole picture is added
 
-Arrays = Mapping[str, np.ndarray]
+SubjectArrays = Mapping[str, np.ndarray]
 
 
-def subject(arrays: Arrays) -> bytes:
+def subject(arrays: SubjectArrays) -> bytes:
     """Return the model. arrays: as `training/subject` writes them, kernels (out, in, h, w)."""
     graph = Graph()
     fine, middle, coarse = (_entered(graph, *layer) for layer in zip(LAYERS, CHANNELS, strict=True))
@@ -43,7 +43,7 @@ def _entered(graph: Graph, layer: str, channels: int) -> str:
     return graph.op("Transpose", graph.input(layer, ("n", f"{layer}_h", f"{layer}_w", channels)), perm=[0, 3, 1, 2])
 
 
-def _with_whole(graph: Graph, arrays: Arrays, x: str) -> str:
+def _with_whole(graph: Graph, arrays: SubjectArrays, x: str) -> str:
     """Return a map to which what the whole picture is like has been added."""
     mean = graph.op("ReduceMean", x, graph.constant([2, 3], np.int64))
     kernel = arrays["whole.weight"][:, :, None, None]
@@ -51,13 +51,13 @@ def _with_whole(graph: Graph, arrays: Arrays, x: str) -> str:
     return graph.op("Add", x, graph.op("Relu", added))
 
 
-def _block(graph: Graph, arrays: Arrays, name: str, x: str) -> str:
+def _block(graph: Graph, arrays: SubjectArrays, name: str, x: str) -> str:
     inside = _convolve(graph, arrays, f"{name}.depth", x)
     inside = graph.op("Relu", _convolve(graph, arrays, f"{name}.wide", inside))
     return graph.op("Add", x, _convolve(graph, arrays, f"{name}.narrow", inside))
 
 
-def _convolve(graph: Graph, arrays: Arrays, name: str, x: str) -> str:
+def _convolve(graph: Graph, arrays: SubjectArrays, name: str, x: str) -> str:
     """Return the map after a convolution padded with zeros; one with a single channel for each output is depthwise."""
     kernel, bias = arrays[f"{name}.weight"], arrays[f"{name}.bias"]
     group = kernel.shape[0] if kernel.shape[1] == 1 and kernel.shape[0] > 1 else 1

@@ -165,7 +165,7 @@ class MaskOptions:
     protect: PictureLike | None = None
 
 
-def mask(given: PictureLike, shape: masks.Shape, name: str, options: MaskOptions) -> Mask:
+def mask(given: PictureLike, shape: masks.MaskShape, name: str, options: MaskOptions) -> Mask:
     """Return a mask (h, w) of this shape, 1 where white. Raises: BadMask."""
     if isinstance(given, Picture):
         given = given.pil
@@ -223,7 +223,7 @@ def _entry(style: Any, value: Any) -> Style:
 
 
 def read_styles(
-    given: StylesLike, shape: masks.Shape, size: int, options: MaskOptions
+    given: StylesLike, shape: masks.MaskShape, size: int, options: MaskOptions
 ) -> tuple[list[dict[str, Any]], list[Style]]:
     """Return a recipe's entries for the styles, not yet validated, and the styles with their pixels.
 
@@ -248,7 +248,7 @@ def read_styles(
     return [_source(style, picture_.source) for style, picture_ in zip(pixels, loaded, strict=True)], pixels
 
 
-def _drawn(entries: Sequence[Style], named: Sequence[str], shape: masks.Shape, options: MaskOptions) -> list[Mask | None]:
+def _drawn(entries: Sequence[Style], named: Sequence[str], shape: masks.MaskShape, options: MaskOptions) -> list[Mask | None]:
     """The masks of the styles, less what is protected."""
     drawn = [
         None if style.mask is None else mask(style.mask, shape, f"The mask of {name[0].lower()}{name[1:]}", options)

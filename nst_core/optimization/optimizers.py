@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
 
-State = dict[str, np.ndarray]
+OptimizerState = dict[str, np.ndarray]
 Gradient = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]  # of a picture and the weights of its terms
 
 
@@ -37,7 +37,7 @@ class Adam:
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
-    def __init__(self, objective: Terms, picture: Image, state: State | None = None) -> None:
+    def __init__(self, objective: Terms, picture: Image, state: OptimizerState | None = None) -> None:
         state = state or {}
         self._picture = tf.constant(picture[None])
         zeros = np.zeros_like(picture[None])
@@ -55,7 +55,7 @@ class Adam:
     def picture(self) -> Image:
         return self._picture.numpy()[0]
 
-    def state(self) -> State:
+    def state(self) -> OptimizerState:
         moments = {"first": self._first.numpy(), "second": self._second.numpy()}
         return moments | {"count": np.array(self._count)}
 
@@ -96,11 +96,11 @@ class Lbfgs:
 
     MEMORY = 5  # pairs of steps and gradients, in float64: 240 bytes a pixel; ten pairs, the default, gain little
 
-    def __init__(self, objective: Terms, picture: Image, state: State | None = None) -> None:
+    def __init__(self, objective: Terms, picture: Image, state: OptimizerState | None = None) -> None:
         self.picture = picture
         self._compiled = _compiled(objective, "descent", lambda gradient, x, weights: gradient(x, weights))
 
-    def state(self) -> State:
+    def state(self) -> OptimizerState:
         return {}
 
     def steps(self, weights: Callable[[], tuple[np.ndarray, float]], iterations: int) -> Iterator[Evaluation]:

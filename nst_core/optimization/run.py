@@ -12,7 +12,7 @@ from nst_core.features import Network
 from nst_core.images import Image
 from nst_core.machine import allocator
 from nst_core.optimization.objective import Objective, Scene
-from nst_core.optimization.optimizers import OPTIMIZERS, Adam, Evaluation, Lbfgs, State
+from nst_core.optimization.optimizers import OPTIMIZERS, Adam, Evaluation, Lbfgs, OptimizerState
 from nst_core.optimization.tiles import Tiles
 from nst_core.pictures import surface
 from nst_core.pictures.regions import Regions
@@ -83,7 +83,7 @@ class Optimization:
         self._before = float(state["seconds"]) if state else 0.0  # seconds that earlier runs took
         self._start = time.perf_counter()
         self._picture = np.array(state["picture"]) if state else self._first_picture(initial)
-        self._restored: State | None = dict(state) if state else None
+        self._restored: OptimizerState | None = dict(state) if state else None
         self._optimizer: Adam | Lbfgs | Tiles | None = None
         self._stopped = False
         self._steps = self._run()
@@ -124,7 +124,7 @@ class Optimization:
             self._shares = [style.weight for style in recipe.styles]
         self._recipe = recipe
 
-    def state(self) -> State:
+    def state(self) -> OptimizerState:
         """Everything that the rest of the run depends on, as arrays; `numpy.savez` takes them."""
         picture = self._optimizer.picture if self._optimizer else self._picture
         own = self._optimizer.state() if self._optimizer else {}

@@ -15,13 +15,13 @@ import numpy as np
 from nst_core.features import Network, tf
 from nst_core.images import Image
 from nst_core.optimization.objective import MovingObjective, Scene, passed
-from nst_core.optimization.optimizers import Adam, Evaluation, State
+from nst_core.optimization.optimizers import Adam, Evaluation, OptimizerState
 from nst_core.optimization.structure import FORMS
 from nst_core.pictures import masks
 from nst_core.pictures.regions import Coverage, Parts
 from nst_core.recipes import OptimizeRecipe
 
-Array = TypeVar("Array", bound=np.ndarray)
+Floats = TypeVar("Floats", bound=np.ndarray)
 
 SIDE = 768  # pixels of a window's longest side
 OVERLAP = 80  # of two neighbours, on average at least
@@ -36,10 +36,10 @@ class Window(NamedTuple):
     height: int
     width: int
 
-    def of(self, array: Array, halvings: int = 0, *, axis: int = 0) -> Array:
+    def of(self, array: Floats, halvings: int = 0, *, axis: int = 0) -> Floats:
         """A view of an array whose rows and columns are axes `axis` and the next, halved so many times."""
         top, left, height, width = (length >> halvings for length in self)
-        view: Array = array[(slice(None),) * axis + (slice(top, top + height), slice(left, left + width))]  # type: ignore[assignment]
+        view: Floats = array[(slice(None),) * axis + (slice(top, top + height), slice(left, left + width))]  # type: ignore[assignment]
         return view
 
     def within(self, other: "Window") -> "Window":
@@ -65,7 +65,9 @@ class Span(NamedTuple):
 class Tiles:
     """Adam on a picture in [0, 1] of any size, which it changes in place; a step is a round over all windows."""
 
-    def __init__(self, recipe: OptimizeRecipe, network: Network, scene: Scene, picture: Image, state: State | None) -> None:
+    def __init__(
+        self, recipe: OptimizeRecipe, network: Network, scene: Scene, picture: Image, state: OptimizerState | None
+    ) -> None:
         self._shape = picture.shape[:2]
         self._content, self._picture = _padded(scene.content), _padded(picture)
         self._first, self._second, self._count = np.zeros_like(self._picture), np.zeros_like(self._picture), 0
@@ -82,7 +84,7 @@ class Tiles:
         """As it is: no copy, the next round changes it."""
         return self._picture[: self._shape[0], : self._shape[1]]
 
-    def state(self) -> State:
+    def state(self) -> OptimizerState:
         """Without what Adam remembers: twice the picture, on the disk every few seconds, for steps that are few."""
         return {"rounds": np.array(self._rounds)}
 
@@ -138,7 +140,7 @@ class Tiles:
 class Cover:
     """What masks make of a padded picture, window by window."""
 
-    def __init__(self, parts: Parts, shape: masks.Shape) -> None:
+    def __init__(self, parts: Parts, shape: masks.MaskShape) -> None:
         self._parts, self._shape = parts, shape
         self.held = None if parts.held is None else _padded(parts.held)
         self._amounts: tuple[float, ...] = (1.0,) * len(parts.guides)
@@ -274,10 +276,10 @@ def _count(length: int) -> int:
     return max(1, -(-(length - OVERLAP) // (SIDE - OVERLAP)))
 
 
-def _padded(array: Array) -> Array:
+def _padded(array: Floats) -> Floats:
     """(h, w, …) with its border repeated until both sides are multiples of GRID; itself if they are."""
     h, w = array.shape[:2]
     if h % GRID == w % GRID == 0:
         return array
-    wide: Array = np.pad(array, ((0, -h % GRID), (0, -w % GRID), *((0, 0),) * (array.ndim - 2)), "edge")  # type: ignore[assignment]
+    wide: Floats = np.pad(array, ((0, -h % GRID), (0, -w % GRID), *((0, 0),) * (array.ndim - 2)), "edge")  # type: ignore[assignment]
     return wide

@@ -91,7 +91,7 @@ def _applied(picture: Image, slope: Floats, offset: Floats) -> Mask:
     return mask
 
 
-def _enlarged(plane: Floats, shape: masks.Shape) -> Floats:
+def _enlarged(plane: Floats, shape: masks.MaskShape) -> Floats:
     """Return a plane of any values at a shape, by bilinear interpolation."""
     resized = Pillow.fromarray(np.ascontiguousarray(plane, np.float32)).resize(shape[::-1], Pillow.Resampling.BILINEAR)
     return np.array(resized)

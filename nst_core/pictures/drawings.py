@@ -57,7 +57,7 @@ def painted(rgba: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return images.to_uint8(np.minimum(rgba[..., 3] / np.float32(255 * OPACITY), 1))
 
 
-def painted_url(url: Any, shape: masks.Shape) -> npt.NDArray[np.uint8]:
+def painted_url(url: Any, shape: masks.MaskShape) -> npt.NDArray[np.uint8]:
     """Return `painted` of a PNG that the browser sent as a data URL. It must have the shape of the canvas. Raises: BadMask."""
     if not isinstance(url, str) or not url.startswith(DATA_URL) or len(url) > URL_HEAD + URL_PER_PIXEL * shape[0] * shape[1]:
         raise BadMask(GARBLED)
@@ -67,7 +67,7 @@ def painted_url(url: Any, shape: masks.Shape) -> npt.NDArray[np.uint8]:
         raise BadMask(GARBLED) from error
 
 
-def received(sent: Any, shape: masks.Shape) -> tuple[Drawing, npt.NDArray[np.uint8]] | None:
+def received(sent: Any, shape: masks.MaskShape) -> tuple[Drawing, npt.NDArray[np.uint8]] | None:
     """Return the drawing that the browser sent and its mask, 8 bits, (h, w), or None if it has sent no picture yet.
 
     sent: the canvas' `raw`, the drawing, and `data`, its PNG as a data URL; both are untrusted. shape: of the canvas. Only the

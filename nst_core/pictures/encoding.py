@@ -8,17 +8,17 @@ from nst_core.images import Image, Mask
 from nst_core.pictures import prints
 from nst_core.recipes import Recipe
 
-Format = images.Format | Literal["tiff"]
+Encoding = images.Format | Literal["tiff"]
 
 # file name suffix, lower case -> format
-FORMATS: Mapping[str, Format] = {
+FORMATS: Mapping[str, Encoding] = {
     ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff",
 }  # fmt: skip
 
 
 def encoded(
     image: Image,
-    format: Format,
+    format: Encoding,
     recipe: Recipe,
     *,
     dpi: float | None = None,

@@ -18,8 +18,8 @@ from nst_core.errors import BadMask, BadPicture
 from nst_core.images import Image, Mask
 from nst_core.recipes import MAX_MASK_TEXT
 
-Shape = tuple[int, int]  # rows, columns
-Rows = npt.NDArray[np.floating]
+MaskShape = tuple[int, int]  # rows, columns
+MaskRows = npt.NDArray[np.floating]
 
 THRESHOLD = 127  # of 255: brighter pixels belong to the mask
 MIN_SIDE = 8  # pixels of an uploaded mask
@@ -32,7 +32,7 @@ _ONE_COLOUR = 0.03  # allowed difference of colours in a uniform drawing: roundi
 # --- in and out -------------------------------------------------------------------------------------------------------
 
 
-def from_alpha(data: bytes, shape: Shape, *, name: str = "The picture") -> Mask | None:
+def from_alpha(data: bytes, shape: MaskShape, *, name: str = "The picture") -> Mask | None:
     """Return the opacity of a picture file, scaled to `shape`, or None if all of it is opaque.
 
     Raises: BadPicture.
@@ -41,7 +41,7 @@ def from_alpha(data: bytes, shape: Shape, *, name: str = "The picture") -> Mask 
     return None if alpha is None else resize(alpha, shape)
 
 
-def from_picture(data: bytes, shape: Shape, *, threshold: int = THRESHOLD, soft: bool = False, name: str = "") -> Mask:
+def from_picture(data: bytes, shape: MaskShape, *, threshold: int = THRESHOLD, soft: bool = False, name: str = "") -> Mask:
     """Read a picture file as a mask of `shape`: 1 where its grey value is above `threshold` (of 255), or the grey if `soft`.
 
     Of an animation, the first frame is used. A drawing in one colour on a transparent background becomes its opacity; in any
@@ -88,7 +88,7 @@ def to_text(mask: Mask) -> str:
     return text
 
 
-def of_text(text: str, shape: Shape) -> Mask:
+def of_text(text: str, shape: MaskShape) -> Mask:
     """Read the mask of a recipe, scaled to `shape`.
 
     Raises: BadMask.
@@ -110,12 +110,12 @@ def _fit(mask: Mask, side: int) -> Mask:
 # --- one mask ---------------------------------------------------------------------------------------------------------
 
 
-def resize(mask: Mask, shape: Shape) -> Mask:
+def resize(mask: Mask, shape: MaskShape) -> Mask:
     """Resize a mask: average areas where it shrinks, interpolate linearly where it grows.
 
     Black stays exactly 0 and white exactly 1, and masks that add up to one still do.
     """
-    scaled: Rows = mask
+    scaled: MaskRows = mask
     for axis, length in enumerate(shape):
         if scaled.shape[axis] != length:
             rows = np.moveaxis(scaled, axis, 0)
@@ -124,13 +124,13 @@ def resize(mask: Mask, shape: Shape) -> Mask:
     return np.clip(scaled, 0, 1).astype(np.float32)
 
 
-def pyramid(masks: npt.NDArray[np.float32], shape: Shape, halvings: Iterable[int]) -> dict[int, npt.NDArray[np.float32]]:
+def pyramid(masks: npt.NDArray[np.float32], shape: MaskShape, halvings: Iterable[int]) -> dict[int, npt.NDArray[np.float32]]:
     """Resize masks (n, …) for a picture of `shape` to (n, h >> k, w >> k), for each number k of halvings."""
     sizes = {k: (shape[0] >> k, shape[1] >> k) for k in halvings}
     return {k: np.stack([resize(mask, size) for mask in masks]) for k, size in sizes.items()}
 
 
-def _averaged(rows: Rows, n: int) -> Rows:
+def _averaged(rows: MaskRows, n: int) -> MaskRows:
     """Reduce the first axis to n rows: the means of n equal intervals, including fractions of rows, by a cumulative sum."""
     edges = np.linspace(0, len(rows), n + 1)
     whole = np.minimum(edges.astype(int), len(rows) - 1)
@@ -139,7 +139,7 @@ def _averaged(rows: Rows, n: int) -> Rows:
     return np.diff(at_edges, axis=0) * (n / len(rows))
 
 
-def _interpolated(rows: Rows, n: int) -> Rows:
+def _interpolated(rows: MaskRows, n: int) -> MaskRows:
     """Enlarge the first axis to n rows by linear interpolation; the outermost rows are repeated at the border."""
     middles = np.clip((np.arange(n) + 0.5) * (len(rows) / n) - 0.5, 0, len(rows) - 1)
     above = np.minimum(middles.astype(int), max(0, len(rows) - 2))

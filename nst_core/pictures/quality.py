@@ -66,16 +66,16 @@ def assess(eyes: "Eyes", result: Image, content: Image, styles: Sequence[Style])
     )
 
 
-Arrays = Mapping[str, np.ndarray]
+Maps = Mapping[str, np.ndarray]
 
 
 class Eyes(Protocol):
     """Declare a network that computes feature maps of a picture: vgg19-lite."""
 
-    def maps(self, picture: Image, layers: Sequence[str]) -> Arrays: ...
+    def maps(self, picture: Image, layers: Sequence[str]) -> Maps: ...
 
 
-def _look(eyes: Eyes, picture: Image) -> tuple[Arrays, Arrays]:
+def _look(eyes: Eyes, picture: Image) -> tuple[Maps, Maps]:
     """Return the Gram matrices of the style layers and the maps of the content layers."""
     maps = eyes.maps(picture, (*FIRST_LAYERS, *CONTENT_LAYERS))
     return {layer: _gram(maps[layer]) for layer in FIRST_LAYERS}, {layer: maps[layer] for layer in CONTENT_LAYERS}
@@ -87,7 +87,7 @@ def _gram(F: np.ndarray) -> np.ndarray:
     return flat.T @ flat / len(flat)
 
 
-def _style_distances(grams: Arrays, targets: Sequence[tuple[Arrays, float]]) -> dict[str, float]:
+def _style_distances(grams: Maps, targets: Sequence[tuple[Maps, float]]) -> dict[str, float]:
     weights = [weight for _, weight in targets]
     return {layer: fmean((_distance(gram, target[layer]) for target, _ in targets), weights) for layer, gram in grams.items()}
 

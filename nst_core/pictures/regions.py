@@ -56,14 +56,14 @@ class Regions:
         """Return recoloured style pictures without what their guides hide, for a predictor, which sees whole pictures."""
         return [guided(picture, guide) for picture, guide in zip(self.recolored(), self.guides, strict=True)]
 
-    def shares(self, weights: Sequence[float], shape: masks.Shape | None = None) -> npt.NDArray[np.float32]:
+    def shares(self, weights: Sequence[float], shape: masks.MaskShape | None = None) -> npt.NDArray[np.float32]:
         """Return each style's share of each pixel, (n, h, w), by default at the content's shape; the rest to 1 is the
         content's.
         """
         shares = masks.shares(self._masks, weights)
         return shares if shape is None else np.stack([masks.resize(share, shape) for share in shares])
 
-    def held(self, shape: masks.Shape) -> npt.NDArray[np.bool_] | None:
+    def held(self, shape: masks.MaskShape) -> npt.NDArray[np.bool_] | None:
         """Return the pixels that stay unchanged whatever the weights, (h, w), or None if all may change."""
         if not self._restore:
             return None
@@ -75,7 +75,7 @@ class Regions:
         """Return the guides of the style pictures."""
         return [style.guide for style in self._styles]
 
-    def at(self, shape: masks.Shape, halvings: Iterable[int]) -> "Parts":
+    def at(self, shape: masks.MaskShape, halvings: Iterable[int]) -> "Parts":
         """Return the regions for an engine that works at this size and halves it that many times."""
         return Parts(self, shape, tuple(halvings))
 
@@ -100,7 +100,9 @@ class Regions:
         """Return the masks at the content's shape. Computed only if a style has one."""
         return [_on(self._content, style.mask) for style in self._styles]
 
-    def _blend(self, weights: Sequence[float], shape: masks.Shape) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def _blend(
+        self, weights: Sequence[float], shape: masks.MaskShape
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return the shares (n, h, w) and each pixel's painted fraction (h, w, 1), cached, as a run shows many pictures."""
         key = (*weights, *shape)
         if key not in self._blends:
@@ -128,7 +130,7 @@ class Parts:
     None without masks. partial: whether some pixel does not belong entirely to styles.
     """
 
-    def __init__(self, regions: Regions, shape: masks.Shape, halvings: Sequence[int]) -> None:
+    def __init__(self, regions: Regions, shape: masks.MaskShape, halvings: Sequence[int]) -> None:
         self._regions, self._shape, self._halvings = regions, shape, halvings
         self.held, self.guides = regions.held(shape), regions.guides
         self.even = self.weighted([1.0] * len(self.guides)) if regions.masked else None

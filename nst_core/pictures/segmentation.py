@@ -30,7 +30,7 @@ REACH = 2  # pixels: the width of a soft edge
 RAGGED = 1.0  # pixels: finer detail along an edge is noise
 ALIKE = 0.25  # distance up to which two segmentations mean the same colour
 
-Color = npt.NDArray[np.float32]  # (3,), RGB in [0, 1]
+PaletteColor = npt.NDArray[np.float32]  # (3,), RGB in [0, 1]
 Colors = npt.NDArray[np.float32]  # (n, 3)
 Labels = npt.NDArray[np.int32]  # (h, w): the number of a colour, from 1; 0 where it is not yet known
 
@@ -42,7 +42,7 @@ class Segmentation(NamedTuple):
     masks: list[Mask]
 
 
-def from_picture(data: bytes, shape: masks.Shape, *, name: str = "") -> Segmentation:
+def from_picture(data: bytes, shape: masks.MaskShape, *, name: str = "") -> Segmentation:
     """Return the regions of a picture file, resized to `shape`. `name` begins the error message.
 
     Raises: BadMask if the file is not a picture, or not one of a few flat colours.
@@ -78,7 +78,7 @@ def of_image(image: Image, *, name: str = "The segmentation") -> Segmentation:
     return Segmentation(colors[order], [(labels == i + 1).astype(np.float32) for i in order])
 
 
-def stretched(segmentation: Segmentation, shape: masks.Shape) -> Segmentation:
+def stretched(segmentation: Segmentation, shape: masks.MaskShape) -> Segmentation:
     """Resize a segmentation: each pixel goes to the region that covers most of it. Regions that vanish are left out."""
     if segmentation.masks[0].shape == shape:
         return segmentation
@@ -89,7 +89,7 @@ def stretched(segmentation: Segmentation, shape: masks.Shape) -> Segmentation:
 
 
 def paired(
-    colors: Iterable[Color], others: Sequence[Segmentation], *, name: str = "The segmentation"
+    colors: Iterable[PaletteColor], others: Sequence[Segmentation], *, name: str = "The segmentation"
 ) -> list[tuple[int, Mask]]:
     """Return, for each colour of a photograph's segmentation, the style that has it and the mask of it there, the guide.
 
@@ -105,17 +105,17 @@ def paired(
     return pairs
 
 
-def hex_of(color: Color) -> str:
+def hex_of(color: PaletteColor) -> str:
     """Write a colour as #rrggbb."""
     return "#" + bytes(images.to_uint8(color)).hex()
 
 
-def of_hex(color: str) -> Color:
+def of_hex(color: str) -> PaletteColor:
     """Read a colour from #rrggbb."""
     return images.from_uint8(np.frombuffer(bytes.fromhex(color.removeprefix("#")), np.uint8))
 
 
-def _alike(color: Color, other: Segmentation) -> int | None:
+def _alike(color: PaletteColor, other: Segmentation) -> int | None:
     """Return the number of the colour in another segmentation that this one means, or None."""
     distances = np.linalg.norm(other.colors - color, axis=1)
     return int(distances.argmin()) if distances.min() <= ALIKE else None

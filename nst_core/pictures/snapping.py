@@ -31,7 +31,7 @@ HOLE = 0.006  # of the picture: smaller holes belong to the object
 COARSE, PIECE, RIM = 600, 0.004, 2  # of a click's area: scale of segments, least share of the picture, pixels of its rim
 
 Bools = npt.NDArray[np.bool_]
-Labels = npt.NDArray[np.uint8]  # of OpenCV: GROUND, OBJECT; plus PERHAPS: probable ones
+SuperpixelLabels = npt.NDArray[np.uint8]  # of OpenCV: GROUND, OBJECT; plus PERHAPS: probable ones
 GROUND, OBJECT, PERHAPS = 0, 1, 2
 
 
@@ -99,7 +99,7 @@ def _reach(stroke: Bools) -> float:
     return along * (free + max(0.0, LINE - free) * straight)
 
 
-def _grabbed(image: Image, labels: Labels, rounds: int) -> Bools:
+def _grabbed(image: Image, labels: SuperpixelLabels, rounds: int) -> Bools:
     """Run GrabCut and return the object."""
     import cv2
 
@@ -137,7 +137,7 @@ def _refined(image: Image, rough: Bools, stroke: Bools) -> Bools:
     return _grabbed(image, labels, 1)
 
 
-def _reduced(part: Bools, shape: masks.Shape) -> Bools:
+def _reduced(part: Bools, shape: masks.MaskShape) -> Bools:
     """Reduce a mask to fewer pixels; it never becomes empty."""
     averaged = masks.resize(part.astype(np.float32), shape)
     return averaged >= min(0.5, max(float(averaged.max()), masks.BLACK))

@@ -11,7 +11,7 @@ from nst_core.recipes import Recipe, Source
 from nst_core.stylizer import Style
 
 
-def of_recipe(recipe: Recipe, picture: Callable[[Source], Image], shape: Callable[[], masks.Shape]) -> list[Style]:
+def of_recipe(recipe: Recipe, picture: Callable[[Source], Image], shape: Callable[[], masks.MaskShape]) -> list[Style]:
     """Return the styles of a recipe.
 
     picture: loads the picture of a source. shape: returns the content's (h, w); called only if there are masks. Raises:

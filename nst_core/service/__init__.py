@@ -3,7 +3,7 @@
     page process                       cluster process              worker processes
     Service, Job  ─── transport ─────  scheduler and two nannies ─┬─ light: ONNX Runtime; one-pass pictures, two at once,
     (client, jobs, queue,  (dask)      (dask/cluster)             │  and beside them clips, one at a time
-     orders, limits, shelf)                                       └─ slow: TensorFlow, loaded when needed; one optimisation or
+     limits, session_files)                                       └─ slow: TensorFlow, loaded when needed; one optimisation or
                                                                      training at a time
                                                                      (dask/worker, execution, tasks)
 
@@ -20,30 +20,31 @@ What TensorFlow traced stays in its process until that ends. So the slow worker'
 and when it has been idle for a while; its nanny starts a new one.
 
 A slow job with a state saves it to a file every few seconds: a pause is a job that ends there and is sent again later; so is a
-worker's death. Its order lies beside it (`orders`): a restarted server resumes it as soon as its page is loaded again.
+worker's death. Its submission lies beside it (`submissions`): a restarted server resumes it as soon as its page is loaded
+again.
 """
 
 from nst_core.engines import Lane
 from nst_core.service import checkpoints, journal, limits
-from nst_core.service.batch import Batch, Entry
+from nst_core.service.batch import Batch, BatchEntry
 from nst_core.service.client import Service
-from nst_core.service.jobs import Job, Progress, State
+from nst_core.service.jobs import Job, JobState, Progress
 from nst_core.service.limits import LIMITS
-from nst_core.service.orders import Order
-from nst_core.service.shelf import Kept, Shelf
+from nst_core.service.session_files import SessionFile, SessionFiles
+from nst_core.service.submissions import Submission
 
 __all__ = [
     "LIMITS",
     "Batch",
-    "Entry",
+    "BatchEntry",
     "Job",
-    "Kept",
+    "JobState",
     "Lane",
-    "Order",
     "Progress",
     "Service",
-    "Shelf",
-    "State",
+    "SessionFile",
+    "SessionFiles",
+    "Submission",
     "checkpoints",
     "journal",
     "limits",

@@ -19,7 +19,7 @@ AGAIN, LATEST = 1.0, 15.0  # seconds until a job is sent again that the engine h
 
 
 @dataclass(eq=False)
-class Entry(Generic[T]):
+class BatchEntry(Generic[T]):
     """Hold a picture of the batch: its job while it runs, then its result or its error, or both if the run diverged."""
 
     name: str
@@ -39,7 +39,7 @@ class Batch(Watched, Generic[T]):
         are called from threads. at_once: jobs that are under way at the same time."""
         super().__init__()
         self.id = uuid.uuid4().hex
-        self.entries = [Entry[T](name) for name in names]
+        self.entries = [BatchEntry[T](name) for name in names]
         self._send, self._take = send, take
         self._numbers, self._lock = iter(range(len(names))), threading.Lock()
         self._cancelled, self._finished = threading.Event(), threading.Event()
@@ -57,7 +57,7 @@ class Batch(Watched, Generic[T]):
         return sum(entry.done for entry in self.entries)
 
     @property
-    def failed(self) -> list[Entry[T]]:
+    def failed(self) -> list[BatchEntry[T]]:
         return [entry for entry in self.entries if entry.error]
 
     @property
@@ -102,7 +102,7 @@ class Batch(Watched, Generic[T]):
         with self._lock:
             return next(self._numbers, None)
 
-    def _paint(self, number: int, entry: Entry[T]) -> None:
+    def _paint(self, number: int, entry: BatchEntry[T]) -> None:
         for patience in (min(AGAIN * 2**tries, LATEST) for tries in count()):
             if self._cancelled.is_set():
                 break

@@ -1,7 +1,7 @@
 """What a slow job can go on from: arrays by name <-> files that only their owner can read.
 
-A job's state is written by its worker, what it was asked for by the page (`orders`). `NST_CHECKPOINT_DIR` names the folder,
-which must be a shared one where workers are other machines; by default it lies among the platform's state folders.
+A job's state is written by its worker, its submission by the page (`submissions`). `NST_CHECKPOINT_DIR` names the folder, which
+must be a shared one where workers are other machines; by default it lies among the platform's state folders.
 """
 
 import os
@@ -45,8 +45,8 @@ def path(job: str) -> Path:
     return folder() / f"{job}.npz"
 
 
-def order(job: str) -> Path:
-    """Return the path of the job's order."""
+def submission(job: str) -> Path:
+    """Return the path of the job's submission."""
     return folder() / f"{job}.order.npz"
 
 
@@ -66,7 +66,7 @@ def parts(file: Path) -> Path:
 
 
 def discard(job: str) -> None:
-    for file in (path(job), order(job)):
+    for file in (path(job), submission(job)):
         for suffix in (".npz", ".partial"):
             file.with_suffix(suffix).unlink(missing_ok=True)
     shutil.rmtree(parts(path(job)), ignore_errors=True)
@@ -74,7 +74,7 @@ def discard(job: str) -> None:
 
 def renew(open: Collection[str]) -> None:
     """Mark the files of jobs that are under way as wanted, for LEASE seconds. open: their ids."""
-    for file in (file for job in open for file in (path(job), order(job))):
+    for file in (file for job in open for file in (path(job), submission(job))):
         with suppress(OSError):  # it has none, or ends while we look
             os.utime(file)
 

@@ -16,14 +16,14 @@ from nst_core.engines import Inputs, Lane
 from nst_core.errors import Failure, NSTError
 from nst_core.images import Image, Mask
 from nst_core.recipes import InstantRecipe
-from nst_core.service import checkpoints, journal, limits, orders, tasks
+from nst_core.service import checkpoints, journal, limits, submissions, tasks
 from nst_core.service.dask.transport import THREAD, DaskTransport
-from nst_core.service.jobs import Job, Progress, State
+from nst_core.service.jobs import Job, JobState, Progress
 from nst_core.service.limits import LIMITS
-from nst_core.service.orders import Order
 from nst_core.service.packing import pack_all
 from nst_core.service.queue import Queue
-from nst_core.service.shelf import Kept, Shelf
+from nst_core.service.session_files import SessionFile, SessionFiles
+from nst_core.service.submissions import Submission
 from nst_core.service.transport import Call, Lost, Message, Signal, Transport
 from nst_core.stylizer import Style
 
@@ -62,7 +62,7 @@ class Service:
         self._following: dict[str, ThreadFuture[None]] = {}
         self._findable: dict[str, Job] = {}
         self._recalling = threading.Lock()
-        self._previews = Shelf(**PREVIEWS)
+        self._previews = SessionFiles(**PREVIEWS)
         self._preparing = False
         self._tidied = -math.inf
         self.closed = False
@@ -107,7 +107,7 @@ class Service:
         """Return the bytes that the running optimisation may take on this machine; 0 if its worker may be elsewhere."""
         if not self._transport.local:
             return 0
-        running = [job for job in self._queue if job.lane is Lane.SLOW and job.state is State.RUNNING and job.recipe]
+        running = [job for job in self._queue if job.lane is Lane.SLOW and job.state is JobState.RUNNING and job.recipe]
         estimates = [
             engines.engine_for(job.recipe).estimate(job.recipe, job.shape[::-1]) for job in running if job.recipe and job.shape
         ]
@@ -142,7 +142,7 @@ class Service:
             limits.check(recipe)
         if isinstance(recipe, InstantRecipe):
             recipe = engines.resolved(recipe)
-        return self.order(Order.of(recipe, Inputs(pictures or {}, styles, files or {}), expected), visitor=visitor)
+        return self.submit_recipe(Submission.of(recipe, Inputs(pictures or {}, styles, files or {}), expected), visitor=visitor)
 
     def vectors(self, styles: Sequence[Image], *, visitor: str = "") -> Job:
         """Return a job whose result is a list with the style vector of `instant-lite` for each style: 100 numbers."""
@@ -189,11 +189,11 @@ class Service:
         """Return a job whose result is the `NetworkFacts` of a network's file, once it is checked. name: begins errors."""
         return self.submit(tasks.network_facts, data, name, visitor=visitor)
 
-    def order(self, order: Order, *, visitor: str = "") -> Job:
-        """Return a job that runs an order. A restarted server can resume a slow one."""
-        lane = engines.engine_for(order.recipe).lane_of(order.recipe)
+    def submit_recipe(self, submission: Submission, *, visitor: str = "") -> Job:
+        """Return a job that runs a submission. A restarted server can resume a slow one."""
+        lane = engines.engine_for(submission.recipe).lane_of(submission.recipe)
         self._queue.check(lane, visitor)
-        return self._enter(self._ordered(order, lane, visitor))
+        return self._enter(self._submitted(submission, lane, visitor))
 
     def submit(self, function: Callable[..., Any], *args: Any, lane: Lane = Lane.LIGHT, visitor: str = "") -> Job:
         """Return a job that calls the function in a worker. A generator's Steps are its progress, the last one its result."""
@@ -207,10 +207,10 @@ class Service:
         """
         with self._recalling:
             if id not in self._findable and not self.closed:
-                order = orders.load(id)
-                if order and isinstance(order.recipe, kind):
-                    lane = engines.engine_for(order.recipe).lane_of(order.recipe)
-                    self._enter(self._ordered(order, lane, visitor, id))
+                submission = submissions.load(id)
+                if submission and isinstance(submission.recipe, kind):
+                    lane = engines.engine_for(submission.recipe).lane_of(submission.recipe)
+                    self._enter(self._submitted(submission, lane, visitor, id))
             found = self._findable.get(id)
             return found if found and isinstance(found.recipe, kind) else None
 
@@ -247,9 +247,9 @@ class Service:
         if self.closed:
             job.fail(Failure(CLOSED), recallable=True)
             return
-        if job.order and job.lane.lasting:
+        if job.submission and job.lane.lasting:
             with suppress(OSError):  # a full disk costs what a restart could go on with, not the job
-                orders.save(job.id, job.order)
+                submissions.save(job.id, job.submission)
         self._queue.place(job)
         self._following[job.id] = self._soon(self._follow(job))
 
@@ -268,9 +268,9 @@ class Service:
 
     # Inside; what is asynchronous runs on the loop's thread.
 
-    def _ordered(self, order: Order, lane: Lane, visitor: str, id: str = "") -> Job:
-        job = Job(self, tasks.run, (order,), lane, visitor=visitor, order=order, id=id)
-        job.expected = order.expected
+    def _submitted(self, submission: Submission, lane: Lane, visitor: str, id: str = "") -> Job:
+        job = Job(self, tasks.run, (submission,), lane, visitor=visitor, submission=submission, id=id)
+        job.expected = submission.expected
         return job
 
     def _enter(self, job: Job) -> Job:
@@ -345,7 +345,7 @@ class Service:
             job.peak = max(job.peak, message.get("peak", 0))
             job.notice = message.get("notice", job.notice)
 
-    def _kept(self, preview: bytes | None, job: Job) -> Kept | None:
+    def _kept(self, preview: bytes | None, job: Job) -> SessionFile | None:
         try:
             return self._previews.keep(preview, job.id) if preview else None
         except Failure:

@@ -15,16 +15,16 @@ from nst_core.errors import Abandoned, Cancelled, Diverged, Failure, NSTError, W
 from nst_core.recipes import Frozen
 from nst_core.service import checkpoints
 from nst_core.service.limits import LIMITS
-from nst_core.service.orders import Order
 from nst_core.service.packing import unpack
-from nst_core.service.shelf import Kept
+from nst_core.service.session_files import SessionFile
+from nst_core.service.submissions import Submission
 from nst_core.service.transport import PAUSED, Signal
 from nst_core.service.watched import GRACE, Watched
 
 DEATHS = 2  # workers that a job may lose before it is given up: it is probably what kills them
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     PAUSED = "paused"
@@ -41,7 +41,7 @@ class Progress:
     total: int
     losses: Mapping[str, float]
     seconds: float
-    preview: Kept | None
+    preview: SessionFile | None
 
 
 class Sender(Protocol):
@@ -67,16 +67,16 @@ class Job(Watched):
         lane: Lane,
         *,
         visitor: str = "",
-        order: Order | None = None,
+        submission: Submission | None = None,
         id: str = "",
     ) -> None:
-        """Create a job. visitor: its owner, for limits and scheduling; "": nobody. order: what a new server can resume."""
+        """Create a job. visitor: its owner, for limits and scheduling; "": nobody. submission: what a new server can resume."""
         super().__init__()
         self.id = id or uuid.uuid4().hex
-        self.lane, self.visitor, self.order = lane, visitor, order
-        self.kind = order.recipe.kind if order else function.__name__
-        self.recipe = order.recipe if order else next((arg for arg in args if isinstance(arg, Frozen)), None)
-        pictures = order.pictures.values() if order else args
+        self.lane, self.visitor, self.submission = lane, visitor, submission
+        self.kind = submission.recipe.kind if submission else function.__name__
+        self.recipe = submission.recipe if submission else next((arg for arg in args if isinstance(arg, Frozen)), None)
+        pictures = submission.pictures.values() if submission else args
         self.shape = next((arg.shape[1::-1] for arg in pictures if isinstance(arg, np.ndarray)), ())  # (w, h) of the first
         self.note: Any = None  # what the page wants to find again with the job
         self.notice = ""  # a sentence about it that is no error
@@ -85,14 +85,14 @@ class Job(Watched):
         self.priority = self.turn = self.peak = 0  # peak: bytes of its worker, the highest while it ran
         self.expected = 0.0  # seconds that it will take, where whoever asked for it could say
         self._engine, self._function, self._args = engine, function, args
-        self._state, self._value = State.QUEUED, None
+        self._state, self._value = JobState.QUEUED, None
         self._finished, self._lock = threading.Event(), threading.RLock()
         self._deaths, self._died_at, self._cancelled = 0, 0, False
         self._abandoned: Abandoned | None = None  # why it was cancelled, if nobody asked for that
         self._asked, self._began, self._ended = time.monotonic(), 0.0, 0.0
 
     @property
-    def state(self) -> State:
+    def state(self) -> JobState:
         return self._state
 
     @property
@@ -169,13 +169,13 @@ class Job(Watched):
             if self.finished:
                 return
             self._cancelled = True
-            if self._state is not State.RUNNING:
-                self._finish(State.CANCELLED, error=Cancelled("Cancelled."))
+            if self._state is not JobState.RUNNING:
+                self._finish(JobState.CANCELLED, error=Cancelled("Cancelled."))
         self._engine.signal(self, Signal.CANCEL)
 
     def outstayed(self, seconds: float) -> bool:
         """Return whether it has run long enough without its page: longer if it can be found again and no other job waits."""
-        if seconds > GRACE and (not self.lane.lasting or self.order is None or self.delays_others):
+        if seconds > GRACE and (not self.lane.lasting or self.submission is None or self.delays_others):
             return True
         return seconds > 60 * LIMITS.grace_minutes
 
@@ -184,7 +184,7 @@ class Job(Watched):
         minutes = (time.monotonic() - self.left) / 60
         why = f"its page had been closed for {minutes:.0f} minutes" if minutes >= 1.5 else "its page had been closed"
         why += ", and others were waiting" if self.delays_others else ""
-        if self.order and self.lane.lasting:
+        if self.submission and self.lane.lasting:
             self._abandoned = Abandoned(f"This job was given up, since {why}: start it again.")
         if not self._abandoned or not self.progress:
             self.cancel()
@@ -207,12 +207,13 @@ class Job(Watched):
     def resume(self, recipe: Any = None) -> None:
         """Queue a paused job again, with other weights if a recipe is given."""
         with self._lock:
-            if self._state is not State.PAUSED:
+            if self._state is not JobState.PAUSED:
                 return
-            self._state = State.QUEUED
+            self._state = JobState.QUEUED
             if recipe:
-                self.recipe, self.order = recipe, self.order and self.order.changed(recipe)
-                self._args = (self.order,) if self.order else tuple(recipe if isinstance(x, Frozen) else x for x in self._args)
+                self.recipe, self.submission = recipe, self.submission and self.submission.changed(recipe)
+                rest = tuple(recipe if isinstance(x, Frozen) else x for x in self._args)
+                self._args = (self.submission,) if self.submission else rest
         self._engine.send(self)
 
     # Called by the engine, on its own thread.
@@ -228,23 +229,23 @@ class Job(Watched):
             if not self.finished:
                 if not self.progress:
                     self._began = time.monotonic()
-                self._state = State.RUNNING
+                self._state = JobState.RUNNING
 
     def ended(self, value: Any) -> None:
         with self._lock:
             if value is PAUSED and self._cancelled:  # it paused before it heard
-                self._finish(State.CANCELLED, error=Cancelled("Cancelled."))
+                self._finish(JobState.CANCELLED, error=Cancelled("Cancelled."))
             elif value is PAUSED:
-                self._state = State.PAUSED
+                self._state = JobState.PAUSED
                 timer = threading.Timer(60 * LIMITS.max_pause_minutes, self._pause_is_over, [len(self.progress)])
                 timer.daemon = True
                 timer.start()
             elif not self.finished:
-                self._finish(State.DONE, value=value)
+                self._finish(JobState.DONE, value=value)
 
     def _pause_is_over(self, steps: int) -> None:
         """Cancel a paused job that nobody has resumed. steps: the number that it had when it was paused."""
-        if self._state is State.PAUSED and len(self.progress) == steps:
+        if self._state is JobState.PAUSED and len(self.progress) == steps:
             self.cancel()
 
     def failed(self, error: Exception) -> None:
@@ -257,7 +258,9 @@ class Job(Watched):
         """End it with an error. recallable: keep its files, since a restarted server can resume it."""
         with self._lock:
             if not self.finished:
-                self._finish(State.CANCELLED if isinstance(error, Cancelled) else State.FAILED, error=error, keep=recallable)
+                self._finish(
+                    JobState.CANCELLED if isinstance(error, Cancelled) else JobState.FAILED, error=error, keep=recallable
+                )
 
     def bereaved(self) -> None:
         """Send the job again after its worker or the scheduler died, or end it if it probably killed the worker.
@@ -269,14 +272,14 @@ class Job(Watched):
             if self.finished:
                 return
             if self._cancelled:  # it died before it heard
-                self._finish(State.CANCELLED, error=Cancelled("Cancelled."))
+                self._finish(JobState.CANCELLED, error=Cancelled("Cancelled."))
                 return
-            begun = self._state is State.RUNNING
+            begun = self._state is JobState.RUNNING
             if begun:
                 reached = self.progress[-1].iteration if self.progress else 0
                 self._deaths = self._deaths + 1 if reached <= self._died_at or not self.shared else 1
                 self._died_at = max(reached, self._died_at)
-            self._state = State.QUEUED
+            self._state = JobState.QUEUED
         short = self.lane is Lane.LIGHT
         if not begun or (self._deaths <= DEATHS and (short or checkpoints.path(self.id).exists())):
             self._engine.send(self)
@@ -288,10 +291,10 @@ class Job(Watched):
                 )
             )
 
-    def _finish(self, state: State, *, value: Any = None, error: NSTError | None = None, keep: bool = False) -> None:
+    def _finish(self, state: JobState, *, value: Any = None, error: NSTError | None = None, keep: bool = False) -> None:
         error = self._abandoned if isinstance(error, Cancelled) and self._abandoned else error
         self._state, self._value, self.error, self._ended = state, value, error, time.monotonic()
-        self._args, self.order = (), None  # what went in
+        self._args, self.submission = (), None  # what went in
         if self.lane.lasting and not keep:
             checkpoints.discard(self.id)
         self._finished.set()

@@ -10,7 +10,7 @@ from typing import Any
 
 from nst_core import engines
 from nst_core.errors import Busy
-from nst_core.service.jobs import Job, Lane, State
+from nst_core.service.jobs import Job, JobState, Lane
 from nst_core.service.limits import LIMITS
 
 INTERRUPTED = 1  # the priority of a job whose worker died: it was being served
@@ -78,17 +78,17 @@ class Queue:
 
     def ahead_of(self, job: Job) -> list[Job]:
         """Return the jobs that are served before a waiting job."""
-        if job.state is not State.QUEUED:
+        if job.state is not JobState.QUEUED:
             return []
         mine = self._rank(job)
         return [other for other in self._of(job.lane) if other is not job and self._rank(other) < mine]
 
     def behind(self, job: Job) -> list[Job]:
         """Return the jobs that wait for this one and are watched, or were not claimed yet."""
-        if job.state is State.PAUSED:
+        if job.state is JobState.PAUSED:
             return []
         mine = self._rank(job)
-        waiting = [other for other in self._of(job.lane) if other is not job and other.state is State.QUEUED]
+        waiting = [other for other in self._of(job.lane) if other is not job and other.state is JobState.QUEUED]
         return [other for other in waiting if other.watched and mine < self._rank(other)]
 
     def wait_of(self, job: Job) -> float:
@@ -114,11 +114,11 @@ class Queue:
         return self._paces.get(_key(recipe), 1.0) * _estimate(recipe, shape[::-1])
 
     def _of(self, lane: Lane) -> list[Job]:
-        return [job for job in self if job.lane is lane and job.state is not State.PAUSED]
+        return [job for job in self if job.lane is lane and job.state is not JobState.PAUSED]
 
     @staticmethod
     def _rank(job: Job) -> tuple[bool, int, int]:
-        return job.state is not State.RUNNING, -job.priority, job.turn
+        return job.state is not JobState.RUNNING, -job.priority, job.turn
 
 
 def _iterations_a_second(job: Job) -> float:

@@ -13,19 +13,19 @@ import numpy as np
 from nst_core import engines, images
 from nst_core.engines import Lane, NetworkFacts
 from nst_core.service import limits
-from nst_core.service.orders import Order
 from nst_core.service.packing import unpack
+from nst_core.service.submissions import Submission
 from nst_core.stylizer import Step, Style
 
 if TYPE_CHECKING:
-    from nst_core.pictures.masks import Shape
+    from nst_core.pictures.masks import MaskShape
     from nst_core.pictures.quality import Quality
     from nst_core.videos import Facts
 
 
-def run(order: Order, state: Mapping[str, np.ndarray] | None = None, folder: Path | None = None) -> Iterator[Step]:
-    """Return the Steps of the engine that the order's recipe names, or the rest of them."""
-    return engines.engine_for(order.recipe).run(order.recipe, order.inputs(), state=state, folder=folder)
+def run(submission: Submission, state: Mapping[str, np.ndarray] | None = None, folder: Path | None = None) -> Iterator[Step]:
+    """Return the Steps of the engine that the recipe of the submission names, or the rest of them."""
+    return engines.engine_for(submission.recipe).run(submission.recipe, submission.inputs(), state=state, folder=folder)
 
 
 def vectors(styles: Sequence[np.ndarray]) -> list[list[float]]:
@@ -73,7 +73,7 @@ def click(photograph: np.ndarray, at: tuple[int, int], taken: np.ndarray) -> np.
     return images.to_uint8(subject.at(images.from_uint8(photograph), at, images.from_uint8(taken)))
 
 
-def segment(data: bytes, shape: "Shape", name: str) -> tuple[np.ndarray, list[np.ndarray]]:
+def segment(data: bytes, shape: "MaskShape", name: str) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return the colours of a segmentation file's regions, and their boolean masks stretched to a shape."""
     from nst_core.pictures import segmentation
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from nst_core.texture_networks.generators import NOISE, Convolution, Plan
+from nst_core.texture_networks.generators import NOISE, GeneratorConvolution, GeneratorPlan
 
 ROW, LEFT, TOP = 54, 8, 34  # pixels: distance of scales; margins
 INPUT, BRANCH, JOIN, RESULT = 0, 128, 266, 480  # the left edges of the columns
 HEIGHT = 26  # of a block
 
 
-def svg(plan: Plan) -> str:
+def svg(plan: GeneratorPlan) -> str:
     """Return the drawing, coarsest scale on top. The width of a block shows its channels, its tooltip what it does.
 
     `assets/components/drawing.css` styles its classes.
@@ -45,12 +45,12 @@ def svg(plan: Plan) -> str:
     )
 
 
-def _heads(plan: Plan) -> list[tuple[int, str]]:
+def _heads(plan: GeneratorPlan) -> list[tuple[int, str]]:
     what = "photograph + noise" if plan.picture else "noise"
     return [(INPUT, what), (BRANCH, "branch"), (JOIN, "joined with the coarser scale"), (RESULT + 16, "picture")]
 
 
-def _input(plan: Plan, ratio: int, y: float) -> str:
+def _input(plan: GeneratorPlan, ratio: int, y: float) -> str:
     """Draw a square whose grid is as fine as the scale, with its name."""
     finest = plan.stages[0].ratio
     cells = max(1, min(13, round((finest / ratio) ** 0.75)))
@@ -64,7 +64,7 @@ def _input(plan: Plan, ratio: int, y: float) -> str:
     )
 
 
-def _blocks(parts: list[str], convolutions: Sequence[Convolution], x: float, y: float) -> float:
+def _blocks(parts: list[str], convolutions: Sequence[GeneratorConvolution], x: float, y: float) -> float:
     """Draw the convolutions from left to right and return where the last one ends."""
     for c in convolutions:
         width = 14 + c.outputs * 0.7

@@ -36,14 +36,14 @@ MAX_RECIPE = 20_000  # characters
 MAX_LOG = 2_000  # rows
 LOG = ("iteration", "seconds", "content", "style")  # columns of the training log
 
-Arrays = dict[str, np.ndarray]
+GeneratorArrays = dict[str, np.ndarray]
 
 
 # --- the plan ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Convolution:
+class GeneratorConvolution:
     """Describe a convolution with normalisation and ReLU; the last one, which makes RGB, has only a bias."""
 
     name: str
@@ -54,24 +54,24 @@ class Convolution:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class GeneratorStage:
     """Describe a scale: the branch, and the join with the result of the coarser scale (the coarsest has none).
 
     ratio: pixels of the result per pixel of this scale. channels: of the output.
     """
 
     ratio: int
-    branch: tuple[Convolution, ...]
-    join: tuple[Convolution, ...]
+    branch: tuple[GeneratorConvolution, ...]
+    join: tuple[GeneratorConvolution, ...]
     channels: int
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class GeneratorPlan:
     """Describe a generator: stages, coarsest first, and the convolution to RGB."""
 
-    stages: tuple[Stage, ...]
-    rgb: Convolution
+    stages: tuple[GeneratorStage, ...]
+    rgb: GeneratorConvolution
     normalisation: str  # instance or batch
     picture: bool  # whether a picture is an input besides the noise
 
@@ -120,7 +120,7 @@ class Plan:
             first, last = first // 2, last // 2
         return seen
 
-    def _convolution(self, c: Convolution) -> dict[str, tuple[int, ...]]:
+    def _convolution(self, c: GeneratorConvolution) -> dict[str, tuple[int, ...]]:
         kernel = {f"{c.name}/kernel": (c.size, c.size, c.inputs, c.outputs)}
         return kernel | ({f"{c.name}/bias": (c.outputs,)} if c.last else self._norm(c.name, c.outputs))
 
@@ -129,25 +129,25 @@ class Plan:
         return {f"{name}/{part}": (channels,) for part in parts}
 
 
-def plan(recipe: TrainingRecipe) -> Plan:
+def plan(recipe: TrainingRecipe) -> GeneratorPlan:
     """Return the generator for a recipe."""
     picture = recipe.purpose == "stylize"
     count = recipe.scales or SCALES[recipe.purpose]
-    stages: list[Stage] = []
+    stages: list[GeneratorStage] = []
     for number, ratio in enumerate((2**k for k in reversed(range(count))), 1):
         branch = _three(f"branch{ratio}", NOISE + 3 * picture, WIDTH)
         join = _three(f"join{ratio}", WIDTH * number, WIDTH * number) if stages else ()
-        stages.append(Stage(ratio, branch, join, WIDTH * number))
-    rgb = Convolution("rgb", 1, stages[-1].channels, 3, last=True)
-    return Plan(tuple(stages), rgb, recipe.normalisation, picture)
+        stages.append(GeneratorStage(ratio, branch, join, WIDTH * number))
+    rgb = GeneratorConvolution("rgb", 1, stages[-1].channels, 3, last=True)
+    return GeneratorPlan(tuple(stages), rgb, recipe.normalisation, picture)
 
 
-def _three(name: str, inputs: int, outputs: int) -> tuple[Convolution, ...]:
+def _three(name: str, inputs: int, outputs: int) -> tuple[GeneratorConvolution, ...]:
     """Return 3×3, 3×3 and 1×1 convolutions, without biases, which the normalisation would remove."""
     return (
-        Convolution(f"{name}/1", 3, inputs, outputs),
-        Convolution(f"{name}/2", 3, outputs, outputs),
-        Convolution(f"{name}/3", 1, outputs, outputs),
+        GeneratorConvolution(f"{name}/1", 3, inputs, outputs),
+        GeneratorConvolution(f"{name}/2", 3, outputs, outputs),
+        GeneratorConvolution(f"{name}/3", 1, outputs, outputs),
     )
 
 
@@ -163,11 +163,11 @@ class TextureNetwork:
     """Hold a trained network: its recipe, its arrays by name (float32), its log (n, len(LOG))."""
 
     recipe: TrainingRecipe
-    arrays: Arrays
+    arrays: GeneratorArrays
     log: np.ndarray
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> GeneratorPlan:
         return plan(self.recipe)
 
 

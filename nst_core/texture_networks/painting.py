@@ -17,7 +17,7 @@ from nst_core.pictures import colors, strokes
 from nst_core.recipes import TextureNetworkRecipe
 from nst_core.stylizer import Step
 from nst_core.texture_networks import generators
-from nst_core.texture_networks.generators import NOISE, WIDTH, Convolution, Plan, TextureNetwork
+from nst_core.texture_networks.generators import NOISE, WIDTH, GeneratorConvolution, GeneratorPlan, TextureNetwork
 
 EPSILON = 1e-5  # of the normalisations
 AMPLITUDE = 0.3  # of the noise, for a picture in [−1, 1]
@@ -65,7 +65,7 @@ class _Generator:
             x = self._join(x, branch, stage) if x else branch
         return graph.op("Sigmoid", self._convolve(x, self._arrays["rgb/kernel"], self._arrays["rgb/bias"]))
 
-    def _join(self, coarser: str, branch: str, stage: generators.Stage) -> str:
+    def _join(self, coarser: str, branch: str, stage: generators.GeneratorStage) -> str:
         """Add the first convolution of two joined maps as the sum of two convolutions, which saves copying them."""
         graph, first = self._graph, stage.join[0]
         kernel = self._arrays[f"{first.name}/kernel"]
@@ -75,7 +75,7 @@ class _Generator:
         x = graph.op("Relu", self._norm(graph.op("Add", *halves), first.name))
         return self._chain(x, stage.join[1:])
 
-    def _chain(self, x: str, convolutions: Sequence[Convolution]) -> str:
+    def _chain(self, x: str, convolutions: Sequence[GeneratorConvolution]) -> str:
         for c in convolutions:
             x = self._graph.op("Relu", self._norm(self._convolve(x, self._arrays[f"{c.name}/kernel"]), c.name))
         return x
@@ -101,7 +101,7 @@ class _Generator:
         return picture if ratio == 1 else self._graph.op("AveragePool", picture, kernel_shape=[ratio] * 2, strides=[ratio] * 2)
 
 
-def draw_noise(plan: Plan, rng: np.random.Generator, n: int, height: int, width: int) -> list[np.ndarray]:
+def draw_noise(plan: GeneratorPlan, rng: np.random.Generator, n: int, height: int, width: int) -> list[np.ndarray]:
     """Return uniform noise around 0, an array per stage, coarsest first: (n, h / ratio, w / ratio, 3)."""
     sides = [(height // stage.ratio, width // stage.ratio) for stage in plan.stages]
     return [(rng.random((n, h, w, NOISE), np.float32) * 2 - 1) * AMPLITUDE for h, w in sides]
@@ -110,7 +110,7 @@ def draw_noise(plan: Plan, rng: np.random.Generator, n: int, height: int, width:
 # --- use --------------------------------------------------------------------------------------------------------------
 
 
-class Painter:
+class NetworkPainter:
     """Hold a network that is ready to paint."""
 
     def __init__(self, network: TextureNetwork) -> None:
@@ -162,10 +162,10 @@ def resize_tile(tile: Image, height: int, width: int) -> Image:
 
 
 _lock = threading.Lock()
-_painters: dict[bytes, Painter] = {}
+_painters: dict[bytes, NetworkPainter] = {}
 
 
-def painter(data: bytes) -> Painter:
+def painter(data: bytes) -> NetworkPainter:
     """Return the painter of a network file, loaded once per process.
 
     Raises: BadNetwork.
@@ -174,7 +174,7 @@ def painter(data: bytes) -> Painter:
         if data not in _painters:
             while len(_painters) >= REMEMBERED:
                 _painters.pop(next(iter(_painters)))
-            _painters[data] = Painter(generators.read(data))
+            _painters[data] = NetworkPainter(generators.read(data))
         return _painters[data]
 
 

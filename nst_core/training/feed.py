@@ -11,18 +11,18 @@ import numpy as np
 AHEAD = 8  # draws that may wait per process
 PATIENCE = 300  # seconds for one draw
 
-Drawn = TypeVar("Drawn")
+Item = TypeVar("Item")
 Given = TypeVar("Given", covariant=True)
 
 
-class Queue(Protocol[Given]):
+class Feed(Protocol[Given]):
     """Declare the queue from which a training takes pictures."""
 
     def get(self, block: bool = True, timeout: float | None = None) -> Given: ...
 
 
 @contextmanager
-def stream(draw: Callable[[np.random.Generator], Drawn], seed: int, processes: int) -> Iterator[Queue[Drawn]]:
+def stream(draw: Callable[[np.random.Generator], Item], seed: int, processes: int) -> Iterator[Feed[Item]]:
     """Yield an endless queue of what the processes draw, in any order. They are forks: start before JAX is used."""
     context = multiprocessing.get_context("fork")
     queue = context.Queue(AHEAD * processes)
@@ -38,8 +38,8 @@ def stream(draw: Callable[[np.random.Generator], Drawn], seed: int, processes: i
 
 
 def _fill(
-    queue: "multiprocessing.Queue[Drawn]",
-    draw: Callable[[np.random.Generator], Drawn],
+    queue: "multiprocessing.Queue[Item]",
+    draw: Callable[[np.random.Generator], Item],
     seed: int,
     rank: int,
     processes: int,
@@ -48,7 +48,7 @@ def _fill(
         queue.put(draw(np.random.default_rng((seed, 3, number))))
 
 
-def ready(queue: Queue[Drawn], most: int) -> Iterator[Drawn]:
+def ready(queue: Feed[Item], most: int) -> Iterator[Item]:
     """Yield what is available."""
     for _ in range(most):
         try:

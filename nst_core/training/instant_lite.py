@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from nst_core.errors import BadNetwork
 from nst_core.training import data, instant_losses, instant_network, painted, runs
-from nst_core.training.feed import PATIENCE, Queue, ready, stream
+from nst_core.training.feed import PATIENCE, Feed, ready, stream
 from nst_core.training.instant_losses import FINE_LAYERS, LAYERS
 from nst_core.training.instant_network import Convolutions, maps_of
 from nst_core.training.microast import MicroAst, Taught, stacked
@@ -34,12 +34,12 @@ PARTS = ("variable", "average", "mean", "square")  # of a state: variables, thei
 
 WEIGHTS: Mapping[str, float] = {
     "statistics": 1.2, "gram": 0.4, "content": 0.6, "structure": 0.25, "coarse": 0.3, "teacher": 0.1, "palette": 0.6,
-    "fringe": 1.0, "lattice": 0.6, "shift": 1.0,
+    "stray": 3.0, "fringe": 1.0, "lattice": 0.6, "shift": 1.0,
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class InstantLiteSettings:
     """Hold everything that determines the result besides pictures and networks."""
 
     minutes: float = 90.0
@@ -48,18 +48,18 @@ class Settings:
     head_rate: float = 1.5  # relative to the peak
     core_rate: float = 0.7
     predictor_rate: float = 0.03
-    batch: int = 4
+    batch: int = 2
     bank: int = 800  # stored styles
     fresh: int = 4  # steps per new style
     shifted: float = 0.3  # fraction of the steps with the loss of a shifted photograph
-    average: float = 0.995
+    average: float = 0.998
     clip: float = 2.0
     seed: int = 0
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
 
 
 TEACHER_LEFT = 0.15  # of the teacher's weight in the second half
-DEFAULTS = Settings()
+DEFAULTS = InstantLiteSettings()
 
 
 class Networks(NamedTuple):
@@ -97,6 +97,7 @@ class Measured(NamedTuple):
     statistics: Tensor  # (1, 5008)
     wanted: instant_losses.Summary
     taught: Taught
+    colors: Tensor  # (1, 256, 3): a sample of its own
     contents: np.ndarray  # (crops, size, size, 3) uint8
     own: bool
 
@@ -111,7 +112,7 @@ def measured(networks: Networks, drawn: Drawn, device: torch.device) -> Measured
         full = functional.avg_pool2d(full, 2)
     wanted |= instant_losses.summary(networks.judge(full))
     statistics = instant_network.style_statistics(networks.predictor, seen)
-    return Measured(statistics, wanted, networks.teacher.style(full), drawn.contents, drawn.own)
+    return Measured(statistics, wanted, networks.teacher.style(full), instant_losses.colors(full), drawn.contents, drawn.own)
 
 
 def unit(pictures: np.ndarray, device: torch.device) -> Tensor:
@@ -148,10 +149,10 @@ class Bank:
 # --- steps ------------------------------------------------------------------------------------------------------------
 
 
-class Training:
+class InstantLiteTraining:
     """Run a training: `step` makes a step and returns its losses."""
 
-    def __init__(self, settings: Settings, networks: Networks, bank: Bank, start: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, settings: InstantLiteSettings, networks: Networks, bank: Bank, start: Mapping[str, np.ndarray]) -> None:
         self.settings, self.networks, self.bank = settings, networks, bank
         self._device = next(iter(networks.predictor.values()))[0].device
         self._fixed = instant_network.parameters_of({f"predictor/{i}": start[f"predictor/{i}"] for i in (0, 1)}, self._device)
@@ -213,6 +214,7 @@ class Training:
             "coarse": instant_losses.coarse(picture, detail),
             "teacher": instant_losses.teacher(small, taught),
             "palette": instant_losses.palette(small, taught),
+            "stray": instant_losses.stray(small, torch.cat([style.colors for style in styles])),
             "fringe": instant_losses.fringe(picture),
             "lattice": instant_losses.lattice(picture),
         }
@@ -296,11 +298,11 @@ def main(
     first: Annotated[int, typer.Option(help="Styles to wait for before the first step.")] = 150,
     processes: runs.Processes = 1,
     seed: runs.Seed = 0,
-    resume: runs.State = None,
+    resume: runs.StateFile = None,
     log: runs.LogFile = None,
 ) -> None:
     """Train instant-lite."""
-    settings = Settings(minutes, schedule, rate, batch=batch, seed=seed)
+    settings = InstantLiteSettings(minutes, schedule, rate, batch=batch, seed=seed)
     pools, plan = painted.Pools(data.load(photographs, 384), data.load(styles, 512)), Plan()
     with stream(partial(pools.draw, plan), seed, processes) as queue:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -309,7 +311,7 @@ def main(
         )
         weights = runs.read_arrays(start) if start else instant_network.random_weights(np.random.default_rng(seed))
         _check(weights, start)
-        training = Training(settings, networks, Bank(settings.bank), weights)
+        training = InstantLiteTraining(settings, networks, Bank(settings.bank), weights)
         if resume:
             training.restore(resume)
         run(training, queue, first, out, Log(log, 25))
@@ -321,7 +323,7 @@ def _check(weights: Mapping[str, np.ndarray], file: Path | None) -> None:
         raise BadNetwork(f"{file} holds no weights of instant-lite; name another file.")
 
 
-def run(training: Training, queue: Queue[Drawn], first: int, out: Path, notes: Log) -> None:
+def run(training: InstantLiteTraining, queue: Feed[Drawn], first: int, out: Path, notes: Log) -> None:
     """Train until the time is over; write weights and state every two minutes. first: number of styles to wait for."""
     device = next(iter(training.networks.predictor.values()))[0].device
     take = lambda drawn: training.bank.put(drawn, measured(training.networks, drawn, device))  # noqa: E731
@@ -338,7 +340,7 @@ def run(training: Training, queue: Queue[Drawn], first: int, out: Path, notes: L
     save(training, out)
 
 
-def save(training: Training, out: Path) -> None:
+def save(training: InstantLiteTraining, out: Path) -> None:
     """Write weights, manifest and state."""
     training.save(out.with_suffix(".state.npz"))
     machine = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} threads"

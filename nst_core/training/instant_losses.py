@@ -9,6 +9,8 @@ Every loss is a mean over pictures:
 - coarse: the same at a quarter of the size, which has halos beside contours;
 - teacher: mean absolute difference from the teacher's picture, which gives way to `palette`, the same of areas of 32 pixels:
   where the photograph's own colours stay;
+- stray: distance from each colour to the nearest one of the style, beyond what is tolerated; colours that the style lacks are
+  what viewers see as halos and blots;
 - fringe: chroma between 0.5 and 2 px over luminance there, beyond what paintings have;
 - lattice: power at multiples of a quarter cycle a pixel over that around it, beyond what paintings have, in bel;
 - shift: what changes in a picture where the photograph is shifted by a few pixels.
@@ -27,6 +29,7 @@ LAYERS = ("11", "21", "31", "41")
 FINE_LAYERS = ("11", "21")  # compared again at the result's size if the core sees less
 CONTENT = {"41": 0.75, "31": 0.25}
 FRINGE, LATTICE = 0.24, 4.0  # tolerated without loss: paintings have 0.29 and 4.6 dB
+STRAY = 0.06  # tolerated without loss, in a colour cube of side 1
 AREA = 32  # pixels: larger than the halos of the teacher
 TILE, STEP = 128, 32  # of a lattice's spectrum: pixels, and bins between multiples of a quarter cycle
 
@@ -81,6 +84,19 @@ def teacher(picture: Tensor, taught: Tensor) -> Tensor:
 
 def palette(picture: Tensor, taught: Tensor) -> Tensor:
     return teacher(functional.avg_pool2d(picture, AREA), functional.avg_pool2d(taught, AREA))
+
+
+def colors(styles: Tensor, count: int = 256) -> Tensor:
+    """Return colours drawn at random from slightly blurred styles, (n, count, 3)."""
+    pixels = functional.avg_pool2d(styles, 4).flatten(2).transpose(1, 2)
+    return pixels[:, torch.randint(pixels.shape[1], (count,), device=pixels.device)]
+
+
+def stray(picture: Tensor, allowed: Tensor, count: int = 2048) -> Tensor:
+    """Return how far colours drawn from a picture are from the nearest allowed one. allowed: (n, m, 3), see `colors`."""
+    pixels = functional.avg_pool2d(picture, 2).flatten(2).transpose(1, 2)
+    pixels = pixels[:, torch.randint(pixels.shape[1], (count,), device=pixels.device)]
+    return functional.relu(torch.cdist(pixels, allowed).amin(-1) - STRAY).mean()
 
 
 def fringe(pictures: Tensor) -> Tensor:

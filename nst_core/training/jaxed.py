@@ -18,7 +18,7 @@ from jax import lax
 from nst_core.errors import BadNetwork
 from nst_core.training import runs
 
-Array = jax.Array
+JaxArray = jax.Array
 Arrays = Mapping[str, Any]
 Convolutions = Mapping[str, tuple[Any, Any]]  # kernel and bias by Keras name of the layer, bottom first
 
@@ -28,7 +28,7 @@ PARTS = ("variable", "average", "mean", "square")  # of a state: variables, thei
 # --- networks ---------------------------------------------------------------------------------------------------------
 
 
-def convolve(x: Array, kernel: Any, stride: int = 1) -> Array:
+def convolve(x: JaxArray, kernel: Any, stride: int = 1) -> JaxArray:
     """Return the convolution of a picture padded by half a kernel by reflection, in the type of x."""
     p = kernel.shape[0] // 2
     padded = jnp.pad(x, ((0, 0), (p, p), (p, p), (0, 0)), "reflect") if p else x
@@ -38,14 +38,14 @@ def convolve(x: Array, kernel: Any, stride: int = 1) -> Array:
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
-def pooled(x: Array) -> Array:
+def pooled(x: JaxArray) -> JaxArray:
     """Return the maximum of every 2×2."""
     return lax.reduce_window(x, np.array(-np.inf, x.dtype), lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
 
 
-def raw_maps(convolutions: Convolutions, x: Array, last: str | None = None) -> dict[str, Array]:
+def raw_maps(convolutions: Convolutions, x: JaxArray, last: str | None = None) -> dict[str, JaxArray]:
     """Return every layer's map before its ReLU, up to `last`, in the type of x, which is the network's own input."""
-    found: dict[str, Array] = {}
+    found: dict[str, JaxArray] = {}
     block = "block1"
     for layer, (kernel, bias) in convolutions.items():
         if layer.split("_")[0] != block:
@@ -57,33 +57,33 @@ def raw_maps(convolutions: Convolutions, x: Array, last: str | None = None) -> d
     return found
 
 
-class Eyes(NamedTuple):
+class JaxNetwork(NamedTuple):
     """Hold a network that judges or teaches; mix (3, 3) and shift (3,) convert RGB in [0, 1] to its input."""
 
     convolutions: Convolutions
     mix: Any
     shift: Any
 
-    def raw_maps(self, x: Array, last: str | None = None, dtype: Any = jnp.float32) -> dict[str, Array]:
+    def raw_maps(self, x: JaxArray, last: str | None = None, dtype: Any = jnp.float32) -> dict[str, JaxArray]:
         """Return every layer's map before its ReLU, up to `last`, in `dtype`, for (n, h, w, 3) in [0, 1]."""
         return raw_maps(self.convolutions, (x @ self.mix + self.shift).astype(dtype), last)
 
 
-def stand_in(file: Path) -> Eyes:
+def stand_in(file: Path) -> JaxNetwork:
     """Return the network of an `.npz` file: see `runs.stand_in`. Raises: ModelUnavailable, BadNetwork."""
-    return Eyes(*runs.stand_in(file))
+    return JaxNetwork(*runs.stand_in(file))
 
 
 # --- distances --------------------------------------------------------------------------------------------------------
 
 
-def gram(x: Array) -> Array:
+def gram(x: JaxArray) -> JaxArray:
     """Return Gram matrices (n, c, c), float32, of (n, h, w, c), averaged over positions."""
     flat = x.reshape(x.shape[0], -1, x.shape[-1])
     return jnp.einsum("nmc,nmd->ncd", flat, flat, preferred_element_type=jnp.float32) / flat.shape[1]
 
 
-def relative(x: Array, reference: Array) -> Array:
+def relative(x: JaxArray, reference: JaxArray) -> JaxArray:
     """Return ‖x − reference‖ / ‖reference‖ of each picture, (n,); smooth at zero."""
     axes = tuple(range(1, x.ndim))
     x, reference = x.astype(jnp.float32), reference.astype(jnp.float32)
@@ -126,7 +126,7 @@ def stepped(
     """
     norm = jnp.sqrt(sum((g.astype(jnp.float32) ** 2).sum() for g in gradients.values()))
     sound, scale = jnp.isfinite(norm), jnp.minimum(1.0, clip / (norm + 1e-12))
-    new: dict[str, dict[str, Array]] = {part: {} for part in state}
+    new: dict[str, dict[str, JaxArray]] = {part: {} for part in state}
     for name, gradient in gradients.items():
         g = jnp.where(sound, gradient * scale, 0.0)
         variable, mean, square = (state[part][name] for part in ("variable", "mean", "square"))
@@ -142,7 +142,7 @@ def stepped(
     return new
 
 
-def turn(kernel: Array, direction: Array, share: Any) -> Array:
+def turn(kernel: JaxArray, direction: JaxArray, share: Any) -> JaxArray:
     """Return the kernel (…, c) moved against the orthogonalised direction by `share` of its length, which stays the same.
 
     Muon (Jordan 2024, kellerjordan.github.io/posts/muon), on a sphere.
@@ -152,7 +152,7 @@ def turn(kernel: Array, direction: Array, share: Any) -> Array:
     return moved * length / jnp.linalg.norm(moved)
 
 
-def orthogonalised(x: Array) -> Array:
+def orthogonalised(x: JaxArray) -> JaxArray:
     """Return (…, c) as a matrix (m, c) whose singular values are near one: five Newton-Schulz iterations."""
     matrix = x.reshape(-1, x.shape[-1])
     wide = matrix.shape[0] < matrix.shape[1]
@@ -164,7 +164,7 @@ def orthogonalised(x: Array) -> Array:
     return (matrix.T if wide else matrix).reshape(x.shape)
 
 
-def on_device(arrays: Mapping[str, np.ndarray]) -> dict[str, Array]:
+def on_device(arrays: Mapping[str, np.ndarray]) -> dict[str, JaxArray]:
     return {name: jnp.asarray(a, jnp.float32) for name, a in arrays.items()}
 
 
@@ -181,7 +181,7 @@ class Ring:
     """Keep blocks of arrays of one shape on the device; the newest replace the oldest."""
 
     blocks: int
-    arrays: dict[str, Array] = field(default_factory=dict)  # (blocks, …)
+    arrays: dict[str, JaxArray] = field(default_factory=dict)  # (blocks, …)
     count: int = 0  # blocks ever put in
 
     @property
@@ -199,5 +199,5 @@ class Ring:
 
 
 @partial(jax.jit, donate_argnums=0)
-def _replaced(arrays: dict[str, Array], block: Arrays, at: Array) -> dict[str, Array]:
+def _replaced(arrays: dict[str, JaxArray], block: Arrays, at: JaxArray) -> dict[str, JaxArray]:
     return {name: a.at[at].set(block[name]) for name, a in arrays.items()}

@@ -22,7 +22,7 @@ GENERATED = np.zeros((0, 0, 3), np.uint8)  # represents a texture that is drawn 
 class Plan:
     """Hold the settings of drawing."""
 
-    canvases: tuple[int, ...] = (384, 512)  # longer sides of the photographs that crops are taken from
+    canvases: tuple[int, ...] = (320, 384, 512)  # longer sides of the photographs that crops are taken from
     halved: float = 0.35  # fraction of styles whose contents the core sees at half their size
     size: int = 256  # of the crops
     crops: int = 3  # for each style

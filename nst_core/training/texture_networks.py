@@ -18,7 +18,7 @@ from nst_core.cli import train_network
 from nst_core.models import weights
 from nst_core.recipes import Source
 from nst_core.texture_networks import Trained, generators, training
-from nst_core.texture_networks.painting import Painter
+from nst_core.texture_networks.painting import NetworkPainter
 from nst_core.texture_networks.training import Likeness, Training
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -65,7 +65,7 @@ def write_samples() -> None:
     print("| network | style | steps | minutes | style loss, first to last | content loss, last |\n|---|---|---|---|---|---|")
     for name, file in weights.NETWORKS.items():
         network = generators.read(file.read_bytes())
-        painter, style = Painter(network), network.recipe.style
+        painter, style = NetworkPainter(network), network.recipe.style
         assert style
         row = [images.fit(images.decode((STYLES / f"{style.name}.jpg").read_bytes()), CELL)]
         if network.plan.picture:

@@ -16,7 +16,7 @@ from nst_core import images
 from nst_core.images import Image
 from nst_core.training.data import Bytes, crop
 
-Field = np.ndarray  # (side, side) float32
+Texture = np.ndarray  # (side, side) float32
 Motif = Callable[[np.random.Generator, int, Bytes], Image]
 
 
@@ -29,7 +29,7 @@ def texture(rng: np.random.Generator, side: int, photograph: Bytes) -> Bytes:
 # --- what motifs are made of ------------------------------------------------------------------------------------------
 
 
-def _noise(rng: np.random.Generator, side: int, coarsest: float, octaves: int = 4, roughness: float = 0.5) -> Field:
+def _noise(rng: np.random.Generator, side: int, coarsest: float, octaves: int = 4, roughness: float = 0.5) -> Texture:
     """Return fractal noise in [0, 1]; `coarsest` cells span the picture."""
     total = np.zeros((side, side), np.float32)
     for octave in range(octaves):
@@ -53,7 +53,7 @@ def _palette(rng: np.random.Generator, photograph: Bytes, count: int) -> np.ndar
     return np.clip(pixels, 0, 1).astype(np.float32)
 
 
-def _colored(field: Field, palette: np.ndarray, *, hard: bool) -> Image:
+def _colored(field: Texture, palette: np.ndarray, *, hard: bool) -> Image:
     """Map a field in [0, 1] through a palette, in steps or smoothly."""
     place = np.clip(field, 0, 1) * (len(palette) - 1)
     low = np.floor(place).astype(int)
@@ -90,7 +90,7 @@ def _array(picture: Pillow.Image) -> Image:
     return images.from_uint8(np.asarray(picture))
 
 
-def _angles(rng: np.random.Generator, side: int) -> Field:
+def _angles(rng: np.random.Generator, side: int) -> Texture:
     """Return a field of directions, in radians: constant, turning slowly, or irregular."""
     return (_noise(rng, side, rng.uniform(1, 5), 2) * rng.choice([0.3, 2, 8]) + rng.uniform(0, np.pi)).astype(np.float32)
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]  # (h, w, 3)
-Field = npt.NDArray[np.float32]  # (h, w, 2), x and y
+FlowField = npt.NDArray[np.float32]  # (h, w, 2), x and y
 Trust = npt.NDArray[np.float32]  # (h, w) in [0, 1]
 
 SIDE = 512  # pixels of the longer side for estimating flow; half of it takes a quarter of the time at twice the error
@@ -28,7 +28,7 @@ class Motion:
     trust: 1 where the motion holds, 0 where it does not, with soft transitions.
     """
 
-    back: Field
+    back: FlowField
     trust: Trust
 
     def trust_at(self, shape: tuple[int, int]) -> Trust:
@@ -67,26 +67,26 @@ def motion(before: Pixels, now: Pixels) -> Motion:
     return Motion(back, trust * _agreement(before, now, places))
 
 
-def _agreement(before: Pixels, now: Pixels, places: Field) -> Trust:
+def _agreement(before: Pixels, now: Pixels, places: FlowField) -> Trust:
     """Return where the colours of a frame agree with the position they came from, after blurring noise away."""
     came = cv2.remap(before, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     off = cv2.GaussianBlur(now.astype(np.float32) - came, (0, 0), 1)
     return np.clip(2 - np.abs(off).max(-1) / AGREE, 0, 1)
 
 
-def _squared(field: Field) -> npt.NDArray[np.float32]:
+def _squared(field: FlowField) -> npt.NDArray[np.float32]:
     """Return the squared lengths of vectors."""
     return field[..., 0] ** 2 + field[..., 1] ** 2
 
 
-def _inside(places: Field) -> npt.NDArray[np.bool_]:
+def _inside(places: FlowField) -> npt.NDArray[np.bool_]:
     """Return which positions lie inside the frame."""
     h, w = places.shape[:2]
     return (places[..., 0] >= 0) & (places[..., 0] <= w - 1) & (places[..., 1] >= 0) & (places[..., 1] <= h - 1)
 
 
 @lru_cache(maxsize=2)  # for one clip: the sizes for flow and for painting
-def _grid(h: int, w: int) -> Field:
+def _grid(h: int, w: int) -> FlowField:
     """Return the position of each pixel."""
     return np.dstack(np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32)))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nst_core.optimization import Frames
 
 
-class Painter(Protocol):
+class FramePainter(Protocol):
     """Declare a painter. Frames are float32 (h, w, 3) in [0, 1], all of one shape."""
 
     def begin(self, content: Image) -> None:
@@ -166,7 +166,7 @@ class OptimizingPainter:
         return self._regions.on(content).finish(painted, [style.weight for style in self._styles])
 
 
-def painter(styles: Sequence[Style], recipe: VideoRecipe, network: Paint | None) -> Painter:
+def painter(styles: Sequence[Style], recipe: VideoRecipe, network: Paint | None) -> FramePainter:
     """Return the painter that the recipe requests. network: paints a picture, if it names one.
 
     Raises: BadRecipe, BadNetwork.

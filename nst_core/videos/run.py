@@ -16,11 +16,11 @@ from nst_core.recipes import VideoRecipe
 from nst_core.stylizer import Step, Style
 from nst_core.videos import painters, reading
 from nst_core.videos.clips import Film
-from nst_core.videos.painters import Painter
+from nst_core.videos.deflicker import Deflicker
+from nst_core.videos.filmstrip import Filmstrip
+from nst_core.videos.painters import FramePainter
 from nst_core.videos.reading import TICKS, Frame
-from nst_core.videos.reel import Reel
-from nst_core.videos.steady import Steady
-from nst_core.videos.strips import Strip
+from nst_core.videos.segments import Segments
 
 PICTURE_EVERY = 0.7  # seconds between Steps with a picture
 
@@ -37,20 +37,20 @@ class Filming:
         parts: Path | None = None,
         state: Mapping[str, np.ndarray] | None = None,
         network: Paint | None = None,
-        painter: Painter | None = None,
+        painter: FramePainter | None = None,
     ) -> None:
         """Prepare a run. network: paints with the network that the recipe names. painter: replaces the recipe's, for tests.
 
         Raises: BadClip, BadRecipe, BadNetwork.
         """
         self._clip, self._recipe, self._facts = clip, recipe, reading.probe(clip)
-        self._reel = Reel(parts)
+        self._reel = Segments(parts)
         if state is not None and not self._reel.has(int(state["done"])):
             state = None  # the files were deleted: begin again
         self._done = int(state["done"]) if state is not None else 0
         self._before = float(state["seconds"]) if state is not None else 0.0  # seconds of earlier runs
-        self._steady = Steady(painter or painters.painter(styles, recipe, network), recipe.steadiness, state)
-        self._strip = Strip(self._facts.frames, state)
+        self._steady = Deflicker(painter or painters.painter(styles, recipe, network), recipe.steadiness, state)
+        self._strip = Filmstrip(self._facts.frames, state)
         self._frames = reading.frames(clip, self._facts.shape(recipe.size), start=max(0, self._done - 1))
         self._last: Frame | None = None
         self._shown = self._began = time.monotonic()

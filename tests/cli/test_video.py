@@ -12,7 +12,7 @@ from nst_core import images
 from nst_core.cli import app
 from nst_core.pictures import masks
 from nst_core.videos import painters
-from nst_core.videos.reel import SEGMENT
+from nst_core.videos.segments import SEGMENT
 from tests.clips import encoded, pan, seen, told
 
 

@@ -12,7 +12,7 @@ from nst_core.errors import BadNetwork, BadRecipe
 from nst_core.models import weights
 from nst_core.recipes import Source, TextureNetworkRecipe
 from nst_core.texture_networks import generators
-from nst_core.texture_networks.painting import Painter
+from nst_core.texture_networks.painting import NetworkPainter
 
 RECIPE = TextureNetworkRecipe(network=Source.of_upload("candy.onnx", b""))
 
@@ -87,7 +87,7 @@ def test_an_exported_network_paints_like_ours():
     """Its noise is its own, so what both agree on is compared: the mean over several takes, and how far takes differ."""
     data = weights.NETWORKS["starlit-oils"].read_bytes()
     content = images.fit(images.decode(open_sample("city-lights")), 192)
-    ours = Painter(generators.read(data))
+    ours = NetworkPainter(generators.read(data))
     network = reading.network(exporting.export(data))
     takes = np.stack([ours.stylize(content, seed) for seed in range(4)])
     others = np.stack([network.paint(content) for _ in range(4)])

@@ -10,7 +10,7 @@ from nst_core.errors import BadRecipe
 from nst_core.features import losses, tf
 from nst_core.images import Image
 from nst_core.recipes import FIRST_LAYERS, LAYERS
-from ui.lessons import desk
+from ui.lessons import figures
 from ui.pictures import CONTENTS, STYLES
 
 EVERY = LAYERS[explain.EYES]
@@ -41,7 +41,7 @@ def test_the_deeper_the_layer_the_less_can_be_rebuilt():
 @pytest.mark.parametrize(("style", "layers"), [("starlit-oils", FIRST_LAYERS), ("roman-mosaic", FIRST_LAYERS[:2])])
 def test_a_textures_gram_matrices_come_twenty_times_nearer(style, layers):
     picture, side = sample(style, 128), 128
-    made = explain.texture(picture, layers, side=side, iterations=150)
+    made = explain.texture(picture, layers, side=side, iterations=200)
     start = explain.gram_distance(explain.noise((side, side), 0), picture, layers)
     assert explain.gram_distance(made, picture, layers) < start / 20
 
@@ -49,7 +49,7 @@ def test_a_textures_gram_matrices_come_twenty_times_nearer(style, layers):
 @pytest.mark.parametrize("layer", ["block2_conv1", "block4_conv1"])
 def test_a_channels_picture_excites_it_more_than_any_patch_of_our_samples(layer):
     """Of all places in all samples, as `make_lessons.py` found and `test_lessons.py` checks them."""
-    stored = desk.arrays("channels")
+    stored = figures.arrays("channels")
     for index in (0, -1):
         channel, strongest = int(stored[f"{layer}/channels"][index]), stored[f"{layer}/strengths"][index, 0]
         made = explain.excite(layer, channel, side=96)

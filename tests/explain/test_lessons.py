@@ -9,19 +9,19 @@ import pytest
 from nst_core import explain, images
 from nst_core.features import tf
 from nst_core.recipes import LAYERS
-from ui.lessons import CHAPTERS, desk, layers, reading
+from ui.lessons import CHAPTERS, figures, layers, reading
 from ui.pictures import CONTENTS, STYLES
 
 LIMIT = 2_000_000  # bytes, all together
 
 
 def test_everything_made_ahead_is_small_and_whole():
-    assert sum(file.stat().st_size for file in desk.LESSONS.iterdir()) < LIMIT
-    told = json.loads((desk.LESSONS / "lessons.json").read_text())
-    for name, figures in told.items():
-        strip = desk.row_of(desk.LESSONS / f"{name}.webp")
-        assert strip.shape[1] % figures["count"] == 0
-    photograph, style = (source.name for source in desk.OPENING.values())
+    assert sum(file.stat().st_size for file in figures.LESSONS.iterdir()) < LIMIT
+    told = json.loads((figures.LESSONS / "lessons.json").read_text())
+    for name, chapter in told.items():
+        strip = figures.row_of(figures.LESSONS / f"{name}.webp")
+        assert strip.shape[1] % chapter["count"] == 0
+    photograph, style = (source.name for source in figures.OPENING.values())
     pair = f"{photograph}-{style}"
     opening = {
         f"content-{photograph}",
@@ -35,16 +35,16 @@ def test_everything_made_ahead_is_small_and_whole():
 
 
 def test_the_lessons_say_what_the_page_claims():
-    told = json.loads((desk.LESSONS / "lessons.json").read_text())
-    for name, figures in told.items():
+    told = json.loads((figures.LESSONS / "lessons.json").read_text())
+    for name, chapter in told.items():
         if name.startswith("content-"):
-            assert figures["errors"] == sorted(figures["errors"])
+            assert chapter["errors"] == sorted(chapter["errors"])
         if name.startswith("textures-"):
-            assert all(start > 15 * end for start, end in figures["distances"])
+            assert all(start > 15 * end for start, end in chapter["distances"])
 
 
 def test_each_shown_channel_has_a_tile_and_nine_patches():
-    stored = desk.arrays("channels")
+    stored = figures.arrays("channels")
     assert stored["pictures"].tolist() == [*CONTENTS, *STYLES]
     for layer in LAYERS[explain.EYES]:
         shown = layers.shown_of(layer)
@@ -56,9 +56,9 @@ def test_each_shown_channel_has_a_tile_and_nine_patches():
 
 
 def test_stored_patches_and_vectors_are_the_models():
-    stored = desk.arrays("channels")
+    stored = figures.arrays("channels")
     layer, name = "block3_conv1", "woodcut-waves"
-    picture = images.fit(images.from_uint8(STYLES[name]()), desk.SIDE)
+    picture = images.fit(images.from_uint8(STYLES[name]()), figures.SIDE)
     number = stored["pictures"].tolist().index(name)
     found = explain.best_patches([picture], layer)
     for channel, places, strengths in zip(
@@ -67,8 +67,8 @@ def test_stored_patches_and_vectors_are_the_models():
         for place, strength in zip(places, strengths, strict=True):
             if place[0] == number:
                 assert found[channel][0].strength == pytest.approx(float(strength), rel=1e-2)
-    vectors = desk.arrays("styles")
-    style = images.fit(images.from_uint8(STYLES[name]()), desk.STYLE_SIDE)
+    vectors = figures.arrays("styles")
+    style = images.fit(images.from_uint8(STYLES[name]()), figures.STYLE_SIDE)
     np.testing.assert_allclose(
         explain.style_vector(style), vectors["vectors"][vectors["names"].tolist().index(name)], atol=1e-3
     )

@@ -9,7 +9,7 @@ from nst_core import features, images, instant
 from nst_core.errors import BadMask, BadRecipe, ModelUnavailable
 from nst_core.instant import InstantLite, graph, noise, vectors
 from nst_core.instant.magenta import Magenta
-from nst_core.models import eyes, weights
+from nst_core.models import vgg_lite, weights
 from nst_core.pictures import masks
 from nst_core.recipes import Color, InstantRecipe
 from nst_core.stylizer import Style
@@ -344,7 +344,7 @@ def test_predictor_is_the_trained_architecture(lite):
 
 
 def test_the_file_is_made_of_the_embedded_arrays_and_small_enough_for_a_browser():
-    made = graph.lite(weights.load("instant-lite"), eyes.convolutions())
+    made = graph.lite(weights.load("instant-lite"), vgg_lite.convolutions())
     assert weights.LITE.read_bytes() == made, "run python -m nst_core.training.export"
     assert len(made) <= 4e6
 

@@ -496,7 +496,7 @@ def regional(chosen: OptimizeRecipe, *styles: Style) -> Objective:
     return Objective(chosen, fake(), CONTENT, [style.image for style in styles], parts(CONTENT, styles, chosen))
 
 
-def parts(content: Image, styles: Sequence[Style], chosen: OptimizeRecipe, shape: masks.Shape = CONTENT.shape[:2]) -> Parts:
+def parts(content: Image, styles: Sequence[Style], chosen: OptimizeRecipe, shape: masks.MaskShape = CONTENT.shape[:2]) -> Parts:
     return Regions(content, styles, chosen).at(shape, chosen.halvings)
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from nst_core import images, recipes
 from nst_core.recipes import MAX_STRENGTH, Source
 from tests.browser import PATIENCE, caption, next_result, pixels, result, saved, settled, upload
-from ui.frame import WAYS
+from ui.page_head import WAYS
 
 
 @pytest.fixture

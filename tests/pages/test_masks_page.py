@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 
 import numpy as np
 import pytest
@@ -304,8 +305,10 @@ def test_a_photographs_own_transparency_is_a_region_and_stays(page):
     assert alpha[:, : alpha.shape[1] // 2 - 4].min() == 255
     assert alpha[:, alpha.shape[1] // 2 + 4 :].max() == 0
     page.get_by_text("Fill the transparent parts with white").click()
-    settled(page)
-    assert Image.open(io.BytesIO(download(page, "PNG"))).mode == "RGB"
+    deadline = time.monotonic() + PATIENCE / 1000
+    while Image.open(io.BytesIO(download(page, "PNG"))).mode != "RGB":  # the click's run may not have begun yet
+        assert time.monotonic() < deadline
+        settled(page)
 
 
 def test_a_bad_mask_gets_a_sentence_and_changes_nothing(page):

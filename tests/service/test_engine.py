@@ -17,7 +17,7 @@ from nst_core.errors import BadMask, BadRecipe, Cancelled, Diverged, Failure, Wo
 from nst_core.instant import InstantLite
 from nst_core.models import weights
 from nst_core.recipes import Color, InstantRecipe, OptimizeRecipe, Source, StyleSource, TextureNetworkRecipe
-from nst_core.service import Lane, Order, Service, State, checkpoints, tasks
+from nst_core.service import JobState, Lane, Service, Submission, checkpoints, tasks
 from nst_core.service.client import CLOSED
 from nst_core.service.execution import CHECKPOINT_EVERY
 from nst_core.service.packing import pack, unpack
@@ -103,11 +103,11 @@ def test_masks_that_cover_nothing_get_their_sentence_from_the_worker(engine):
 def test_steps_are_seen_while_the_job_runs(engine):
     job = engine.submit(jobs.count, 10, 0.1, lane=Lane.SLOW)
     until(lambda: len(job.progress) >= 3)
-    assert job.state is State.RUNNING
+    assert job.state is JobState.RUNNING
     assert [p.iteration for p in job.progress[:3]] == [1, 2, 3]
     assert job.progress[0].losses == {"left": 9.0}
     assert job.result(PATIENCE).iteration == 10
-    assert job.state is State.DONE
+    assert job.state is JobState.DONE
 
 
 def test_cancel_stops_within_two_steps(engine):
@@ -116,7 +116,7 @@ def test_cancel_stops_within_two_steps(engine):
     job.cancel()
     seen = len(job.progress)
     assert job.wait(PATIENCE)
-    assert job.state is State.CANCELLED
+    assert job.state is JobState.CANCELLED
     assert isinstance(job.error, Cancelled)
     assert len(job.progress) <= seen + 2
 
@@ -125,10 +125,10 @@ def test_a_queued_job_knows_its_place_and_can_be_cancelled(engine):
     first = engine.submit(jobs.count, 100, 0.1, lane=Lane.SLOW)
     second = engine.submit(jobs.count, 3, 0.01, lane=Lane.SLOW)
     third = engine.submit(jobs.count, 3, 0.01, lane=Lane.SLOW)
-    until(lambda: first.state is State.RUNNING)
+    until(lambda: first.state is JobState.RUNNING)
     assert (first.position, second.position, third.position) == (0, 1, 2)
     second.cancel()
-    assert second.state is State.CANCELLED
+    assert second.state is JobState.CANCELLED
     assert third.position == 1
     first.cancel()
     assert third.result(PATIENCE).iteration == 3
@@ -138,7 +138,7 @@ def test_a_queued_job_knows_its_place_and_can_be_cancelled(engine):
 def test_two_jobs_run_at_once(engine):
     slow, quick = engine.submit(jobs.count, 100, 0.1, lane=Lane.SLOW), engine.submit(jobs.count, 100, 0.1)
     until(lambda: slow.progress and quick.progress)
-    assert slow.state is quick.state is State.RUNNING
+    assert slow.state is quick.state is JobState.RUNNING
     slow.cancel()
     quick.cancel()
     assert slow.wait(PATIENCE)
@@ -148,11 +148,11 @@ def test_two_jobs_run_at_once(engine):
 def test_a_slow_job_does_not_delay_an_instant_one(engine):
     slow = engine.submit(jobs.count, 600, 0.1, lane=Lane.SLOW)
     waiting = engine.submit(jobs.count, 1, 0.0, lane=Lane.SLOW)
-    until(lambda: slow.state is State.RUNNING)
+    until(lambda: slow.state is JobState.RUNNING)
     content, style = pictures()
     assert engine.run(RECIPE, {"content": content}, [Style(style)]).result(PATIENCE).image.shape == content.shape
-    assert slow.state is State.RUNNING
-    assert waiting.state is State.QUEUED
+    assert slow.state is JobState.RUNNING
+    assert waiting.state is JobState.QUEUED
     slow.cancel()
     assert waiting.result(PATIENCE).iteration == 1
 
@@ -160,11 +160,11 @@ def test_a_slow_job_does_not_delay_an_instant_one(engine):
 def test_ten_waiting_slow_jobs_delay_no_instant_one(engine):
     """Without a resource of its own, Dask's scheduler would hold the picture back from the third on."""
     slow = [engine.submit(jobs.count, 600, 0.1, lane=Lane.SLOW) for _ in range(10)]
-    until(lambda: slow[0].state is State.RUNNING)
+    until(lambda: slow[0].state is JobState.RUNNING)
     content, style = pictures()
     for _ in range(3):
         assert engine.run(RECIPE, {"content": content}, [Style(style)]).result(20).image.shape == content.shape
-    assert [job.state for job in slow] == [State.RUNNING, *[State.QUEUED] * 9]
+    assert [job.state for job in slow] == [JobState.RUNNING, *[JobState.QUEUED] * 9]
     for job in reversed(slow):
         job.cancel()
     until(lambda: all(job.finished for job in slow))
@@ -172,7 +172,7 @@ def test_ten_waiting_slow_jobs_delay_no_instant_one(engine):
 
 def test_waiting_instant_jobs_delay_no_slow_one(engine):
     light = [engine.submit(jobs.count, 300, 0.1) for _ in range(10)]
-    until(lambda: light[1].state is State.RUNNING)
+    until(lambda: light[1].state is JobState.RUNNING)
     assert engine.submit(jobs.count, 2, 0.01, lane=Lane.SLOW).result(20).iteration == 2
     assert engine.submit(jobs.count, 2, 0.01, lane=Lane.TENSORFLOW).result(20).iteration == 2
     for job in reversed(light):
@@ -251,7 +251,7 @@ def test_a_killed_worker_costs_its_job_and_nothing_else(engine):
 
     os.kill(worker, signal.SIGKILL)
     assert running.wait(PATIENCE)
-    assert running.state is State.FAILED
+    assert running.state is JobState.FAILED
     with pytest.raises(WorkerLost, match="run the job again"):
         running.result()
     assert queued.result(PATIENCE).iteration == 3  # it had not begun: it is sent again by itself
@@ -266,7 +266,7 @@ def test_a_paused_job_leaves_the_worker_and_goes_on_where_it_was(engine):
     job = engine.submit(jobs.Counter, 40, 0.05, RECIPE, lane=Lane.SLOW)
     until(lambda: len(job.progress) >= 5)
     job.pause()
-    until(lambda: job.state is State.PAUSED)
+    until(lambda: job.state is JobState.PAUSED)
     done = len(job.progress)
     assert engine.submit(jobs.count, 2, 0.01, lane=Lane.SLOW).result(PATIENCE).iteration == 2  # the slow lane is free
     assert len(job.progress) == done
@@ -318,7 +318,7 @@ def test_a_job_outlives_its_page_for_a_while_only(engine, monkeypatch):
     assert not job.wait(2)
     job.release()
     assert job.wait(PATIENCE)
-    assert job.state is State.CANCELLED
+    assert job.state is JobState.CANCELLED
 
 
 def test_who_asks_first_is_served_first_however_close_the_next_one_is():
@@ -348,7 +348,7 @@ def test_close_ends_every_process_and_every_open_job():
     open_job = engine.submit(jobs.count, 600, 0.1, lane=Lane.SLOW)
     engine.close()
     assert engine.closed
-    assert open_job.state is State.FAILED
+    assert open_job.state is JobState.FAILED
     _, living = psutil.wait_procs(family, timeout=20)
     assert not living
 
@@ -413,7 +413,7 @@ def test_a_resumed_run_takes_the_styles_weights_from_its_recipe():
     content, picture = (images.to_uint8(image) for image in pictures())
     sources = [StyleSource(source=Source(name=name), weight=weight) for name, weight in (("one", 0.25), ("two", 0.75))]
     recipe = OptimizeRecipe(iterations=1, scales=1, precision="float32", styles=tuple(sources))
-    (resumed,) = tasks.run(Order(recipe, {"content": content}, [Style(picture), Style(255 - picture)]))
+    (resumed,) = tasks.run(Submission(recipe, {"content": content}, [Style(picture), Style(255 - picture)]))
     as_floats = [Style(images.from_uint8(image), weight) for image, weight in ((picture, 0.25), (255 - picture, 0.75))]
     (wanted,) = Optimization(images.from_uint8(content), as_floats, recipe)
     assert resumed.losses == pytest.approx(wanted.losses, rel=1e-4)

@@ -19,7 +19,7 @@ from nst_core import images
 from nst_core.errors import Failure
 from nst_core.machine import arrays
 from nst_core.recipes import Color, InstantRecipe, OptimizeRecipe, Source, StyleSource, TrainingRecipe
-from nst_core.service import Lane, Order, Service, State, checkpoints, orders
+from nst_core.service import JobState, Lane, Service, Submission, checkpoints, submissions
 from nst_core.service.dask import lanes
 from nst_core.service.execution import execute
 from nst_core.service.transport import Call, Signal
@@ -178,7 +178,7 @@ def test_a_restarted_server_goes_on_with_what_was_under_way(end):
         job = engine.find(id, OptimizeRecipe)
         assert job is engine.find(id, OptimizeRecipe)
         assert job.recipe == LONG
-        assert np.array_equal(images.to_uint8(job.order.picture("content")), images.to_uint8(pictures()[0]))
+        assert np.array_equal(images.to_uint8(job.submission.picture("content")), images.to_uint8(pictures()[0]))
         until(lambda: job.progress)
         assert job.progress[0].iteration > 1
         job.cancel()
@@ -192,13 +192,13 @@ def test_an_order_comes_back_as_it_was():
     recipe = OptimizeRecipe(content=Source(name="x"), styles=(StyleSource(source=Source(name="y"), weight=0.5),))
     kept = [Style(picture, 0.5, mask, None, Color.LUMINANCE)]
     given = {"content": content, "initial": content[::-1], "opacity": mask}
-    order = Order(recipe, given, kept, {"clip": b"frames"}, 75.5)
-    orders.save("0" * 32, order)
-    back = orders.load("0" * 32)
+    submission = Submission(recipe, given, kept, {"clip": b"frames"}, 75.5)
+    submissions.save("0" * 32, submission)
+    back = submissions.load("0" * 32)
     assert (back.recipe, back.files, back.expected) == (recipe, {"clip": b"frames"}, 75.5)
-    assert all(np.array_equal(back.pictures[name], order.pictures[name]) for name in ("content", "initial"))
+    assert all(np.array_equal(back.pictures[name], submission.pictures[name]) for name in ("content", "initial"))
     assert np.array_equal(images.to_uint8(back.opacity), mask)
-    assert Order(recipe, {"content": content}).opacity is None
+    assert Submission(recipe, {"content": content}).opacity is None
     (style,) = back.styles
     assert np.array_equal(style.image, picture) and np.array_equal(style.mask, mask)
     assert (style.weight, style.guide, style.color) == (0.5, None, Color.LUMINANCE)
@@ -206,9 +206,9 @@ def test_an_order_comes_back_as_it_was():
 
 @pytest.mark.parametrize("id", ["", "../../etc/passwd", "0" * 31, "1" * 32, "f" * 32, "e" * 32])
 def test_an_address_of_a_strangers_making_finds_nothing(id):
-    checkpoints.order("f" * 32).write_bytes(b"PK\x03\x04 broken")
-    checkpoints.order("e" * 32).write_bytes(b"")
-    assert orders.load(id) is None
+    checkpoints.submission("f" * 32).write_bytes(b"PK\x03\x04 broken")
+    checkpoints.submission("e" * 32).write_bytes(b"")
+    assert submissions.load(id) is None
 
 
 def test_what_nobody_comes_back_for_is_tidied_away():
@@ -245,7 +245,7 @@ def test_a_folder_that_cannot_be_is_no_end(monkeypatch, tmp_path):
         job = engine.submit(jobs.Counter, 200, 0.05, RECIPE, lane=Lane.SLOW)
         until(lambda: len(job.progress) >= 3)
         job.pause()
-        until(lambda: job.state is State.PAUSED)
+        until(lambda: job.state is JobState.PAUSED)
         job.cancel()
 
 

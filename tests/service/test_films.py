@@ -9,7 +9,7 @@ import pytest
 from nst_core import recipes
 from nst_core.errors import BadClip
 from nst_core.recipes import VideoRecipe
-from nst_core.service import Lane, Service, State, checkpoints
+from nst_core.service import JobState, Lane, Service, checkpoints
 from nst_core.stylizer import Style
 from tests import jobs
 from tests.clips import encoded, pan, told
@@ -43,14 +43,14 @@ def test_a_film_survives_its_worker_and_a_pause(engine, clip):
     whole = film().result(PATIENCE)
     worker = engine.submit(jobs.process_id, lane=Lane.LIGHT).result(PATIENCE)
     job = film()
-    assert job.expected == job.order.expected == facts.promise(256)
+    assert job.expected == job.submission.expected == facts.promise(256)
     until(checkpoints.path(job.id).exists)
     os.kill(worker, signal.SIGKILL)  # at once: on a busy machine whatever comes between may take as long as the film
     assert checkpoints.parts(checkpoints.path(job.id)).is_dir()
     left = len(job.progress)
-    until(lambda: len(job.progress) >= left + 2 and job.state is State.RUNNING)
+    until(lambda: len(job.progress) >= left + 2 and job.state is JobState.RUNNING)
     job.pause()
-    until(lambda: job.state in (State.PAUSED, State.DONE))
+    until(lambda: job.state in (JobState.PAUSED, JobState.DONE))
     assert engine.find(job.id, VideoRecipe) is job
     job.resume()
     picture, style = pictures()

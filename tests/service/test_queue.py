@@ -11,7 +11,7 @@ from nst_core.engines.optimize import MORE, PACE, PREPARING
 from nst_core.errors import Busy
 from nst_core.machine import arrays
 from nst_core.recipes import PRESETS, OptimizeRecipe, TrainingRecipe
-from nst_core.service import Lane, State, checkpoints
+from nst_core.service import JobState, Lane, checkpoints
 from nst_core.service.jobs import Job, Progress
 from nst_core.service.limits import LIMITS
 from nst_core.service.queue import Queue
@@ -75,7 +75,7 @@ def test_paused_and_other_lanes_jobs_are_not_ahead(queue):
     paused, light, mine = add(queue), add(queue, lane=Lane.LIGHT), add(queue)
     paused.ended(PAUSED)
     assert queue.ahead_of(mine) == []
-    assert light.state is State.QUEUED
+    assert light.state is JobState.QUEUED
 
 
 def test_a_visitor_has_so_many_at_once(queue):
@@ -133,10 +133,10 @@ def test_a_film_is_not_charged_for_what_others_die_of(queue, monkeypatch, tmp_pa
             job.bereaved()
         return job.state
 
-    assert deaths(add(queue, lane=Lane.FILM), [10, 20, 30, 40, 50]) is State.QUEUED
-    assert deaths(add(queue, lane=Lane.FILM), [10, 10, 10]) is State.FAILED
-    assert deaths(add(queue, lane=Lane.FILM), [10, 20, 20, 19]) is State.FAILED
-    assert deaths(add(queue, lane=Lane.SLOW), [10, 20, 30]) is State.FAILED  # it was alone
+    assert deaths(add(queue, lane=Lane.FILM), [10, 20, 30, 40, 50]) is JobState.QUEUED
+    assert deaths(add(queue, lane=Lane.FILM), [10, 10, 10]) is JobState.FAILED
+    assert deaths(add(queue, lane=Lane.FILM), [10, 20, 20, 19]) is JobState.FAILED
+    assert deaths(add(queue, lane=Lane.SLOW), [10, 20, 30]) is JobState.FAILED  # it was alone
 
 
 def test_servers_that_share_a_folder_leave_each_others_states(monkeypatch, tmp_path):
@@ -145,10 +145,10 @@ def test_servers_that_share_a_folder_leave_each_others_states(monkeypatch, tmp_p
     monkeypatch.setattr("nst_core.service.checkpoints.LIMITS", dataclasses.replace(LIMITS, checkpoints_mb=1))
     for name in ("ours", "theirs", "nobodys"):
         checkpoints.path(name).write_bytes(bytes(1_100_000))
-        checkpoints.order(name).write_bytes(bytes(1_100_000))
+        checkpoints.submission(name).write_bytes(bytes(1_100_000))
         checkpoints.parts(checkpoints.path(name)).mkdir()
         (checkpoints.parts(checkpoints.path(name)) / "frame").write_bytes(bytes(1_100_000))
-        for file in (checkpoints.path(name), checkpoints.order(name), checkpoints.parts(checkpoints.path(name))):
+        for file in (checkpoints.path(name), checkpoints.submission(name), checkpoints.parts(checkpoints.path(name))):
             os.utime(file, (0, time.time() - 2 * checkpoints.LEASE))
     checkpoints.renew({"theirs", "a job without files"})  # by the other server
     checkpoints.tidy({"ours"})
@@ -184,14 +184,14 @@ def test_a_cancel_is_not_forgotten_by_a_pause(queue):
     job.began()
     job.cancel()
     job.ended(PAUSED)
-    assert job.state is State.CANCELLED
+    assert job.state is JobState.CANCELLED
 
 
 def test_a_paused_job_that_nobody_resumes_makes_room(queue, monkeypatch):
     monkeypatch.setattr("nst_core.service.jobs.LIMITS", dataclasses.replace(LIMITS, max_pause_minutes=0.001))
     job = add(queue)
     job.ended(PAUSED)
-    assert job.wait(5) and job.state is State.CANCELLED
+    assert job.wait(5) and job.state is JobState.CANCELLED
 
 
 def test_the_time_grows_with_pixels_and_iterations_and_shrinks_with_scales():
@@ -207,7 +207,7 @@ def test_a_cancel_is_not_forgotten_by_a_death(queue):
     job.began()
     job.cancel()
     job.bereaved()
-    assert job.state is State.CANCELLED
+    assert job.state is JobState.CANCELLED
 
 
 def test_the_opening_of_optimize_takes_half_a_minute_until_runs_have_shown_otherwise():

@@ -8,14 +8,14 @@ import pytest
 
 from nst_core.errors import Abandoned, Cancelled
 from nst_core.recipes import OptimizeRecipe
-from nst_core.service import Order, State
+from nst_core.service import JobState, Submission
 from nst_core.service.jobs import Job, Lane, Progress, Signal
 from nst_core.service.limits import LIMITS
 from nst_core.service.queue import Queue
 from nst_core.stylizer import Step
 
 PICTURE = np.zeros((100, 200, 3), np.uint8)
-ORDER = Order(OptimizeRecipe(), {"content": PICTURE})
+SUBMISSION = Submission(OptimizeRecipe(), {"content": PICTURE})
 
 
 class Desk:
@@ -52,8 +52,8 @@ def patient(monkeypatch):
     monkeypatch.setattr("nst_core.service.jobs.LIMITS", dataclasses.replace(LIMITS, grace_minutes=60))
 
 
-def add(desk, *, order=ORDER, begun=True):
-    job = Job(desk, len, (PICTURE, ORDER.recipe), Lane.SLOW, visitor="a", order=order)
+def add(desk, *, submission=SUBMISSION, begun=True):
+    job = Job(desk, len, (PICTURE, SUBMISSION.recipe), Lane.SLOW, visitor="a", submission=submission)
     desk.queue.enter(job)
     desk.send(job)
     if begun:
@@ -82,7 +82,7 @@ def test_a_job_goes_on_while_nobody_waits_and_then_ends_with_what_it_has(desk):
     until(lambda: desk.told)
     assert desk.told[0] is Signal.STOP
     job.ended(Step(2, 2, image=PICTURE))
-    assert job.state is State.DONE and job.result().image is not None
+    assert job.state is JobState.DONE and job.result().image is not None
     assert job.notice.startswith("Ended early, with what it had, since its page had been closed")
 
 
@@ -129,7 +129,7 @@ def test_a_job_that_cannot_be_stopped_is_cancelled_with_the_reason(desk):
 
 
 def test_what_no_address_finds_again_ends_after_a_minute(desk, patient):
-    job = add(desk, order=None)
+    job = add(desk, submission=None)
     leave(job)
     until(lambda: desk.told)
     assert desk.told == [Signal.CANCEL]

@@ -23,9 +23,9 @@ from nst_core.errors import BadNetwork, BadPicture, BadRecipe, Diverged, TooLarg
 from nst_core.machine import arrays
 from nst_core.models import weights
 from nst_core.recipes import Source, TextureNetworkRecipe
-from nst_core.service import Lane, Service, State, checkpoints
+from nst_core.service import JobState, Lane, Service, checkpoints
 from nst_core.texture_networks import TextureNetwork, Trained, drawing, generators
-from nst_core.texture_networks.painting import Painter, draw_noise, resize_tile
+from nst_core.texture_networks.painting import NetworkPainter, draw_noise, resize_tile
 from nst_core.texture_networks.training import Generator, Perception, Training, generator, perception, photographs, run
 from nst_core.texture_networks.training.generator import batch_norm, first_values, instance_norm, limit
 
@@ -152,7 +152,7 @@ def test_contrast_of_the_content_through_the_whole_generator(normalisation, chan
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (65, 97), (33, 130), (100, 37)])
 def test_any_size_goes_in_and_comes_out(height, width):
-    painter, content = Painter(network(recipes.training())), blobs(1, 264, 264)[:height, :width]
+    painter, content = NetworkPainter(network(recipes.training())), blobs(1, 264, 264)[:height, :width]
     made = painter.stylize(content)
     assert made.shape == (height, width, 3)
     assert made.dtype == np.float32
@@ -162,7 +162,7 @@ def test_any_size_goes_in_and_comes_out(height, width):
 
 
 def test_the_seed_decides_the_picture():
-    painter, content = Painter(network()), blobs(0)
+    painter, content = NetworkPainter(network()), blobs(0)
     assert (painter.stylize(content, 1) == painter.stylize(content, 1)).all()
     assert (painter.stylize(content, 1) != painter.stylize(content, 2)).any()
 
@@ -179,7 +179,7 @@ def test_a_resized_tile_is_still_one():
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (60, 90)])
 def test_textures_have_the_size_asked_for(height, width):
-    assert Painter(network(TEXTURE)).synthesize(height, width, seed=3).shape == (height, width, 3)
+    assert NetworkPainter(network(TEXTURE)).synthesize(height, width, seed=3).shape == (height, width, 3)
 
 
 def test_a_circular_shift_of_the_noise_shifts_the_texture():
@@ -202,7 +202,7 @@ def test_the_painter_is_the_generator_that_was_trained(purpose, normalisation):
     noises = draw_noise(trained.plan, np.random.default_rng(7), 1, 64, 96)
     values = {name: tf.constant(a) for name, a in trained.arrays.items()}
     expected = Generator(trained.plan)(values, None if content is None else tf.constant(content[None]), noises)[0]
-    painter = Painter(trained)
+    painter = NetworkPainter(trained)
     made = painter.synthesize(64, 96, seed=7) if content is None else painter.stylize(content, seed=7)
     assert expected.numpy().std() > 0.01
     assert made == pytest.approx(expected.numpy(), abs=1e-4)
@@ -210,9 +210,9 @@ def test_the_painter_is_the_generator_that_was_trained(purpose, normalisation):
 
 def test_networks_are_for_one_purpose():
     with pytest.raises(BadRecipe, match="makes textures"):
-        Painter(network(TEXTURE)).stylize(blobs(0))
+        NetworkPainter(network(TEXTURE)).stylize(blobs(0))
     with pytest.raises(BadRecipe, match="paints photographs"):
-        Painter(network()).synthesize(64, 64)
+        NetworkPainter(network()).synthesize(64, 64)
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -356,7 +356,7 @@ def test_a_killed_worker_costs_a_training_seconds_and_no_numbers():
                 os.kill(doomed, signal.SIGCONT)
         os.kill(doomed, signal.SIGKILL)
         assert job.wait(PATIENCE)
-        assert job.state is State.DONE
+        assert job.state is JobState.DONE
         assert generators.read(job.result().network).log[-1][0] == 120
         seen = {}
         for progress in job.progress:  # what was done twice was the same
@@ -513,7 +513,7 @@ def test_a_ready_network_brings_pictures_closer_to_its_style(name):
 
     style = images.decode((ROOT / "assets" / "styles" / f"{ready.recipe.style.name}.jpg").read_bytes())
     content = images.fit(images.decode((ROOT / "assets" / "photographs" / "city-lights.jpg").read_bytes()), 256)
-    painter = Painter(ready)
+    painter = NetworkPainter(ready)
     made = painter.stylize(content) if ready.plan.picture else painter.synthesize(*content.shape[:2])
     extract = features.Extractor(features.network("vgg19-lite"), ready.recipe.style_layers)
     grams = [[_gram(F) for F in extract(tf.constant(p[None])).values()] for p in (images.fit(style, 512), content, made)]

@@ -57,7 +57,7 @@ def bank(networks):
 
 def training(networks, bank, **settings):
     start = instant_network.random_weights(np.random.default_rng(0))
-    return instant_lite.Training(instant_lite.Settings(batch=2, **settings), networks, bank, start)
+    return instant_lite.InstantLiteTraining(instant_lite.InstantLiteSettings(batch=2, **settings), networks, bank, start)
 
 
 # --- the network ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from nst_core.models import weights
 from nst_core.models.graphs import Session
 from nst_core.training import runs
 from nst_core.training.subject import scenes
-from nst_core.training.subject.scenes import Labelled, Plan, Scenes
+from nst_core.training.subject.scenes import Labelled, ScenePlan, Scenes
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install -r requirements-train.txt")
 
@@ -36,7 +36,7 @@ PHOTOGRAPHS["empty"] = Labelled(np.full((120, 160, 3), 60, np.uint8), np.zeros((
 
 @pytest.mark.parametrize("composed", [0.0, 1.0])
 def test_a_scenes_mask_lies_on_its_subject(composed):
-    drawn = Scenes(PHOTOGRAPHS, Plan(96, composed=composed, relit=0.0))
+    drawn = Scenes(PHOTOGRAPHS, ScenePlan(96, composed=composed, relit=0.0))
     for seed in range(12):
         picture, mask = drawn.draw(np.random.default_rng(seed))
         assert picture.shape == (96, 96, 3) and mask.shape == (96, 96) and picture.min() >= 0 and picture.max() <= 1
@@ -52,8 +52,10 @@ def test_what_is_set_aside_takes_no_part(tmp_path):
 
 
 def small(seed=0):
-    settings = training.Settings(steps=40, batch=4, bank=12, first=8, fresh=1, seed=seed)
-    return training.Training(settings, training.Eyes(weights.path("vgg19-lite")), Scenes(PHOTOGRAPHS, Plan(network.SIDE)))
+    settings = training.Vgg19LiteSettings(steps=40, batch=4, bank=12, first=8, fresh=1, seed=seed)
+    return training.Vgg19LiteTraining(
+        settings, training.Eyes(weights.path("vgg19-lite")), Scenes(PHOTOGRAPHS, ScenePlan(network.SIDE))
+    )
 
 
 def test_a_short_run_learns_and_goes_on_where_it_was(tmp_path):

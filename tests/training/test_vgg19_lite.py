@@ -18,13 +18,13 @@ from nst_core.training import jaxed, runs
 from nst_core.training.vgg19_lite import __main__ as command
 from nst_core.training.vgg19_lite import heads, judge, network, pictures
 from nst_core.training.vgg19_lite.network import NAMES, ROOT_MEAN_SQUARE
-from nst_core.training.vgg19_lite.training import Settings, Training, sampled
+from nst_core.training.vgg19_lite.training import Vgg19LiteSettings, Vgg19LiteTraining, sampled
 from tests.training import tiny
 
 ROOT = Path(__file__).parents[2]
 EVERY = [f"block{b}_conv{c}" for b, count in ((1, 2), (2, 2), (3, 4), (4, 4), (5, 1)) for c in range(1, count + 1)]
 FEW = [f"block{x[0]}_conv{x[1]}" for x in ("11", "12", "21", "31", "41", "51")]
-SETTINGS = Settings(steps=3, minutes=10, peak_rate=5e-3, batch=4, size=32, bank=60, sample=12)
+SETTINGS = Vgg19LiteSettings(steps=3, minutes=10, peak_rate=5e-3, batch=4, size=32, bank=60, sample=12)
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +118,11 @@ def test_some_crops_are_made_dark_some_flat_and_the_others_stay():
 
 
 def test_a_chunk_is_bytes():
-    pools = pictures.Pools(tiny.photographs(2), tiny.some_textures(1))
+    pools = pictures.PicturePools(tiny.photographs(2), tiny.some_textures(1))
     found = pools.chunk(32, np.random.default_rng(0))
     assert found.shape == (pictures.CHUNK, 32, 32, 3) and found.dtype == np.uint8 and np.ptp(found) > 100
     with pytest.raises(BadRecipe, match="photographs and styles"):
-        pictures.Pools(tiny.photographs(1), [])
+        pictures.PicturePools(tiny.photographs(1), [])
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def test_bfloat16_keeps_eight_bits():
 
 def test_correlations_are_high_for_the_embedded_network_and_low_for_a_random_one(shared):
     teacher = jaxed.stand_in(shared / "models" / "vgg19_16x.npz")
-    pools = pictures.Pools(tiny.photographs(8, 128), tiny.some_textures(8))
+    pools = pictures.PicturePools(tiny.photographs(8, 128), tiny.some_textures(8))
     fitted, tested = (pools.draw(12, 64, np.random.default_rng(seed)) for seed in (0, 1))
     new = network.random_weights(np.random.default_rng(0))
     (embedded,), (random,) = (judge.correlations(a, teacher, fitted, tested) for a in (weights.load("vgg19-lite"), new))
@@ -163,15 +163,15 @@ def test_correlations_are_high_for_the_embedded_network_and_low_for_a_random_one
 
 @pytest.fixture(scope="module")
 def chunks():
-    pools = pictures.Pools(tiny.photographs(), tiny.some_textures())
+    pools = pictures.PicturePools(tiny.photographs(), tiny.some_textures())
     return [pools.chunk(32, np.random.default_rng(seed)) for seed in range(2)]
 
 
 @pytest.fixture(scope="module")
 def training(chunks):
     """Of few layers, which compile in a quarter of the time."""
-    teacher = jaxed.Eyes(tiny.convolutions(FEW), np.eye(3, dtype=np.float32), np.zeros(3, np.float32))
-    return Training(SETTINGS, teacher, tiny.watcher(np.random.default_rng(0), FEW), sampled(chunks, 12, 0))
+    teacher = jaxed.JaxNetwork(tiny.convolutions(FEW), np.eye(3, dtype=np.float32), np.zeros(3, np.float32))
+    return Vgg19LiteTraining(SETTINGS, teacher, tiny.watcher(np.random.default_rng(0), FEW), sampled(chunks, 12, 0))
 
 
 @pytest.fixture(scope="module")

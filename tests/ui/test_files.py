@@ -16,7 +16,7 @@ from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile, U
 from streamlit.testing.v1 import AppTest
 
 from nst_core import images
-from nst_core.service import Shelf
+from nst_core.service import SessionFiles
 from ui import files, pictures
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ PATIENCE = 60  # seconds until a hang counts as a failure
 
 @pytest.fixture
 def small(monkeypatch):
-    shelf = Shelf(each=100, total=1000)
+    shelf = SessionFiles(each=100, total=1000)
     monkeypatch.setattr(files, "_shelf", lambda: shelf)
 
 

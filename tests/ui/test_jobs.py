@@ -10,12 +10,12 @@ def page():
     import streamlit as st
 
     import ui
-    from nst_core.service import Job, State
+    from nst_core.service import Job, JobState
 
     panel = ui.Panel("some")
     job = st.session_state.setdefault("some.job", Job(None, print, (), "slow"))
     panel.buttons()
-    job._state = State.PAUSED
+    job._state = JobState.PAUSED
     panel.watch(job, ui.Look(lambda job: job.state.title(), lambda job: 0.0), lambda job: None)
 
 

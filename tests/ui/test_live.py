@@ -22,7 +22,7 @@ def empty(monkeypatch, tmp_path):
 
 
 def file_of(name, data):
-    return runtime.File(name, len(data), base64.b64encode(hashlib.sha256(data).digest()).decode())
+    return runtime.RuntimeFile(name, len(data), base64.b64encode(hashlib.sha256(data).digest()).decode())
 
 
 CONTENTS = {"a.mjs": b"a script", "a.wasm": bytes(1000)}

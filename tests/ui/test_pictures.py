@@ -104,7 +104,7 @@ def batch_page(files):
         return SimpleNamespace(result=lambda: step, collected=lambda: None, delays_others=False)
 
     recipe = InstantRecipe(styles=(StyleSource(source=Source(name="a")),), size=256)
-    kept = [batch.File(Source.of_upload(name, data), keep(data)) for name, data in files.items()]
+    kept = [batch.BatchFile(Source.of_upload(name, data), keep(data)) for name, data in files.items()]
     st.session_state["some.batch_files"] = kept
     batch._start("some", kept, recipe, Lane.SLOW, lambda: painted)
     assert st.session_state["some.batch"].wait(30)

@@ -10,13 +10,13 @@ import pytest
 from nst_core.errors import BadClip
 from nst_core.videos import clips, reading
 from nst_core.videos.clips import Facts
-from nst_core.videos.reel import SEGMENT, Reel
+from nst_core.videos.segments import SEGMENT, Segments
 from tests.clips import encoded, heard, pan, seen, told
 
 
 def copied(data, size=64):
     """A film of the clip's own frames."""
-    facts, reel = reading.probe(data), Reel(None)
+    facts, reel = reading.probe(data), Segments(None)
     frames = list(reading.frames(data, facts.shape(size)))
     for frame in frames:
         reel.add(frame.number, frame.begins, frame.pixels)
@@ -208,7 +208,7 @@ def test_both_sides_are_even_and_the_longer_as_asked():
 def test_a_full_disk_is_a_sentence(tmp_path):
     from nst_core.errors import Failure
 
-    reel = Reel(tmp_path / "parts")
+    reel = Segments(tmp_path / "parts")
     (tmp_path / "parts").rmdir()
     with pytest.raises(Failure, match="disk of this machine is full"):
         reel.add(0, 0, np.zeros((8, 8, 3), np.uint8))

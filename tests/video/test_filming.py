@@ -14,9 +14,9 @@ from nst_core.recipes import Color, Source
 from nst_core.stylizer import Style
 from nst_core.texture_networks import painting
 from nst_core.videos import Film, painters, reading
-from nst_core.videos.reel import SEGMENT
+from nst_core.videos.deflicker import Deflicker
 from nst_core.videos.run import Filming
-from nst_core.videos.steady import Steady
+from nst_core.videos.segments import SEGMENT
 from tests.clips import encoded, pan, scene, seen, told
 
 SHAPE = (192, 256)
@@ -67,7 +67,7 @@ def test_a_steady_hand_flickers_less_than_half_as_much_and_is_as_sharp():
     frames = pan(10, shape=SHAPE, step=3)
     shown = {}
     for steadiness in (0, recipes.STEADINESS):
-        hand = Steady(Fickle(), steadiness)
+        hand = Deflicker(Fickle(), steadiness)
         shown[steadiness] = [hand.paint(frame) for frame in frames]
     alone, steady = shown[0], shown[recipes.STEADINESS]
     assert change(steady, 3) < 0.5 * change(alone, 3)
@@ -78,7 +78,7 @@ def test_a_steady_hand_flickers_less_than_half_as_much_and_is_as_sharp():
 def test_a_cut_begins_anew():
     frames = [*pan(4, shape=SHAPE), *(np.ascontiguousarray(255 - f[::-1]) for f in pan(4, shape=SHAPE, seed=3))]
     painter = Fickle()
-    hand = Steady(painter, recipes.STEADINESS)
+    hand = Deflicker(painter, recipes.STEADINESS)
     shown = [hand.paint(frame) for frame in frames]
     assert len(painter.opened) == 2
     assert (painter.opened[1] == images.from_uint8(frames[4])).all()
@@ -218,7 +218,7 @@ def test_a_painter_that_goes_on_is_given_the_last_frame_moved_along():
 
     frames = pan(4, shape=SHAPE, step=3)
     painter = GoesOn()
-    shown = [Steady.paint(hand, frame) for hand in [Steady(painter, recipes.STEADINESS)] for frame in frames]
+    shown = [Deflicker.paint(hand, frame) for hand in [Deflicker(painter, recipes.STEADINESS)] for frame in frames]
     assert len(painter.given) == 3
     for frame, made in zip(frames, shown, strict=True):
         assert np.abs(made[20:-20, 20:-20].astype(float) - (255.0 - frame[20:-20, 20:-20])).mean() < 6
@@ -257,7 +257,7 @@ def test_in_rain_few_frames_are_optimised_whole(rain, shares, style, monkeypatch
     monkeypatch.setattr(optimization, "Frames", lambda *given: made.append(CountedFrames(*given)) or made[-1])
     rng = np.random.default_rng(0)
     drops = [rng.integers(0, 256, (96, 128, 3), np.uint8) for _ in range(50)]
-    hand = Steady(painters.OptimizingPainter([style], recipes.video(fine=True)), recipes.STEADINESS)
+    hand = Deflicker(painters.OptimizingPainter([style], recipes.video(fine=True)), recipes.STEADINESS)
     for frame in drops if rain else pan(50):
         hand.paint(frame)
     (frames,) = made

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from nst_core.videos import flow, shots, steady
+from nst_core.videos import deflicker, flow, shots
 from nst_core.videos.flow import Motion
 from tests.clips import pan, scene
 
@@ -73,9 +73,9 @@ def test_where_the_motion_does_not_hold_the_new_painting_stays_as_it_is():
     last, painted = (rng.integers(0, 256, (*SHAPE, 3)).astype(np.uint8) for _ in range(2))
     trust = np.zeros(SHAPE, np.float32)
     still = np.zeros((*SHAPE, 2), np.float32)
-    assert (steady.steadied(painted, last, Motion(still, trust)) == painted).all()
+    assert (deflicker.deflickered(painted, last, Motion(still, trust)) == painted).all()
     trust[:, :128] = 1
-    half = steady.steadied(painted, last, Motion(still, trust))
+    half = deflicker.deflickered(painted, last, Motion(still, trust))
     assert np.abs(half[:, :110].astype(int) - painted[:, :110]).mean() > 20
     assert (half[:, 160:] == painted[:, 160:]).all()
 
@@ -83,9 +83,9 @@ def test_where_the_motion_does_not_hold_the_new_painting_stays_as_it_is():
 def test_what_stands_still_and_is_painted_alike_stays_as_it_is():
     painted = scene(256, 192)
     still = Motion(np.zeros((*SHAPE, 2), np.float32), np.ones(SHAPE, np.float32))
-    assert np.abs(steady.steadied(painted, painted, still).astype(int) - painted).max() <= 3  # LIFT
+    assert np.abs(deflicker.deflickered(painted, painted, still).astype(int) - painted).max() <= 3  # LIFT
     flat = np.full((*SHAPE, 3), 77, np.uint8)
-    assert (steady.steadied(flat, flat, still) == 77).all()
+    assert (deflicker.deflickered(flat, flat, still) == 77).all()
 
 
 def test_a_mean_of_strokes_keeps_its_sharpness():
@@ -96,6 +96,6 @@ def test_a_mean_of_strokes_keeps_its_sharpness():
     mean = shown.astype(float)
     for _ in range(30):
         painted = strokes()
-        shown, mean = steady.steadied(painted, shown, still), 0.85 * mean + 0.15 * painted
+        shown, mean = deflicker.deflickered(painted, shown, still), 0.85 * mean + 0.15 * painted
     assert sharpness(shown) == pytest.approx(sharpness(painted), rel=0.1)
     assert sharpness(mean) < 0.5 * sharpness(painted)

@@ -9,7 +9,7 @@ from nst_core import explain, images
 from nst_core.images import Image
 from nst_core.recipes import FIRST_LAYERS
 from ui.components import morph
-from ui.lessons import desk
+from ui.lessons import figures
 from ui.pictures import title
 
 WORDS = (
@@ -22,24 +22,24 @@ WORDS = (
 
 
 def show() -> None:
-    place, words = desk.stage()
+    place, words = figures.stage()
     with words:
-        desk.heading(
+        figures.heading(
             "What a content layer keeps",
             "Each picture was made from noise until **one** layer could not tell it from the photograph: what you see is what "
             "that layer remembers. Deeper layers remember *what is there*, not how it looks, which is why style transfer takes "
             "its content from them.",
         )
-        desk.pick_photograph()
+        figures.pick_photograph()
         recipes = [explain.reconstruction(layer, iterations=LIVE_ITERATIONS) for layer in FIRST_LAYERS]
-        small = desk.pixels("content", desk.LIVE_SIDE)
-        figure = desk.on_demand(
-            "rebuilt", desk.about("content"), "Rebuild it now, live",
-            lambda: desk.slowly(explain.series, small, small, recipes=recipes), partial(finish, small),
+        small = figures.pixels("content", figures.LIVE_SIDE)
+        figure = figures.on_demand(
+            "rebuilt", figures.about("content"), "Rebuild it now, live",
+            lambda: figures.slowly(explain.series, small, small, recipes=recipes), partial(finish, small),
         )  # fmt: skip
-        ready = desk.lesson(f"content-{desk.about('content')[0]}")
-        photograph = desk.jpeg_uri(desk.pixels("content"))
-        desk.formula(
+        ready = figures.lesson(f"content-{figures.about('content')[0]}")
+        photograph = figures.jpeg_uri(figures.pixels("content"))
+        figures.formula(
             r"x^\star_l = \arg\min_x \; \operatorname{mean}\left(F^l(x) - F^l(p)\right)^2 + \lambda_l\, TV(x)",
             "p is the photograph, F the maps of layer l, TV a little smoothness that deep layers need more of. "
             "Coarse to fine; Mahendran & Vedaldi 2015.",
@@ -56,8 +56,8 @@ def show() -> None:
         opening = (
             "The photograph itself. Drag over the picture." if rebuilt else "Press “Rebuild it now” to see what layers keep."
         )
-        frames = desk.frames([photograph, *rebuilt], ["Photo", *labels], [opening, *lines])
-        about = title(desk.chosen("content"))
+        frames = figures.frames([photograph, *rebuilt], ["Photo", *labels], [opening, *lines])
+        about = title(figures.chosen("content"))
         morph(
             frames,
             title=f"{about}, rebuilt from each layer",
@@ -65,7 +65,7 @@ def show() -> None:
             key="explain.rebuilt.morph",
             at=0 if not rebuilt else 3,
         )
-        desk.offer([photograph, *rebuilt], "rebuilt", key="rebuilt")
+        figures.offer([photograph, *rebuilt], "rebuilt", key="rebuilt")
 
 
 LIVE_ITERATIONS = 36

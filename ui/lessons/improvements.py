@@ -8,8 +8,8 @@ import streamlit as st
 from nst_core import explain, images
 from nst_core.recipes import ACTIVATION_SHIFT, FIRST_LAYERS, LAYERS
 from ui.components import Side, compare, drawing, matrix
-from ui.lessons import desk, layers
-from ui.lessons.desk import PREFIX
+from ui.lessons import figures, layers
+from ui.lessons.figures import PREFIX
 from ui.lessons.style import ordered, picture_of
 
 LIVE_ITERATIONS = 40
@@ -35,9 +35,9 @@ FORMULAS = {
 
 def show() -> None:
     name = st.session_state.get(f"{PREFIX}.improvement") or "all layers"
-    place, words = desk.stage()
+    place, words = figures.stage()
     with words:
-        desk.heading(
+        figures.heading(
             "Four improvements of 2016",
             f"{WORDS[name]} Left of the line **off**, right of it **on**: same noise to begin with, same processor time.",
         )
@@ -46,18 +46,18 @@ def show() -> None:
             key=f"{PREFIX}.improvement", persist_state="session", label_visibility="collapsed", wrap=True,
         ) or name  # fmt: skip
         with st.container(horizontal=True):
-            desk.pick_photograph()
-            desk.pick_style()
-        about = desk.about("content", "style")
+            figures.pick_photograph()
+            figures.pick_style()
+        about = figures.about("content", "style")
         counts = LIVE_ITERATIONS, in_the_same_time(name)
         recipes = [explain.improved(each, iterations=count) for each, count in zip(("none", name), counts, strict=True)]
-        figure = desk.on_demand(
+        figure = figures.on_demand(
             "improved", (*about, name), "Off and on with these two, live",
-            lambda: desk.slowly(explain.series, *desk.both(), recipes=recipes),
-            desk.rows(2),
+            lambda: figures.slowly(explain.series, *figures.both(), recipes=recipes),
+            figures.rows(2),
         )  # fmt: skip
-        ready, number = desk.lesson("-".join(("improved", *about))), list(explain.IMPROVEMENTS).index(name)
-        desk.formula(
+        ready, number = figures.lesson("-".join(("improved", *about))), list(explain.IMPROVEMENTS).index(name)
+        figures.formula(
             FORMULAS[name],
             "Novak & Nikulin 2016, 1605.04603; each is a switch of the Optimize page's recipe. A bar: averaged to the upper "
             "layer's grid.",
@@ -77,24 +77,24 @@ def show() -> None:
 
 def in_the_same_time(name: str) -> int:
     """Steps with the improvement that take as long as LIVE_ITERATIONS without it, as was measured when the lesson was made."""
-    ready = desk.lesson("-".join(("improved", *(source.name for source in desk.OPENING.values()))))
+    ready = figures.lesson("-".join(("improved", *(source.name for source in figures.OPENING.values()))))
     counts = ready.figures["iterations"] if ready else [1] * len(explain.IMPROVEMENTS)
     return max(1, round(LIVE_ITERATIONS * counts[list(explain.IMPROVEMENTS).index(name)] / counts[0]))
 
 
 def show_pair(off: str, on: str, name: str, told: str) -> None:
     compare(off, on, width=620, alt=f"Without and with {name}", key=f"{PREFIX}.improved.compare")
-    first, second = desk.decoded(off), desk.decoded(on)
+    first, second = figures.decoded(off), figures.decoded(on)
     difference = np.abs(second - images.resize(first, *second.shape[:2])).mean(-1)
     levels, uri = (
         f"{255 * difference.mean():.0f} of 255 levels on average",
-        desk.jpeg_uri(desk.heat(np.clip(2 * difference, 0, 1))),
+        figures.jpeg_uri(figures.heat(np.clip(2 * difference, 0, 1))),
     )
     left, right = st.columns(2, vertical_alignment="center")
     left.image(uri, width="stretch", alt=f"Where {name} changes the picture: {levels}")
     with right:
         st.caption(f"**The difference** (bright): {levels}. {told}.")
-        desk.offer([off, on, uri], name.replace(" ", "-"), key="improved")
+        figures.offer([off, on, uri], name.replace(" ", "-"), key="improved")
 
 
 # --- what they do to the matrix ---------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def show_effect(name: str) -> None:
         "all four": "What is compared now: ten chains of neighbouring layers, shifted.",
     }  # fmt: skip
     with place.container():
-        desk.heading("What it does to the Gram matrix", words[name])
+        figures.heading("What it does to the Gram matrix", words[name])
         EFFECTS[name]()
 
 
@@ -168,9 +168,9 @@ EFFECTS = {
 }
 
 
-def _of_style(function: Any, **options: Any) -> desk.Figure:
-    signature = (function.__name__, *desk.about("style"), *(str(value) for value in options.values()))
-    return desk.at_once("effect", signature, function, desk.pixels("style"), finish=lambda made: ([], made), **options)
+def _of_style(function: Any, **options: Any) -> figures.Figure:
+    signature = (function.__name__, *figures.about("style"), *(str(value) for value in options.values()))
+    return figures.at_once("effect", signature, function, figures.pixels("style"), finish=lambda made: ([], made), **options)
 
 
 def _ordered(gram: np.ndarray, layer: str) -> np.ndarray:
@@ -182,7 +182,7 @@ def _row(matrices: dict[str, np.ndarray], count: int) -> None:
     names = list(matrices)
     for at in range(0, len(names), count):
         for column, name in zip(st.columns(count), names[at : at + count], strict=False):
-            column.image(desk.jpeg_uri(picture_of(matrices[name], 180)), width="stretch", alt=f"Matrix of {name}")
+            column.image(figures.jpeg_uri(picture_of(matrices[name], 180)), width="stretch", alt=f"Matrix of {name}")
             column.caption(name.replace("_", " ").replace("+", " + "))
 
 

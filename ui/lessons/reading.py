@@ -8,7 +8,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from nst_core import explain
-from ui.lessons import desk
+from ui.lessons import figures
 
 ROOT = Path(explain.__file__).parents[2]  # of the package, whose files are shown
 
@@ -178,7 +178,7 @@ class Found(NamedTuple):
 
 
 def show() -> None:
-    desk.heading(
+    figures.heading(
         "Read on",
         "Each idea of this page: its paper in a line, and the lines of this program where it lives. All of it runs from Python "
         "too: `from nst_core import explain`; the notebook `notebooks/explain.ipynb` shows how.",

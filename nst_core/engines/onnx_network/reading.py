@@ -36,7 +36,7 @@ SECONDS = 120.0  # that a pass may take
 ROUNDING = 16  # pixels by which the result may be larger than the content
 
 
-class Network:
+class OnnxNetwork:
     """A checked model, ready to run."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -72,16 +72,16 @@ class Network:
 
 
 @lru_cache(maxsize=4)
-def network(data: bytes) -> Network:
+def network(data: bytes) -> OnnxNetwork:
     """Return a file's network, checked and loaded once a process. Raises: BadNetwork."""
-    return Network(_checked(data, "This file"))
+    return OnnxNetwork(_checked(data, "This file"))
 
 
 def check(data: bytes, *, name: str = "This file") -> None:
     """Check an untrusted file. name: begins the error message. Raises: BadNetwork, and nothing else."""
     grey = np.full((*OTHER, 3), 0.5, np.float32)
     try:
-        Network(_checked(data, name)).paint(grey)
+        OnnxNetwork(_checked(data, name)).paint(grey)
     except BadNetwork as error:
         raise BadNetwork(str(error).replace("This network", name, 1)) from error
 

@@ -153,7 +153,7 @@ class Connection:
         address = embedded.scheduler if embedded else self._address
         from distributed import Client
 
-        from nst_core.service.dask.upkeep import Upkeep
+        from nst_core.service.dask.recycling import Recycling
 
         _keep_quiet()
         options = {"timeout": self._timeout, "set_as_default": False, "name": "nst"}
@@ -163,7 +163,7 @@ class Connection:
         try:
             await client.run_on_scheduler(pkgutil.resolve_name, "nst_core.service.dask.worker:perform")
             client.subscribe_topic(self._topic, self._heard)
-            await client.register_plugin(Upkeep(self._rest))
+            await client.register_plugin(Recycling(self._rest))
         except ImportError as error:
             await client.close(timeout=LEAVING)
             raise Failure(

@@ -16,10 +16,10 @@ def perform(topic: str, call: Call) -> Any:
     """Run a job and return its result. topic: where its messages are published."""
     from distributed import get_worker
 
-    from nst_core.service.dask import upkeep
+    from nst_core.service.dask import recycling
 
     worker = get_worker()
-    upkeep.begin(worker)
+    recycling.begin(worker)
     allocator.reset_peak()
     with WorkerChannel(topic, call.job) as channel:
         channel.say({"began": True})
@@ -85,7 +85,7 @@ def load_slow() -> bool:
     from distributed import get_worker
 
     from nst_core.service import tasks
-    from nst_core.service.dask import upkeep
+    from nst_core.service.dask import recycling
 
-    upkeep.begin(get_worker())
+    recycling.begin(get_worker())
     return tasks.load_slow()

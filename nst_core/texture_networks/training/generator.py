@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from nst_core.features import tf
-from nst_core.texture_networks.generators import Convolution, Plan
+from nst_core.texture_networks.generators import GeneratorConvolution, GeneratorPlan
 from nst_core.texture_networks.painting import EPSILON, LIMIT
 
 Values = Mapping[str, tf.Tensor]
@@ -17,7 +17,7 @@ class Generator:
     dtype: of the convolutions; sums and normalisations use float32.
     """
 
-    def __init__(self, plan: Plan, dtype: tf.DType = tf.float32) -> None:
+    def __init__(self, plan: GeneratorPlan, dtype: tf.DType = tf.float32) -> None:
         self.plan, self._dtype = plan, dtype
         self._pad = replicate if plan.picture else wrap
 
@@ -49,7 +49,9 @@ class Generator:
         x = self._convolve(x, values["rgb/kernel"])
         return tf.sigmoid(tf.cast(x, tf.float32) + values["rgb/bias"])  # the papers clip; a sigmoid always has a gradient
 
-    def _chain(self, x: tf.Tensor, values: Values, convolutions: Sequence[Convolution], statistics: object) -> tf.Tensor:
+    def _chain(
+        self, x: tf.Tensor, values: Values, convolutions: Sequence[GeneratorConvolution], statistics: object
+    ) -> tf.Tensor:
         for c in convolutions:
             x = self._convolve(x, values[f"{c.name}/kernel"])
             x = tf.nn.relu(self._norm(x, values, c.name, statistics))
@@ -130,7 +132,7 @@ def wrap(x: tf.Tensor) -> tf.Tensor:
     return tf.concat([tall[:, :, -1:], tall, tall[:, :, :1]], 2)
 
 
-def first_values(plan: Plan, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def first_values(plan: GeneratorPlan, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Return initial values: kernels as He et al. 2015, scales and variances one, the rest zero."""
     values = {}
     for name, shape in plan.shapes.items():

@@ -10,7 +10,7 @@ from nst_core.images import Image
 from nst_core.recipes import TrainingRecipe
 
 
-class Objective(Protocol):
+class PerceptualObjective(Protocol):
     """Declare named terms whose sum is the loss."""
 
     @property

@@ -19,10 +19,10 @@ from nst_core.texture_networks import generators
 from nst_core.texture_networks.generators import LOG, MAX_LOG, TextureNetwork, Trained
 from nst_core.texture_networks.painting import draw_noise
 from nst_core.texture_networks.training.generator import Generator, first_values, quiet
-from nst_core.texture_networks.training.perception import Objective, Perception
+from nst_core.texture_networks.training.perception import Perception, PerceptualObjective
 from nst_core.texture_networks.training.photographs import crops, default_photographs, photographs_in
 
-State = dict[str, np.ndarray]
+TrainingState = dict[str, np.ndarray]
 
 WARM_UP = 24  # steps at a rising rate; by the later of them a budget of seconds is turned into steps
 UNTIMED = 8  # of them, first: tracing, caches
@@ -71,7 +71,7 @@ class Training:
 
     def __init__(
         self,
-        objective: "Objective",
+        objective: "PerceptualObjective",
         recipe: TrainingRecipe,
         photographs: Sequence[np.ndarray],
         shown: Image,
@@ -150,7 +150,7 @@ class Training:
         recipe = self._recipe.model_copy(update={"steps": self._planned, "seconds": None})
         return TextureNetwork(recipe, arrays, np.array(self._log, np.float32).reshape(-1, len(LOG)))
 
-    def state(self) -> State:
+    def state(self) -> TrainingState:
         """Return the arrays that the rest of the training depends on, for `numpy.savez`."""
         vectors = {"flat": self._flat, "average": self._average, "first": self._first, "second": self._second}
         arrays = {name: variable.numpy() for name, variable in (vectors | self._running).items()}

@@ -21,14 +21,14 @@ from nst_core.training import instant_network, runs
 from nst_core.training.runs import Clock, Log
 from nst_core.training.subject import network, scenes
 from nst_core.training.subject.network import LAYERS, SIDE, Decoder
-from nst_core.training.subject.scenes import Labelled, Plan, Scenes
+from nst_core.training.subject.scenes import Labelled, ScenePlan, Scenes
 
 DEEP = (0.2, 0.4, 1.0)  # weights of the losses at 12 × 12, 24 × 24 and 48 × 48
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")  # what Adam remembers of a parameter
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SubjectSettings:
     """What decides the numbers, besides photographs and networks."""
 
     steps: int = 2000  # all in all
@@ -42,7 +42,7 @@ class Settings:
     seed: int = 0
 
 
-DEFAULTS = Settings()
+DEFAULTS = SubjectSettings()
 
 
 class Example(NamedTuple):
@@ -52,7 +52,7 @@ class Example(NamedTuple):
     mask: Tensor  # (1, 1, 48, 48)
 
 
-class Eyes:
+class SubjectFeatures:
     """vgg19-lite, which looks at the scenes."""
 
     def __init__(self, file: Path) -> None:
@@ -84,10 +84,10 @@ def loss_of(logits: list[Tensor], wanted: Tensor) -> Tensor:
     return total
 
 
-class Training:
+class SubjectTraining:
     """A run: `step` makes the next step and returns its loss."""
 
-    def __init__(self, settings: Settings, eyes: Eyes, drawn: Scenes) -> None:
+    def __init__(self, settings: SubjectSettings, eyes: SubjectFeatures, drawn: Scenes) -> None:
         torch.manual_seed(settings.seed)
         self.settings, self._eyes, self._scenes = settings, eyes, drawn
         self.decoder, self.averaged = network.channels_last(Decoder()), network.channels_last(Decoder())
@@ -184,16 +184,16 @@ def main(
     fresh: Annotated[int, typer.Option(help="New scenes a step.")] = DEFAULTS.fresh,
     threads: runs.Threads = 1,
     seed: runs.Seed = 0,
-    resume: runs.State = None,
+    resume: runs.StateFile = None,
     log: runs.LogFile = None,
 ) -> None:
     """Train the network that selects a subject."""
     torch.set_num_threads(threads)
-    settings = Settings(steps, rate, batch=batch, first=first, fresh=fresh, seed=seed)
+    settings = SubjectSettings(steps, rate, batch=batch, first=first, fresh=fresh, seed=seed)
     files = [file for folder in photographs for file in sorted(folder.glob("*"))]
     seen = scenes.labelled(masks, [file for file in files if not scenes.is_unseen(file)])
     unseen = scenes.labelled(masks, [file for file in files if scenes.is_unseen(file)])
-    training = Training(settings, look := Eyes(eyes), Scenes(seen, Plan(SIDE)))
+    training = SubjectTraining(settings, look := SubjectFeatures(eyes), Scenes(seen, ScenePlan(SIDE)))
     if resume:
         training.restore(resume)
     tests = [look.example(*whole(one)) for one in unseen.values()]
@@ -213,7 +213,7 @@ def whole(one: Labelled) -> tuple[Image, Mask]:
     return scenes.cut(one.picture, scenes.WHOLE, SIDE), scenes.cut(one.mask, scenes.WHOLE, SIDE)
 
 
-def run(training: Training, tests: list[Example], out: Path, notes: Log, about: Mapping[str, object]) -> None:
+def run(training: SubjectTraining, tests: list[Example], out: Path, notes: Log, about: Mapping[str, object]) -> None:
     """Train to the last step; weights and state every two minutes."""
     training.fill(training.settings.first)
     clock = Clock(1)
@@ -224,7 +224,7 @@ def run(training: Training, tests: list[Example], out: Path, notes: Log, about: 
     save(training, tests, out, notes, about)
 
 
-def save(training: Training, tests: list[Example], out: Path, notes: Log, about: Mapping[str, object]) -> None:
+def save(training: SubjectTraining, tests: list[Example], out: Path, notes: Log, about: Mapping[str, object]) -> None:
     """Write state, weights and manifest, and say how far the masks of unseen photographs agree with the teacher's."""
     result = {"steps": training.steps, "scenes": training.drawn, "unseen IoU": agreement(training.averaged, tests)}
     notes.note(result)

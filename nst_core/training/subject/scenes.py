@@ -33,7 +33,7 @@ class Labelled(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ScenePlan:
     """What is drawn."""
 
     side: int
@@ -67,7 +67,7 @@ def _small(file: Path, shorter: int) -> Bytes:
 class Scenes:
     """Draws scenes out of labelled photographs."""
 
-    def __init__(self, photographs: Mapping[str, Labelled], plan: Plan) -> None:
+    def __init__(self, photographs: Mapping[str, Labelled], plan: ScenePlan) -> None:
         self._all, self._plan = list(photographs.values()), plan
         self._subjects = [one for one in self._all if _is_subject(one.mask)]
         self._grounds = [one for one in self._all if one.mask.mean() < EMPTY * 255]

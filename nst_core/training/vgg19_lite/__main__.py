@@ -14,15 +14,15 @@ import typer
 
 from nst_core.training import jaxed, runs
 from nst_core.training.data import Bytes
-from nst_core.training.feed import PATIENCE, Queue, ready, stream
-from nst_core.training.jaxed import Array
+from nst_core.training.feed import PATIENCE, Feed, ready, stream
+from nst_core.training.jaxed import JaxArray
 from nst_core.training.runs import Clock, Log
 from nst_core.training.vgg19_lite import judge, network, pictures
 from nst_core.training.vgg19_lite.network import NAMES
 from nst_core.training.vgg19_lite.pictures import CHUNK
-from nst_core.training.vgg19_lite.training import Settings, Training, sampled
+from nst_core.training.vgg19_lite.training import Vgg19LiteSettings, Vgg19LiteTraining, sampled
 
-DEFAULTS = Settings()
+DEFAULTS = Vgg19LiteSettings()
 
 
 def main(
@@ -31,7 +31,7 @@ def main(
     styles: runs.Styles,
     teacher: runs.StandIn,
     start: runs.Start = "embedded",
-    resume: runs.State = None,
+    resume: runs.StateFile = None,
     sets: Annotated[Path | None, typer.Option(help="Pictures, .npz, to judge with at the end: see the judge's help.")] = None,
     workers: runs.Processes = 15,
     every: Annotated[int, typer.Option(help="Steps between lines.")] = 200,
@@ -54,7 +54,7 @@ def main(
     log: runs.LogFile = None,
 ) -> None:
     """Train vgg19-lite."""
-    settings = Settings(
+    settings = Vgg19LiteSettings(
         steps, minutes, first, last, peak_rate, batch, bank=bank, sample=sample, average=average, shake=shake,
         shake_kernels=shake_kernels, heavy=heavy, own=own, seed=seed,
     )  # fmt: skip
@@ -63,7 +63,7 @@ def main(
     pools = pictures.load(photographs, styles)
     with stream(lambda rng: pools.chunk(settings.size, rng), seed, workers) as queue:
         chunks = [queue.get(timeout=PATIENCE) for _ in range(-(-sample // CHUNK))]
-        training = Training(settings, eyes, arrays, sampled(chunks, sample, seed))
+        training = Vgg19LiteTraining(settings, eyes, arrays, sampled(chunks, sample, seed))
         if resume:
             training.restore(resume)
         about = {
@@ -81,9 +81,9 @@ def main(
         save(training, out, {**about, "result": result})
 
 
-def run(training: Training, queue: Queue[Bytes], out: Path, notes: Log, about: Mapping[str, Any], every: int) -> None:
+def run(training: Vgg19LiteTraining, queue: Feed[Bytes], out: Path, notes: Log, about: Mapping[str, Any], every: int) -> None:
     """Train to the last step or minute; print a line at intervals, and write weights and state every minute."""
-    settings, ring, errors = training.settings, training.settings.new_ring(), list[dict[str, Array]]()
+    settings, ring, errors = training.settings, training.settings.new_ring(), list[dict[str, JaxArray]]()
     while ring.count < min(ring.blocks, max(1, 16 * settings.batch // CHUNK)):
         ring.put({"crops": queue.get(timeout=PATIENCE)})
     clock = Clock(settings.minutes, settings.first, settings.last)
@@ -107,7 +107,7 @@ def run(training: Training, queue: Queue[Bytes], out: Path, notes: Log, about: M
     save(training, out, about)
 
 
-def _means(errors: Sequence[Mapping[str, Array]]) -> dict[str, float]:
+def _means(errors: Sequence[Mapping[str, JaxArray]]) -> dict[str, float]:
     """Return the mean of each layer, and the mean over all layers."""
     found = jax.device_get(errors)
     layers = [layer for layer in NAMES if layer in found[0]]
@@ -115,7 +115,7 @@ def _means(errors: Sequence[Mapping[str, Array]]) -> dict[str, float]:
     return {layer: float(np.mean([one[layer] for one in found])) for layer in layers} | {"own": own}
 
 
-def save(training: Training, out: Path, about: Mapping[str, Any]) -> None:
+def save(training: Vgg19LiteTraining, out: Path, about: Mapping[str, Any]) -> None:
     """Write weights, manifest and state."""
     training.save(out.with_suffix(".state.npz"))
     runs.publish(out, training.network(), {**about, "steps": training.steps})

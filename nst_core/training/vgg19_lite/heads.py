@@ -7,24 +7,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from nst_core.images import Image
-from nst_core.training.jaxed import Array, Eyes
-from nst_core.training.vgg19_lite.network import NAMES, Arrays
+from nst_core.training.jaxed import JaxArray, JaxNetwork
+from nst_core.training.vgg19_lite.network import NAMES, Weights
 
 TEACHER = {"block3_conv3": "block3_conv4", "block4_conv3": "block4_conv4"}  # the others have the same name
 RIDGE = 1e-3  # regularisation of the heads
 SOME = 12  # pictures at a time
 
-See = Callable[[Array], Mapping[str, Array]]
+See = Callable[[JaxArray], Mapping[str, JaxArray]]
 
 
 @jax.jit
-def targets(teacher: Eyes, x: Array) -> dict[str, Array]:
+def targets(teacher: JaxNetwork, x: JaxArray) -> dict[str, JaxArray]:
     """Return the target of each layer for (n, h, w, 3) in [0, 1]: the teacher's map before its ReLU."""
     raw = teacher.raw_maps(x, NAMES[-1])
     return {layer: raw[TEACHER.get(layer, layer)] for layer in NAMES if TEACHER.get(layer, layer) in raw}
 
 
-def seen(see: See, pictures: Image) -> Arrays:
+def seen(see: See, pictures: Image) -> Weights:
     """Return the maps of (n, h, w, 3), computed a few pictures at a time, in full float32."""
     with jax.default_matmul_precision("highest"):
         parts = [jax.device_get(see(jnp.asarray(pictures[i : i + SOME]))) for i in range(0, len(pictures), SOME)]

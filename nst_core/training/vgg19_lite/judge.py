@@ -15,25 +15,25 @@ from jax import lax
 from nst_core.errors import BadNetwork
 from nst_core.images import Image, resize
 from nst_core.training import jaxed, runs
-from nst_core.training.jaxed import Array, Eyes
+from nst_core.training.jaxed import JaxArray, JaxNetwork
 from nst_core.training.vgg19_lite.heads import See, correlation, seen, solve_heads, targets
-from nst_core.training.vgg19_lite.network import NAMES, Arrays, maps, read
+from nst_core.training.vgg19_lite.network import NAMES, Weights, maps, read
 
 LIVING = 1e-3  # of the positions: a channel that responds at more of them counts as alive
 
 
-def correlations(arrays: Arrays, teacher: Eyes, fitted: Image, *tested: Image) -> list[dict[str, float]]:
+def correlations(arrays: Weights, teacher: JaxNetwork, fitted: Image, *tested: Image) -> list[dict[str, float]]:
     """Return {layer: mean correlation of predicted and true maps} for each of `tested`; heads are fitted on `fitted`."""
     return _correlations(lambda x: maps(arrays, x), teacher, fitted, *tested)
 
 
-def own_correlations(teacher: Eyes, fitted: Image, *tested: Image) -> list[dict[str, float]]:
+def own_correlations(teacher: JaxNetwork, fitted: Image, *tested: Image) -> list[dict[str, float]]:
     """Return the same for the teacher's own maps after their ReLU: what a perfect copy would reach."""
     rectified: See = lambda x: {layer: jax.nn.relu(raw) for layer, raw in targets(teacher, x).items()}  # noqa: E731
     return _correlations(rectified, teacher, fitted, *tested)
 
 
-def _correlations(see: See, teacher: Eyes, fitted: Image, *tested: Image) -> list[dict[str, float]]:
+def _correlations(see: See, teacher: JaxNetwork, fitted: Image, *tested: Image) -> list[dict[str, float]]:
     truth: See = lambda x: targets(teacher, x)  # noqa: E731
     heads, found = solve_heads(seen(see, fitted), seen(truth, fitted)), []
     for pictures in tested:
@@ -43,7 +43,7 @@ def _correlations(see: See, teacher: Eyes, fitted: Image, *tested: Image) -> lis
     return found
 
 
-def rounding(arrays: Arrays, pictures: Image) -> dict[str, float]:
+def rounding(arrays: Weights, pictures: Image) -> dict[str, float]:
     """Return the error of each layer's map in bfloat16, relative to the variation of the map, averaged over pictures.
 
     The mean of each channel over a picture is subtracted first, because an optimiser acts on differences between places.
@@ -52,7 +52,7 @@ def rounding(arrays: Arrays, pictures: Image) -> dict[str, float]:
     return {layer: float(np.mean(_unlike(rough[layer], exact[layer]))) for layer in NAMES}
 
 
-def as_bfloat16(x: Array) -> Array:
+def as_bfloat16(x: JaxArray) -> JaxArray:
     """Round to bfloat16 in a way that a compiler does not remove."""
     return lax.reduce_precision(x, exponent_bits=8, mantissa_bits=7)
 
@@ -74,7 +74,7 @@ def black_skies(count: int = 12, size: int = 128) -> Image:
     return np.stack(skies).astype(np.float32)
 
 
-def living(arrays: Arrays, pictures: Image) -> dict[str, float]:
+def living(arrays: Weights, pictures: Image) -> dict[str, float]:
     """Return the fraction of each layer's channels that respond."""
     found = seen(lambda x: maps(arrays, x), pictures)
     return {layer: float(((x > 0).mean((0, 1, 2)) > LIVING).mean()) for layer, x in found.items()}
@@ -93,7 +93,7 @@ def read_sets(file: Path) -> Sets:
     return arrays["a"], arrays["b"], arrays["c"]
 
 
-def report(arrays: Arrays, teacher: Eyes, sets: Sets) -> dict[str, list[float]]:
+def report(arrays: Weights, teacher: JaxNetwork, sets: Sets) -> dict[str, list[float]]:
     """Return each measure, with values from block1_conv1 up."""
     fitted, held, noise = sets
     on_held, on_noise = correlations(arrays, teacher, fitted, held, noise)

@@ -18,7 +18,7 @@ from jax import lax
 from nst_core.errors import BadNetwork
 from nst_core.images import Image
 from nst_core.training import jaxed, runs
-from nst_core.training.jaxed import Array
+from nst_core.training.jaxed import JaxArray
 
 WIDTHS = {"block1": 16, "block2": 32, "block3": 64, "block4": 128, "block5": 128}
 DEPTHS = {"block1": 2, "block2": 2, "block3": 3, "block4": 3, "block5": 1}
@@ -30,7 +30,7 @@ ROOT_MEAN_SQUARE = 1.5
 SILENT = 2e-3  # of the positions: a channel that responds at fewer is initialised again
 EPSILON = 1e-5
 
-Arrays = dict[str, np.ndarray]
+Weights = dict[str, np.ndarray]
 
 
 def key(layer: str) -> str:
@@ -52,9 +52,9 @@ def begins_block(layer: str) -> bool:
 # --- plain convolutions -----------------------------------------------------------------------------------------------
 
 
-def random_weights(rng: np.random.Generator) -> Arrays:
+def random_weights(rng: np.random.Generator) -> Weights:
     """Return new weights (He et al. 2015), with a small bias so that no unit is dead at the start."""
-    arrays, below = Arrays(), 3
+    arrays, below = Weights(), 3
     for layer in NAMES:
         width = WIDTHS[layer.split("_")[0]]
         kernel = rng.standard_normal((3, 3, below, width)) * np.sqrt(2 / (9 * below))
@@ -63,7 +63,7 @@ def random_weights(rng: np.random.Generator) -> Arrays:
     return arrays
 
 
-def read(file: Path) -> Arrays:
+def read(file: Path) -> Weights:
     """Read weights from an `.npz` file, float32. Raises: ModelUnavailable, BadNetwork."""
     arrays, new = runs.read_arrays(file), random_weights(np.random.default_rng(0))
     if {name: a.shape for name, a in arrays.items()} != {name: a.shape for name, a in new.items()}:
@@ -82,9 +82,9 @@ def normalised(x: Any) -> Any:
 
 
 @partial(jax.jit, static_argnames="stored")
-def maps(arrays: Mapping[str, Any], x: Array, stored: Callable[[Array], Array] = lambda x: x) -> dict[str, Array]:
+def maps(arrays: Mapping[str, Any], x: JaxArray, stored: Callable[[JaxArray], JaxArray] = lambda x: x) -> dict[str, JaxArray]:
     """Return every layer's map after the ReLU, float32, for (n, h, w, 3) in [0, 1]. stored: rounds each stored number."""
-    found: dict[str, Array] = {}
+    found: dict[str, JaxArray] = {}
     x = stored(normalised(jnp.asarray(x)))
     for layer in layers(arrays):
         kernel, bias = (stored(jnp.asarray(arrays[f"{key(layer)}.{part}"], jnp.float32)) for part in ("weight", "bias"))
@@ -93,7 +93,7 @@ def maps(arrays: Mapping[str, Any], x: Array, stored: Callable[[Array], Array] =
     return found
 
 
-def _below(layer: str, x: Array) -> Array:
+def _below(layer: str, x: JaxArray) -> JaxArray:
     """Return a layer's input from the previous layer's map."""
     return jaxed.pooled(x) if begins_block(layer) else x
 
@@ -101,7 +101,7 @@ def _below(layer: str, x: Array) -> Array:
 # --- under batch normalisation ----------------------------------------------------------------------------------------
 
 
-def shaken(x: Array, share: float, random: Array | None) -> Array:
+def shaken(x: JaxArray, share: float, random: JaxArray | None) -> JaxArray:
     """Change every number by a random fraction of itself, of deviation `share`."""
     if random is None or not share:
         return x
@@ -110,18 +110,18 @@ def shaken(x: Array, share: float, random: Array | None) -> Array:
 
 def normed_maps(
     variables: Mapping[str, Any],
-    x: Array,
+    x: JaxArray,
     *,
     shake: float = 0,
     shake_kernels: float = 0,
-    random: Array | None = None,
-    moments: dict[str, tuple[Array, Array]] | None = None,
-) -> dict[str, Array]:
+    random: JaxArray | None = None,
+    moments: dict[str, tuple[JaxArray, JaxArray]] | None = None,
+) -> dict[str, JaxArray]:
     """Return every layer's map for (n, h, w, 3), `normalised`, in the type to compute in; disturbed if there is a random key.
 
     shake: of sums and maps, by the element; shake_kernels: of kernels; see `shaken`. moments: receives those of the sums.
     """
-    found: dict[str, Array] = {}
+    found: dict[str, JaxArray] = {}
     keys = [None] * 3 * len(NAMES) if random is None else list(jax.random.split(random, 3 * len(NAMES)))
     for i, layer in enumerate(layers(variables)):
         name = key(layer)
@@ -137,13 +137,13 @@ def normed_maps(
     return found
 
 
-def revived(arrays: Mapping[str, np.ndarray], x: Array, rng: np.random.Generator) -> Arrays:
+def revived(arrays: Mapping[str, np.ndarray], x: JaxArray, rng: np.random.Generator) -> Weights:
     """Return plain convolutions under batch normalisation, for (n, h, w, 3), `normalised`; silent channels are initialised
     again.
 
     Other channels respond to these pictures as before except for their scale, and give new channels no weight yet.
     """
-    variables = Arrays()
+    variables = Weights()
     heard = np.ones(3, np.float32)  # what the layer above multiplies each channel by
     for layer in layers(arrays):
         x, name = _below(layer, x), key(layer)
@@ -163,16 +163,16 @@ _sums = jax.jit(jaxed.convolve)
 
 
 @jax.jit
-def _normed(z: Array, shift: Array) -> Array:
+def _normed(z: JaxArray, shift: JaxArray) -> JaxArray:
     """Return the map under batch normalisation, with a gain of one per channel."""
     return jax.nn.relu((z - z.mean((0, 1, 2))) / jnp.sqrt(z.var((0, 1, 2)) + EPSILON) + shift)
 
 
-def published(variables: Mapping[str, Any], pictures: Image) -> Arrays:
+def published(variables: Mapping[str, Any], pictures: Image) -> Weights:
     """Return plain convolutions that equal the normalised ones on these pictures, each channel at ROOT_MEAN_SQUARE."""
     with jax.default_matmul_precision("highest"):
         squares, moments = jax.device_get(_measured(variables, normalised(pictures)))
-    arrays, below = Arrays(), np.ones(3, np.float32)
+    arrays, below = Weights(), np.ones(3, np.float32)
     for layer in layers(variables):
         name = key(layer)
         mean, variance = moments[name]
@@ -186,8 +186,8 @@ def published(variables: Mapping[str, Any], pictures: Image) -> Arrays:
 
 
 @jax.jit
-def _measured(variables: Mapping[str, Any], x: Array) -> tuple[dict[str, Array], dict[str, Any]]:
+def _measured(variables: Mapping[str, Any], x: JaxArray) -> tuple[dict[str, JaxArray], dict[str, Any]]:
     """Return the mean square of every layer's channels, and the moments of its sums."""
-    moments: dict[str, tuple[Array, Array]] = {}
+    moments: dict[str, tuple[JaxArray, JaxArray]] = {}
     found = normed_maps(variables, x, moments=moments)
     return {layer: (m**2).mean((0, 1, 2)) for layer, m in found.items()}, moments

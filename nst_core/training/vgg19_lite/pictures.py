@@ -17,13 +17,13 @@ from nst_core.errors import BadRecipe
 from nst_core.images import Image
 from nst_core.training import data
 from nst_core.training.data import Bytes
-from nst_core.training.jaxed import Array
+from nst_core.training.jaxed import JaxArray
 
 CHUNK = 30  # crops that travel together
 
 
 @dataclass(frozen=True, slots=True)
-class Pools:
+class PicturePools:
     """Hold the pictures to learn from: two thirds photographs, one third styles. Raises: BadRecipe if there are none."""
 
     photographs: Sequence[Bytes]
@@ -46,12 +46,12 @@ class Pools:
         return images.to_uint8(self.draw(CHUNK, size, rng))
 
 
-def load(photographs: Sequence[Path], styles: Sequence[Path]) -> Pools:
+def load(photographs: Sequence[Path], styles: Sequence[Path]) -> PicturePools:
     """Load the pictures of these folders. Raises: BadPicture if one has none."""
-    return Pools(data.load(photographs, 256), data.load(styles, 288))
+    return PicturePools(data.load(photographs, 256), data.load(styles, 288))
 
 
-def darkened(x: Array, random: Array) -> Array:
+def darkened(x: JaxArray, random: JaxArray) -> JaxArray:
     """Darken some of (n, h, w, 3) to at most 15 %, flatten some, both with faint grain; mirror half of all."""
     n, h, w, _ = x.shape
     keys = jax.random.split(random, 7)

@@ -22,10 +22,10 @@ import numpy as np
 from nst_core.images import Image
 from nst_core.training import jaxed
 from nst_core.training.data import Bytes
-from nst_core.training.jaxed import Array, Eyes, Ring
+from nst_core.training.jaxed import JaxArray, JaxNetwork, Ring
 from nst_core.training.vgg19_lite import network
 from nst_core.training.vgg19_lite.heads import seen, solve_heads, targets
-from nst_core.training.vgg19_lite.network import NAMES, Arrays, key
+from nst_core.training.vgg19_lite.network import NAMES, Weights, key
 from nst_core.training.vgg19_lite.pictures import CHUNK, darkened
 
 FAINT = 0.01  # variance of a picture's targets below which its own errors count less
@@ -36,7 +36,7 @@ TURNED = frozenset(f"{key(layer)}.kernel" for layer in NAMES)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Vgg19LiteSettings:
     """Hold everything that determines the result besides pictures and teacher."""
 
     steps: int = 12_000
@@ -61,21 +61,21 @@ class Settings:
 
 
 @dataclass(slots=True)
-class Training:
+class Vgg19LiteTraining:
     """A run: `step` makes the next one; its errors stay on the device until someone looks.
 
     sample: (n, size, size, 3) in [0, 1], `darkened` as the steps' crops are.
     """
 
-    settings: Settings
-    teacher: Eyes
+    settings: Vgg19LiteSettings
+    teacher: JaxNetwork
     start: Mapping[str, np.ndarray]
     sample: Image
     steps: int = 0
     state: dict[str, Any] = field(init=False)
-    _scales: Arrays = field(init=False)
+    _scales: Weights = field(init=False)
     _graph: Any = field(init=False)
-    _random: Array = field(init=False)
+    _random: JaxArray = field(init=False)
 
     def __post_init__(self) -> None:
         want = seen(lambda x: targets(self.teacher, x), self.sample[:FITTED])
@@ -84,7 +84,7 @@ class Training:
         self.state = jaxed.state_of(jaxed.on_device(self._first(want)))
         self._graph = jax.jit(self._step)
 
-    def _first(self, want: Arrays) -> Arrays:
+    def _first(self, want: Weights) -> Weights:
         """Return the initial variables under batch normalisation, and heads that fit them."""
         rng, x = np.random.default_rng((self.settings.seed, 2)), jnp.asarray(network.normalised(self.sample[:FITTED]))
         with jax.default_matmul_precision("highest"):
@@ -95,14 +95,16 @@ class Training:
             arrays |= {f"head/{layer}": head, f"shift/{layer}": shift}
         return arrays
 
-    def step(self, ring: Ring, rate: float) -> dict[str, Array]:
+    def step(self, ring: Ring, rate: float) -> dict[str, JaxArray]:
         """Make a step on crops of the ring, chosen by seed and step number. The ring must not be empty."""
         random = jax.random.fold_in(self._random, self.steps)
         self.state, errors = self._graph(self.state, ring.arrays["crops"], ring.filled, rate, random)
         self.steps += 1
         return dict(errors)
 
-    def _step(self, state: Any, crops: Array, filled: int, rate: Array, random: Array) -> tuple[Any, dict[str, Array]]:
+    def _step(
+        self, state: Any, crops: JaxArray, filled: int, rate: JaxArray, random: JaxArray
+    ) -> tuple[Any, dict[str, JaxArray]]:
         picks, changes, shakes = jax.random.split(random, 3)
         chosen = jax.random.randint(picks, (self.settings.batch,), 0, filled * crops.shape[1])
         x = darkened(crops[chosen // crops.shape[1], chosen % crops.shape[1]].astype(jnp.float32) / 255, changes)
@@ -110,8 +112,8 @@ class Training:
         rates = dict.fromkeys(gradients, rate)
         return jaxed.stepped(state, gradients, rates, turned=TURNED, average=self.settings.average, clip=CLIP), errors
 
-    def _loss(self, variables: Any, x: Array, random: Array) -> tuple[Array, dict[str, Array]]:
-        settings, loss, errors = self.settings, jnp.float32(0), dict[str, Array]()
+    def _loss(self, variables: Any, x: JaxArray, random: JaxArray) -> tuple[JaxArray, dict[str, JaxArray]]:
+        settings, loss, errors = self.settings, jnp.float32(0), dict[str, JaxArray]()
         want, rough = targets(self.teacher, x), network.normalised(x).astype(jnp.bfloat16)
         kernels = settings.shake_kernels
         have = network.normed_maps(variables, rough, shake=settings.shake, shake_kernels=kernels, random=random)
@@ -126,7 +128,7 @@ class Training:
             loss += weight * (jnp.log(errors[layer]) + settings.own * jnp.log(own))
         return loss, errors
 
-    def network(self) -> Arrays:
+    def network(self) -> Weights:
         """Return the published network: the moving average without the heads, folded and scaled."""
         return network.published(jax.device_get(self.state["average"]), self.sample)
 
@@ -138,11 +140,11 @@ class Training:
         self.state, self.steps = jaxed.read_state(file, self.state)
 
 
-def leaky(x: Array) -> Array:
+def leaky(x: JaxArray) -> JaxArray:
     return jax.nn.leaky_relu(x, 0.2)
 
 
 def sampled(chunks: list[Bytes], count: int, seed: int) -> Image:
-    """Return `count` of these crops, in the way `Training` takes its sample."""
+    """Return `count` of these crops, in the way `Vgg19LiteTraining` takes its sample."""
     crops = np.concatenate(chunks)[:count]
     return np.asarray(jax.jit(darkened)(jnp.asarray(crops, jnp.float32) / 255, jax.random.key(seed + 1)))

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from nst_core.errors import Failure, Gone
-from nst_core.service import Shelf
+from nst_core.service import SessionFiles
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def shelf():
-    return Shelf(each=100, total=250)
+    return SessionFiles(each=100, total=250)
 
 
 def files(shelf):
@@ -80,8 +80,8 @@ def test_what_is_spare_makes_room_before_all_else(shelf):
 def test_what_a_killed_process_left_is_deleted_by_the_next(tmp_path):
     """A process that lives keeps its folder."""
     script = (
-        "import sys, time; from nst_core.service import Shelf\n"
-        "shelf = Shelf(each=100, total=100); kept = shelf.keep(b'paint', 'ada')\n"
+        "import sys, time; from nst_core.service import SessionFiles\n"
+        "shelf = SessionFiles(each=100, total=100); kept = shelf.keep(b'paint', 'ada')\n"
         "print(shelf._folder.name, flush=True); time.sleep(600)"
     )
     environment = os.environ | {"TMPDIR": str(tmp_path)}

@@ -14,7 +14,7 @@ GAP = 4
 QUALITY = 1600  # maximum pixels of the strip's longer side
 
 
-class Strip:
+class Filmstrip:
     """Collect frames spread evenly over a clip of about `total`."""
 
     def __init__(self, total: int, state: Mapping[str, np.ndarray] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 Each owner has a budget, and all together have one. Where it is exceeded, the greediest owner makes room, and of what it has the
 greediest kind, beginning with what was kept or read longest ago: so nobody pushes out the files of those who have less.
-A file goes when nobody holds its `Kept` any more, and all of them with the process, or at the latest with the next one.
+A file goes when nobody holds its `SessionFile` any more, and all of them with the process, or at the latest with the next one.
 """
 
 import threading
@@ -17,12 +17,12 @@ from nst_core.errors import Failure, Gone
 from nst_core.machine import Scratch
 
 
-class Kept:
-    """Hold the path of a file on the shelf, and read it."""
+class SessionFile:
+    """Hold the path of one of the files, and read it."""
 
-    def __init__(self, shelf: "Shelf", file: Path, size: int) -> None:
+    def __init__(self, all_files: "SessionFiles", file: Path, size: int) -> None:
         self.size = size
-        self._shelf, self._file = shelf, file
+        self._all, self._file = all_files, file
 
     @property
     def there(self) -> bool:
@@ -31,14 +31,14 @@ class Kept:
 
     def read(self) -> bytes:
         """Return the file's bytes. Raises: Gone."""
-        self._shelf._read(self._file)
+        self._all._read(self._file)
         try:
             return self._file.read_bytes()
         except OSError as error:
             raise Gone("This was let go to make room for newer pictures: make it again, or upload it again.") from error
 
 
-class Entry(NamedTuple):
+class Stored(NamedTuple):
     """Describe a file. spare: it is deleted before the owner's other files."""
 
     owner: str
@@ -47,17 +47,17 @@ class Entry(NamedTuple):
     spare: bool
 
 
-class Shelf:
+class SessionFiles:
     """Keep the files of many owners within a size limit."""
 
     def __init__(self, *, each: int, total: int) -> None:
-        """Create a shelf with limits in bytes. A file larger than a limit is kept alone until the next one comes."""
+        """Set the limits, in bytes. A file larger than a limit is kept alone until the next one comes."""
         self._each, self._total = each, total
         self._folder = Scratch()
         self._names, self._lock = count(), threading.RLock()  # a finalizer may come while this thread holds it
-        self._files: dict[Path, Entry] = {}  # kept or read longest ago first
+        self._files: dict[Path, Stored] = {}  # kept or read longest ago first
 
-    def keep(self, data: bytes, owner: str, kind: str = "", *, spare: bool = False) -> Kept:
+    def keep(self, data: bytes, owner: str, kind: str = "", *, spare: bool = False) -> SessionFile:
         """Store bytes in a file. kind: groups the owner's files when one must go. spare: delete this one first.
 
         Raises: Failure when the disk is full.
@@ -68,10 +68,10 @@ class Shelf:
         except OSError as error:
             file.unlink(missing_ok=True)
             raise Failure(f"The machine has no room to keep this ({error.strerror}): try again in a while.") from error
-        kept = Kept(self, file, len(data))
+        kept = SessionFile(self, file, len(data))
         weakref.finalize(kept, self._let_go, file)
         with self._lock:
-            self._files[file] = Entry(owner, len(data), kind, spare)
+            self._files[file] = Stored(owner, len(data), kind, spare)
             self._make_room(owner, file)
         return kept
 

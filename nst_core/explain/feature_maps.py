@@ -13,7 +13,7 @@ import numpy as np
 from nst_core import images
 from nst_core.errors import BadRecipe
 from nst_core.images import Image
-from nst_core.models import eyes
+from nst_core.models import vgg_lite
 from nst_core.pictures.styles import fitted
 from nst_core.recipes import LAYERS, block_number
 
@@ -28,7 +28,7 @@ def channels_of(layer: str) -> int:
     """
     if layer not in LAYERS[EYES]:
         raise BadRecipe(f"{EYES} has no layer {layer}; it has {', '.join(LAYERS[EYES])}.")
-    return eyes.CHANNELS[block_number(layer) - 1]
+    return vgg_lite.CHANNELS[block_number(layer) - 1]
 
 
 def receptive_field(layer: str) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from nst_core import images
 from nst_core.images import Image
 from nst_core.instant import graph
-from nst_core.instant.lite import Scene
+from nst_core.instant.lite import CoreInputs
 from nst_core.instant.vectors import Vector
 from nst_core.models import weights
 from nst_core.models.graphs import Session
@@ -33,9 +33,9 @@ def paint(content: Image, vector: Vector, borrowed: Statistics) -> Image:
     return images.resize(_session().run("borrowed", **feeds)[0][0], *content.shape[:2])
 
 
-def _scene(content: Image) -> Scene:
+def _scene(content: Image) -> CoreInputs:
     """Return what `InstantLite.transform` works on."""
-    return Scene.of(content, 1.0, 0)
+    return CoreInputs.of(content, 1.0, 0)
 
 
 @cache

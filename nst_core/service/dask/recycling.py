@@ -28,8 +28,8 @@ GROWN = 850e6  # bytes at rest; a fresh process with TensorFlow has 560 MB, afte
 PATIENCE = 10.0  # seconds that a retirement may take
 
 
-class Upkeep(WorkerPlugin):
-    name = "nst-upkeep"
+class Recycling(WorkerPlugin):
+    name = "nst-recycling"
 
     def __init__(self, rest: float) -> None:
         """Set up the worker. rest: seconds without a job after which a process with TensorFlow ends."""

@@ -17,7 +17,7 @@ from nst_core.errors import Cancelled
 from nst_core.images import Image
 from nst_core.recipes import Source
 from nst_core.service import Job, Lane
-from ui.components import Frame, gallery
+from ui.components import FrameCard, gallery
 from ui.files import keep, taken, visitor
 from ui.messages import HOURGLASS, LOADING, sentences
 from ui.pickers import pick_content
@@ -261,8 +261,8 @@ def formula(latex: str, words: str) -> None:
         st.caption(words)
 
 
-def frames(pictures: Sequence[str], labels: Sequence[str], lines: Sequence[str]) -> list[Frame]:
-    return [Frame(*each) for each in zip(pictures, labels, lines, strict=True)]
+def frames(pictures: Sequence[str], labels: Sequence[str], lines: Sequence[str]) -> list[FrameCard]:
+    return [FrameCard(*each) for each in zip(pictures, labels, lines, strict=True)]
 
 
 def offer(pictures: Sequence[str], name: str, *, key: str) -> None:

@@ -1,7 +1,7 @@
 """The cards of the home page: a page and a small picture each."""
 
 from nst_core import images
-from ui.frame import WAYS
+from ui.page_head import WAYS
 from ui.pictures import ASSETS
 
 LIMIT = 12_000  # bytes: all of them travel with the page

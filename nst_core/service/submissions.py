@@ -1,7 +1,7 @@
-"""Orders: a recipe with the pictures and files that it needs. A restarted server resumes a slow job from its order's file.
+"""Save and load submissions: a recipe with the pictures and files that it needs.
 
-The file lies beside the job's state (`checkpoints`) until the job ends. It is an npz without pickles; pictures and masks are
-in it as 8 bits.
+A restarted server resumes a slow job from its submission's file. The file lies beside the job's state (`checkpoints`) until the
+job ends. It is an npz without pickles; pictures and masks are in it as 8 bits.
 """
 
 import json
@@ -29,7 +29,7 @@ _OF_STYLE = ("image", "mask", "guide")
 
 
 @dataclass(frozen=True)
-class Order:
+class Submission:
     """Hold a recipe and what its engine needs, packed for transport.
 
     pictures: 8 bits, by the names of `engines.Inputs`. files: their bytes, likewise. styles: packed. expected: seconds that it
@@ -43,8 +43,8 @@ class Order:
     expected: float = 0.0
 
     @classmethod
-    def of(cls, recipe: Any, inputs: Inputs, expected: float = 0.0) -> "Order":
-        """Return the order with its pictures packed."""
+    def of(cls, recipe: Any, inputs: Inputs, expected: float = 0.0) -> "Submission":
+        """Return the submission with its pictures packed."""
         pictures = {name: images.to_uint8(picture) for name, picture in inputs.pictures.items()}
         return cls(recipe, pictures, pack_all(inputs.styles), dict(inputs.files), expected)
 
@@ -70,28 +70,28 @@ class Order:
         """Return the styles with pictures and masks in [0, 1]."""
         return [unpack(style) for style in self.styles]
 
-    def changed(self, recipe: Any) -> "Order":
-        """Return the same order with another recipe."""
+    def changed(self, recipe: Any) -> "Submission":
+        """Return the same submission with another recipe."""
         return replace(self, recipe=recipe)
 
 
-def save(job: str, order: Order) -> None:
-    """Write the order beside the job's state. Raises: OSError."""
-    packed = dict(order.pictures) | {name: np.frombuffer(data, np.uint8) for name, data in order.files.items()}
-    for number, style in enumerate(order.styles):
+def save(job: str, submission: Submission) -> None:
+    """Write the submission beside the job's state. Raises: OSError."""
+    packed = dict(submission.pictures) | {name: np.frombuffer(data, np.uint8) for name, data in submission.files.items()}
+    for number, style in enumerate(submission.styles):
         packed |= {f"{name}.{number}": array for name in _OF_STYLE if (array := getattr(style, name)) is not None}
     header = {
-        "recipe": order.recipe.model_dump(mode="json"),
-        "styles": [{"weight": style.weight, "color": style.color} for style in order.styles],
-        "expected": order.expected,
+        "recipe": submission.recipe.model_dump(mode="json"),
+        "styles": [{"weight": style.weight, "color": style.color} for style in submission.styles],
+        "expected": submission.expected,
     }
     packed["order"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    arrays.save(checkpoints.order(job), packed)
+    arrays.save(checkpoints.submission(job), packed)
 
 
-def load(job: str) -> Order | None:
-    """Return a job's order; None if there is none or it cannot be read, since ids come from URLs that anybody can write."""
-    if not _ID.fullmatch(job) or not (file := checkpoints.order(job)).is_file():
+def load(job: str) -> Submission | None:
+    """Return a job's submission; None if there is none or it cannot be read: ids come from URLs that anybody can write."""
+    if not _ID.fullmatch(job) or not (file := checkpoints.submission(job)).is_file():
         return None
     try:
         return _order(arrays.load(file))
@@ -99,7 +99,7 @@ def load(job: str) -> Order | None:
         return None
 
 
-def _order(packed: dict[str, np.ndarray]) -> Order:
+def _order(packed: dict[str, np.ndarray]) -> Submission:
     header = json.loads(packed.pop("order").tobytes())
     styles = []
     for number, of_style in enumerate(header["styles"]):
@@ -109,4 +109,4 @@ def _order(packed: dict[str, np.ndarray]) -> Order:
     recipe = engines.recipe_type(header["recipe"]["kind"]).model_validate_json(json.dumps(header["recipe"]))
     files = {name: array.tobytes() for name, array in packed.items() if array.ndim == 1}
     pictures = {name: array for name, array in packed.items() if name not in files}
-    return Order(recipe, pictures, styles, files, float(header.get("expected", 0)))
+    return Submission(recipe, pictures, styles, files, float(header.get("expected", 0)))

@@ -16,9 +16,9 @@ from nst_core import images
 from nst_core.recipes import STEADINESS
 from nst_core.videos import flow, shots
 from nst_core.videos.flow import Motion, Pixels
-from nst_core.videos.painters import GoesOn, Moves, Painter
+from nst_core.videos.painters import FramePainter, GoesOn, Moves
 
-Picture = npt.NDArray[np.float32]  # (h, w, 3), 0 … 255
+Floats = npt.NDArray[np.float32]  # (h, w, 3), 0 … 255
 
 BANDS = 2  # of the pyramid whose contrast is restored: details of one to four pixels
 LIFT = 1.02  # relative to the new painting, because halving and enlarging softens slightly
@@ -27,14 +27,14 @@ LEAST, MOST = 0.7, 2.0  # limits of the factor in one frame, so that noise is no
 _NONE = 0.5  # of 255, squared: lower contrast counts as none
 
 
-def steadied(painted: Pixels, last: Pixels, motion: Motion, steadiness: float = STEADINESS) -> Pixels:
+def deflickered(painted: Pixels, last: Pixels, motion: Motion, steadiness: float = STEADINESS) -> Pixels:
     """Blend `painted` with `last`, the previous result. Where the motion does not hold, `painted` is unchanged."""
     trust, new = motion.trust_at(painted.shape[:2])[..., None], painted.astype(np.float32)
     mean = new + steadiness * trust * (motion.carry(last) - new)
     return np.clip(mean + trust * _lacking(mean, new) + 0.5, 0, 255).astype(np.uint8)
 
 
-def _lacking(soft: Picture, sharp: Picture) -> Picture:
+def _lacking(soft: Floats, sharp: Floats) -> Floats:
     """Return what must be added to the first picture to give it the contrast of the second, band by band."""
     result = np.zeros_like(soft)
     for number, (band, wanted) in enumerate(zip(_bands(soft), _bands(sharp), strict=True)):
@@ -43,7 +43,7 @@ def _lacking(soft: Picture, sharp: Picture) -> Picture:
     return result
 
 
-def _bands(picture: Picture) -> list[Picture]:
+def _bands(picture: Floats) -> list[Floats]:
     """Return what each halving loses, finest first, each at half the size of the one before."""
     halved = [picture]
     for _ in range(BANDS):
@@ -51,21 +51,21 @@ def _bands(picture: Picture) -> list[Picture]:
     return [fine - cv2.pyrUp(coarse, dstsize=fine.shape[1::-1]) for fine, coarse in pairwise(halved)]
 
 
-def _gain(band: Picture, wanted: Picture, around: int) -> npt.NDArray[np.float32]:
+def _gain(band: Floats, wanted: Floats, around: int) -> npt.NDArray[np.float32]:
     """Return the factor for the band's contrast, (h, w)."""
     has, wants = (_energy(one, around) for one in (band, wanted))
     gain = np.clip(LIFT * np.sqrt((wants + _NONE) / (has + _NONE)), LEAST, MOST)
     return cv2.resize(gain, band.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _energy(band: Picture, around: int) -> npt.NDArray[np.float32]:
+def _energy(band: Floats, around: int) -> npt.NDArray[np.float32]:
     """Return the mean square around each position, at a reduced size."""
     h, w = (max(1, -(-side // around)) for side in band.shape[:2])
     squares = cv2.resize((band * band).mean(-1), (w, h), interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(squares, (0, 0), 1)
 
 
-def _enlarged(band: Picture, shape: tuple[int, ...], times: int) -> Picture:
+def _enlarged(band: Floats, shape: tuple[int, ...], times: int) -> Floats:
     """Enlarge a band through the sizes of `_bands`."""
     sizes = [shape[1::-1]]
     for _ in range(times):
@@ -75,10 +75,10 @@ def _enlarged(band: Picture, shape: tuple[int, ...], times: int) -> Picture:
     return band
 
 
-class Steady:
+class Deflicker:
     """Paint frames in order without flicker, and keep the state for the next frame."""
 
-    def __init__(self, painter: Painter, steadiness: float, state: Mapping[str, np.ndarray] | None = None) -> None:
+    def __init__(self, painter: FramePainter, steadiness: float, state: Mapping[str, np.ndarray] | None = None) -> None:
         """Prepare painting. state: of another instance after the previous frame."""
         self._painter, self._steadiness = painter, steadiness
         self._seen: Pixels | None = None  # the previous frame, small
@@ -101,7 +101,7 @@ class Steady:
             self._shown = images.to_uint8(self._painter.go_on(content, images.from_uint8(self._carried(frame, moved))))
         else:
             painted = images.to_uint8(self._painter.paint(content))
-            self._shown = steadied(painted, self._shown, moved, self._steadiness) if moved and self._steadiness else painted
+            self._shown = deflickered(painted, self._shown, moved, self._steadiness) if moved and self._steadiness else painted
         self._seen = small
         return images.to_uint8(self._painter.finish(content, images.from_uint8(self._shown)))
 

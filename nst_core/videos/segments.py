@@ -17,7 +17,7 @@ from nst_core.videos.reading import Pixels
 SEGMENT = 24  # frames; each segment begins with a key frame, to which players can seek
 
 
-class Reel:
+class Segments:
     """Store frames by number, without gaps."""
 
     def __init__(self, folder: Path | None) -> None:
