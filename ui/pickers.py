@@ -109,8 +109,9 @@ def pick_styles(key: str, *, most: int = MAX_BLEND, weigh: bool = True) -> list[
     gallery(thumbnails(shown), [identity(s) for s in chosen], toggle, key=f"{key}.gallery")
     with st.popover("Add your own style", icon=":material/add_photo_alternate:", width="stretch"):
         st.file_uploader(
-            "A painting, a fabric, a wall …", FILE_TYPES, key=f"{key}.file", on_change=partial(_take_style, key, most)
-        )
+            "A painting, a fabric, a wall …", FILE_TYPES, key=f"{key}.file", on_change=partial(_take_style, key, most),
+            help="Transparent parts count as white.",
+        )  # fmt: skip
     return styles
 
 

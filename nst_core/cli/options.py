@@ -24,7 +24,11 @@ LEAST_STYLE = 1024  # pixels: style pictures are not reduced below this longer s
 
 # Options that commands share.
 Pictures = Annotated[
-    list[Path], typer.Argument(metavar="CONTENT STYLE…", help=f"Content, then up to {MAX_STYLES} styles; - is standard input.")
+    list[Path],
+    typer.Argument(
+        metavar="CONTENT STYLE…",
+        help=f"Content, then up to {MAX_STYLES} styles; - is standard input. Transparent parts of a style count as white.",
+    ),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="A picture, - for standard output, or a folder if CONTENT is one.")]
 Shares = Annotated[str, typer.Option("--weights", help="Shares of the styles, such as 0.7,0.3.")]

@@ -36,7 +36,7 @@ def stylize(
     content, styles: paths, bytes, PIL images or arrays, uint8 or floats in [0, 1], (h, w), (h, w, 3) or (h, w, 4). Several
     styles are blended as a list, or by a mapping {style: weight}; {style: mask} paints each where its mask is white. A list of
     pairs (style, weight or mask) does the same for arrays, which cannot be keys. A content with transparent parts gives a
-    result with the same.
+    result with the same; transparent parts of a style count as white.
 
     engine: `auto`, `instant-lite`, or another one that is installed. size: pixels of the result's longer side, 256 or more.
     strength: 0, the content's own style, to 1.5. stroke_size: 0.25 to 4. color: `style`, `luminance` (the content's colours),

@@ -552,6 +552,18 @@ def test_colours_under_transparency_do_not_bleed(nst, here):
     assert np.abs(painted[seen] - plain[seen]).mean() < 0.01
 
 
+def test_transparent_parts_of_a_style_count_as_white(nst, here):
+    """As every viewer shows it; the green that is hidden there has no part in the result."""
+    sticker(here)
+    white = blobs(0)
+    white[:, 48:] = 1
+    (here / "white.png").write_bytes(images.encode(white))
+    for name in ("sticker", "white"):
+        assert nst(f"instant waves.jpg {name}.png -o {name}-out.png --engine instant-lite --size {SIZE}") == (0, "", "")
+    clear, flat = (images.decode((here / f"{name}-out.png").read_bytes()) for name in ("sticker", "white"))
+    assert np.array_equal(clear, flat)
+
+
 def test_a_batch_keeps_transparency_and_makes_again_what_was_flattened(nst, here, one_engine):
     (here / "several").mkdir()
     sticker(here / "several")

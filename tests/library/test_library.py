@@ -77,6 +77,14 @@ def test_a_transparent_content_gives_a_transparent_result(content, tmp_path):
     assert kept.mode == "RGBA" and not np.asarray(kept)[:, :100, 3].any()
 
 
+def test_transparent_parts_of_a_style_count_as_white(content):
+    style = np.random.default_rng(0).random((64, 96, 4), np.float32)
+    style[..., 3] = 1
+    style[:, 48:, 3] = 0
+    white = np.where(style[..., 3:] == 1, style[..., :3], 1)
+    assert np.array_equal(*(nst.stylize(content, given, size=SIZE).array for given in (style, images.to_uint8(white))))
+
+
 def test_lists_and_weights_blend():
     both = nst.stylize(LAKE, [OILS, WAVES], size=SIZE)
     assert np.allclose(both.array, nst.stylize(LAKE, {OILS: 3, WAVES: 3}, size=SIZE).array)
