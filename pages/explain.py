@@ -26,4 +26,5 @@ try:
     CHAPTERS[chosen].show()
 except NSTError as error:
     ui.show_error(error)
-    st.button("Try again", icon=":material/refresh:")
+    if ui.may_pass(error):
+        st.button("Try again", icon=":material/refresh:")

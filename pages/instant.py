@@ -1,6 +1,5 @@
 """Instant: any photograph in any style, in one pass. Ask, guard, run, show; the result follows every change by itself."""
 
-import random
 from functools import partial
 
 import streamlit as st
@@ -37,12 +36,6 @@ def adopt_png(name: str, data: bytes) -> bool:
     adopt(recipe)
     st.toast(f"Settings restored from {ui.plain(name)}.", icon=":material/history:")
     return True
-
-
-def surprise() -> None:
-    """Another photograph in another style; everything else stays."""
-    st.session_state["instant.content"] = Source(name=random.choice(list(ui.CONTENTS)))
-    st.session_state["instant.styles"] = [Source(name=random.choice(list(ui.STYLES)))]
 
 
 def another_take() -> None:
@@ -105,7 +98,7 @@ ui.ways("instant")
 open_link()
 shown, asked = st.columns([7, 5], gap="large")
 with asked:
-    st.button("Surprise me", icon=":material/casino:", on_click=surprise, width="stretch")
+    st.button("Surprise me", icon=":material/casino:", on_click=partial(ui.surprise, "instant"), width="stretch")
     content = ui.pick_content("instant.content", on_upload=adopt_png)
     styles = ui.pick_styles("instant.styles")
 with shown:
@@ -120,7 +113,8 @@ with shown:
             result = ui.stylized("instant", recipe)
         except NSTError as error:
             ui.show_error(error)
-            st.button("Try again", icon=":material/refresh:")
+            if ui.may_pass(error):
+                st.button("Try again", icon=":material/refresh:")
         ui.show_result("instant", result)
         if result:
             show_ways_on(result)

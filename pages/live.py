@@ -42,7 +42,8 @@ with shown:
             live.predict(styles)
         except NSTError as error:
             ui.show_error(error)
-            st.button("Try again", icon=":material/refresh:")
+            if ui.may_pass(error):
+                st.button("Try again", icon=":material/refresh:")
     result = st.session_state.get(f"{PREFIX}.shown")
     ui.show_result(PREFIX, result, invite)
     if result and st.button("Refine this, slowly", icon=":material/auto_awesome:"):

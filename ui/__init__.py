@@ -24,17 +24,19 @@ from ui.components import (
 )
 from ui.files import decoding, keep, keep_latest, taken, visitor
 from ui.jobs import JobView, Panel, describe, done
-from ui.messages import plain, say, sentences, show_error, show_hint, show_sentences, spoken
+from ui.messages import may_pass, plain, say, sentences, show_error, show_hint, show_sentences, spoken
 from ui.page_head import head, ways
 from ui.pickers import (
     COLORS,
     adopt_pictures,
+    another_sample,
     offer_download,
     pick_color,
     pick_content,
     pick_model,
     pick_stroke,
     pick_styles,
+    surprise,
     weight_of,
 )
 from ui.pictures import (
@@ -74,6 +76,7 @@ __all__ = [
     "Side",
     "Thumbnail",
     "adopt_pictures",
+    "another_sample",
     "compare",
     "data_uri",
     "decoding",
@@ -97,6 +100,7 @@ __all__ = [
     "made",
     "many",
     "matrix",
+    "may_pass",
     "morph",
     "offer_download",
     "opacity",
@@ -123,6 +127,7 @@ __all__ = [
     "spoken",
     "styles_of",
     "stylized",
+    "surprise",
     "taken",
     "thumbnails",
     "title",

@@ -4,7 +4,7 @@ import re
 
 import streamlit as st
 
-from nst_core.errors import NSTError
+from nst_core.errors import Busy, Failure, ModelUnavailable, NSTError
 
 HOURGLASS = ":material/hourglass_top: "
 LOADING = "The models are loading, a few seconds. Everything can already be chosen."
@@ -28,6 +28,11 @@ def plain(text: str) -> str:
 def show_error(error: NSTError) -> None:
     """An error's sentence on the page."""
     st.error(plain(str(error)), icon=":material/error:")
+
+
+def may_pass(error: NSTError) -> bool:
+    """Return whether the same request may succeed later: a failure of the machine, or too much work at once."""
+    return isinstance(error, (Failure, Busy, ModelUnavailable))
 
 
 def show_hint(error: NSTError, icon: str) -> None:

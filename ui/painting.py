@@ -3,7 +3,6 @@
 State: `masks.layers`, `masks.chosen`; what is painted on them, `paintings` keeps.
 """
 
-import random
 import zlib
 from dataclasses import dataclass
 from functools import partial
@@ -161,7 +160,7 @@ def surprise() -> None:
     """Other styles in the same regions."""
     for layer in layers():
         if layer.style:
-            layer.wear(Source(name=random.choice(list(ui.STYLES))))
+            layer.wear(ui.another_sample(ui.STYLES, [layer.style]))
 
 
 def show(layer: CanvasLayer, drawing: Drawing, mask: Mask) -> None:

@@ -4,6 +4,7 @@ Widgets forget their values when a page is left, so everything that must last li
 `persist_state="session"` does the same for sliders and lists.
 """
 
+import random
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -78,6 +79,22 @@ def _take_made_here(key: str) -> None:
         st.session_state[key] = keep_upload(name, file.read())
 
 
+def another_sample(names: Iterable[str], current: Iterable[Source]) -> Source:
+    """Return a sample drawn at random, none of those that are chosen now unless there is no other."""
+    samples = [Source(name=name) for name in names]
+    taken_already = set(current)
+    return random.choice([one for one in samples if one not in taken_already] or samples)
+
+
+def surprise(prefix: str) -> None:
+    """Choose another style, and another photograph unless the visitor brought one; everything else stays."""
+    state = st.session_state
+    content = state[f"{prefix}.content"]
+    if content is None or content.is_sample:
+        state[f"{prefix}.content"] = another_sample(CONTENTS, [content] if content else [])
+    state[f"{prefix}.styles"] = [another_sample(STYLES, state[f"{prefix}.styles"])]
+
+
 def pick_styles(key: str, *, most: int = MAX_BLEND, weigh: bool = True) -> list[StyleSource]:
     """A gallery of samples and the session's own, one style or, to blend, up to so many with a weight each.
 
@@ -98,7 +115,7 @@ def pick_styles(key: str, *, most: int = MAX_BLEND, weigh: bool = True) -> list[
         if not st.session_state[f"{key}.blend"]:
             st.session_state[key] = [source]
         elif source not in before:
-            st.session_state[key] = [*before, source][-most:]
+            st.session_state[key] = _at_most(most, [*before, source])
         elif others:
             st.session_state[key] = others
 
@@ -132,7 +149,15 @@ def _take_style(key: str, most: int) -> None:
     with sentences():
         source = keep_upload(*file)
         st.session_state[f"{key}.own"] = [*st.session_state.get(f"{key}.own", []), source]
-        st.session_state[key] = [*st.session_state[key], source][-most:]
+        st.session_state[key] = _at_most(most, [*st.session_state[key], source])
+
+
+def _at_most(most: int, chosen: list[Source]) -> list[Source]:
+    """Return the latest so many of the styles, and say which ones gave way where several are blended."""
+    gone = ", ".join(plain_title(source) for source in chosen[:-most])
+    if gone and most > 1:
+        st.toast(f"A blend has {most} styles at most: the first one, {gone}, was removed.", icon=":material/info:")
+    return chosen[-most:]
 
 
 def pick_color(key: str) -> Color:
