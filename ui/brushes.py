@@ -44,7 +44,7 @@ def ask_tool() -> None:
         st.segmented_control(
             "Tool",
             list(TOOLS),
-            format_func=lambda tool: TOOLS[tool][0],
+            format_func=lambda tool: f"{TOOLS[tool][0]} {tool.capitalize()}",
             key="masks.tool",
             required=True,
             persist_state="session",

@@ -69,7 +69,7 @@ def expect_canvas(page, share):
 
 def choose_tool(page, tool):
     settled(page)
-    page.locator('[class*="st-key-masks-tool"] button').nth(TOOLS.index(tool)).click()
+    page.get_by_role("radio", name=tool.capitalize()).click()
     expect(page.get_by_text(f"{tool.capitalize()}:", exact=True)).to_be_visible()
 
 
