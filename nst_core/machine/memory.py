@@ -136,7 +136,8 @@ def way_out(recipe: OptimizeRecipe, aspect: float, there: int) -> str:
         return f"choose {fits} px at most"
     if not _is_light(recipe) and (fits := largest_size(OptimizeRecipe(), aspect, there)):
         return f"choose the preset fast, {fits} px at most"
-    lighter, needed, words = recipe, estimate(recipe, MIN_SIZE, MIN_SIZE), []
+    words: list[str] = []
+    lighter, needed = recipe, estimate(recipe, MIN_SIZE, MIN_SIZE)
     for said, changes in _COSTLY.items():
         lighter = lighter.model_copy(update=changes)
         if (less := estimate(lighter, MIN_SIZE, MIN_SIZE)) < needed:
