@@ -4,7 +4,7 @@ A contender is a painter, (content, style) -> picture of the content's shape, fl
 ready pictures, `ID.png` or `SIZE/ID.png`. `make` knows some by name:
 
 - `microast`, `magenta`: MicroAST and the published mobile Magenta, from NST_SHARED;
-- `here`, `here:fast`, `here:finest`: Instant, or a preset of Optimize, as the working tree has it;
+- `here`, `here:quick`, `here:fast`, `here:finest`: Instant, or a preset of Optimize, as the working tree has it;
 - `COMMIT`, `COMMIT:fast`, …: the same as of a commit, run by that commit's own code and weights in a process of its own.
 """
 
@@ -26,7 +26,7 @@ from nst_core.images import Image
 from nst_core.training import data
 
 ROOT = Path(__file__).parents[1]
-ENGINES = ("instant", "fast", "finest")
+ENGINES = ("instant", "quick", "fast", "finest")
 
 Painter = Callable[[Image, Image], Image]
 Contender = Painter | Path

@@ -1,6 +1,7 @@
 """Memory: how much a run takes and how large a picture fits, asked by pages before it."""
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -118,11 +119,36 @@ def available() -> int:
     return int(of_slow_worker() * TERMINATE)
 
 
+# What makes a recipe with the layers of `fast` take more memory, and what to do about it.
+_COSTLY: Mapping[str, Mapping[str, object]] = {
+    "set the recipe's precision to auto": {"precision": "auto"},
+    "use the optimiser Adam": {"optimizer": "adam"},
+    "paint without masks": {"styles": ()},
+}
+
+
 def way_out(recipe: OptimizeRecipe, aspect: float, there: int) -> str:
-    """Return what to do about a run that does not fit: a smaller size, else the preset fast, else what needs less memory."""
+    """Return what to do about a run that does not fit: a smaller size, else the preset fast, else what needs less memory.
+
+    A recipe that is `fast` but for settings that cost memory is told which of them to give up, not to choose what it has.
+    """
     if fits := largest_size(recipe, aspect, there):
         return f"choose {fits} px at most"
-    if fits := largest_size(OptimizeRecipe(), aspect, there):
+    if not _is_light(recipe) and (fits := largest_size(OptimizeRecipe(), aspect, there)):
         return f"choose the preset fast, {fits} px at most"
+    words: list[str] = []
+    lighter, needed = recipe, estimate(recipe, MIN_SIZE, MIN_SIZE)
+    for said, changes in _COSTLY.items():
+        lighter = lighter.model_copy(update=changes)
+        if (less := estimate(lighter, MIN_SIZE, MIN_SIZE)) < needed:
+            needed, words = less, [*words, said]
+            if fits := largest_size(lighter, aspect, there):
+                return f"{' and '.join(words)}, and choose {fits} px at most"
     least = estimate(OptimizeRecipe(), MIN_SIZE, round(MIN_SIZE / aspect))
     return f"any optimisation needs {least / 1e9:.2f} GB at least; the model instant-lite (Instant) needs less"
+
+
+def _is_light(recipe: OptimizeRecipe) -> bool:
+    """Return whether a recipe reads the same layers as the preset fast, in no other way."""
+    fast = OptimizeRecipe()
+    return (recipe.features, recipe.more_layers, recipe.correlation_chain) == (fast.features, 0, False)

@@ -205,7 +205,7 @@ def test_a_folder_of_ready_pictures_is_a_contender(folders, tmp_path):
 
 
 def test_what_a_contender_may_be_is_said():
-    with pytest.raises(ValueError, match="the engine is one of instant, fast, finest, not slow"):
+    with pytest.raises(ValueError, match="the engine is one of instant, quick, fast, finest, not slow"):
         contenders.make("here:slow")
     with pytest.raises(ValueError, match="neither a contender's name nor a commit"):
         contenders.make("no-such-thing")

@@ -1,5 +1,6 @@
 """How much memory a run takes: the estimate covers what was measured, and a request too large meets the largest that fits."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from nst_core.machine import allocator, memory
-from nst_core.recipes import MAX_SIZE, PRESETS, OptimizeRecipe
+from nst_core.recipes import MAX_SIZE, PRESETS, OptimizeRecipe, Source, StyleSource
 
 ROOT = Path(__file__).parents[2]
+MASKED = (StyleSource(source=Source(name="a"), mask="b"),)
 
 # (recipe, side, peak GB) as measured on 2 cores with bfloat16
 MEASURED = [
@@ -102,3 +104,23 @@ def test_a_process_that_serves_has_no_huge_pages_and_its_workers_have():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.split() == ["1", "0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "there", "words"),
+    [
+        ({"precision": "float32"}, 807e6, "set the recipe's precision to auto"),
+        ({"optimizer": "lbfgs"}, 830e6, "use the optimiser Adam"),
+        (
+            {"precision": "float32", "optimizer": "lbfgs"},
+            807e6,
+            "set the recipe's precision to auto and use the optimiser Adam",
+        ),
+        ({"styles": MASKED}, 840e6, "paint without masks"),
+        ({"features": "vgg19"}, 840e6, "choose the preset fast"),
+    ],
+)
+def test_the_way_out_names_a_setting_that_the_recipe_has(changes, there, words, monkeypatch):
+    monkeypatch.setattr(memory, "has_bfloat16", lambda: True)
+    said = memory.way_out(OptimizeRecipe(**changes), 4 / 3, int(there))
+    assert said.startswith(words) and re.search(r"[1-9]\d* px at most$", said)

@@ -221,6 +221,11 @@ def test_more_layers_take_more_time_and_teach_no_other_pace(queue):
     assert pace(finest) == pytest.approx((1 + 6 * MORE) * pace(fast))
 
 
+def test_quick_takes_a_fifth_of_the_work_of_fast():
+    quick, fast = (Queue().seconds_of(PRESETS[name], (512, 512)) - PREPARING for name in ("quick", "fast"))
+    assert quick == pytest.approx(fast / 5)
+
+
 def test_finest_takes_minutes_at_most():
     assert Queue().seconds_of(PRESETS["finest"], (512, 512)) < 90
     assert Queue().seconds_of(PRESETS["finest"], (1024, 1024)) < 300
