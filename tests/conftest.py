@@ -12,6 +12,8 @@ from playwright.sync_api import sync_playwright
 from tests import browser, npm
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:  # PyTorch's threads spin while they wait: those of two processes hold each other up
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 MARKED = {"pages": "browser", "engine": "slow", "training": "slow"}  # whole folders; elsewhere tests are marked one by one
 
 

@@ -109,7 +109,8 @@ def test_tick_boxes_do_not_look_like_radio_buttons(page):
 
 def test_pause_change_the_style_weight_resume_and_cancel(page):
     details(page)
-    set_number(page, "Iterations", 3000)
+    small(page)
+    set_number(page, "Iterations", 10_000)
     start(page)
     expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
     first = iteration(page)
@@ -130,7 +131,8 @@ def test_pause_change_the_style_weight_resume_and_cancel(page):
 
 def test_a_reloaded_tab_finds_its_job_again(page):
     details(page)
-    set_number(page, "Iterations", 3000)
+    small(page)
+    set_number(page, "Iterations", 10_000)
     start(page)
     expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
     before = iteration(page)
@@ -142,7 +144,8 @@ def test_a_reloaded_tab_finds_its_job_again(page):
 
 def test_two_users_optimising_leave_the_page_to_a_third(page, chromium, address):
     details(page)
-    set_number(page, "Iterations", 3000)
+    small(page)
+    set_number(page, "Iterations", 10_000)
     start(page)
     expect(page.get_by_text(re.compile(r"Iteration \d+ of"))).to_be_visible()
     second, third = (chromium.new_context(viewport={"width": 1280, "height": 900}) for _ in range(2))

@@ -15,9 +15,13 @@ from tests.browser import PATIENCE, Line, download, free_port, result, served, s
 ITERATION = re.compile(r"Iteration \d+ of")
 
 
-def open_optimize(page, address, iterations=5000):
+def open_optimize(page, address, iterations=10_000):
+    """Open the page with a run of many iterations and few pixels, which lasts and has its first iteration soon."""
     page.goto(f"{address}/optimize")
+    settled(page)  # what is opened while the page is drawn may close again
     page.get_by_text("Everything else", exact=True).click()
+    page.get_by_role("slider", name="Longer side, pixels").press("Home")
+    settled(page)
     box = page.get_by_label("Iterations", exact=True)
     box.fill(str(iterations))
     box.press("Enter")
