@@ -30,8 +30,8 @@ class About(NamedTuple):
 
 
 ABOUT = {
-    "quick": About("Quick", "Fast with a fifth of its iterations: a first look, rougher than Fast."),
     "fast": About("Fast", "Our own small network, coarse to fine: for trying out styles and settings."),
+    "quick": About("Quick", "Fast with a fifth of its iterations: a first look, rougher than Fast."),
     "finest": About(
         "Finest",
         "Our own small network, with style from all of its layers and about four times the work of Fast: crisper strokes, "

@@ -103,7 +103,7 @@ def optimize(
     (192, 256, 3)
     >>> nst.optimize(lake, oils, preset="finer")
     Traceback (most recent call last):
-    nst_core.errors.BadRecipe: There is no preset “finer”; there are quick, fast, finest, gatys-2015, improved-2016, \
+    nst_core.errors.BadRecipe: There is no preset “finer”; there are fast, quick, finest, gatys-2015, improved-2016, \
 stylenet-vgg16, vgg19-rms.
     """
     base = _base(preset, recipe)

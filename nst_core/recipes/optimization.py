@@ -165,8 +165,8 @@ _QUOTED: dict[str, Any] = {
     "chroma_smoothing": 0,
 }
 PRESETS: Mapping[str, OptimizeRecipe] = {
-    "quick": OptimizeRecipe(iterations=60),
     "fast": OptimizeRecipe(),
+    "quick": OptimizeRecipe(iterations=60),
     "finest": OptimizeRecipe(
         style_layers=(PIXELS, *LAYERS["vgg19-lite"]), style_weight=17.0, tv_weight=0.1,
         iterations=1000,
