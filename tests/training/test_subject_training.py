@@ -52,9 +52,9 @@ def test_what_is_set_aside_takes_no_part(tmp_path):
 
 
 def small(seed=0):
-    settings = training.Vgg19LiteSettings(steps=40, batch=4, bank=12, first=8, fresh=1, seed=seed)
-    return training.Vgg19LiteTraining(
-        settings, training.Eyes(weights.path("vgg19-lite")), Scenes(PHOTOGRAPHS, ScenePlan(network.SIDE))
+    settings = training.SubjectSettings(steps=40, batch=4, bank=12, first=8, fresh=1, seed=seed)
+    return training.SubjectTraining(
+        settings, training.SubjectFeatures(weights.path("vgg19-lite")), Scenes(PHOTOGRAPHS, ScenePlan(network.SIDE))
     )
 
 
@@ -80,7 +80,7 @@ def test_the_published_model_is_the_network_that_was_trained(tmp_path):
     run.step()
     training.save(run, [], tmp_path / "a.npz", runs.Log(None), {"model": "subject"})
     assert json.loads((tmp_path / "a.json").read_text())["steps"] == 1
-    example = training.Eyes(weights.path("vgg19-lite")).example(*training.whole(PHOTOGRAPHS["0"]))
+    example = training.SubjectFeatures(weights.path("vgg19-lite")).example(*training.whole(PHOTOGRAPHS["0"]))
     with torch.no_grad():
         expected = run.averaged.eval()(*(x.float() for x in example.maps))[-1].sigmoid()[:, 0].numpy()
     feeds = {f: x.float().permute(0, 2, 3, 1).numpy() for f, x in zip(subject_graph.LAYERS, example.maps, strict=True)}

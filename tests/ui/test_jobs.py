@@ -16,7 +16,7 @@ def page():
     job = st.session_state.setdefault("some.job", Job(None, print, (), "slow"))
     panel.buttons()
     job._state = JobState.PAUSED
-    panel.watch(job, ui.Look(lambda job: job.state.title(), lambda job: 0.0), lambda job: None)
+    panel.watch(job, ui.JobView(lambda job: job.state.title(), lambda job: 0.0), lambda job: None)
 
 
 def test_a_job_that_pauses_while_the_page_is_drawn_can_be_resumed():
