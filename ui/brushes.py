@@ -39,26 +39,24 @@ def tool_at_hand() -> str:
 
 def ask_tool() -> None:
     """Tool, and its size or tolerance."""
-    left, right = st.columns([7, 3], vertical_alignment="bottom")
-    with left:
-        st.segmented_control(
-            "Tool",
-            list(TOOLS),
-            format_func=lambda tool: f"{TOOLS[tool][0]} {tool.capitalize()}",
-            key="masks.tool",
-            required=True,
-            persist_state="session",
-            label_visibility="collapsed",
-        )
-    with right:
-        if tool_at_hand() == "wand":
-            st.slider(
-                "How much alike", 0.01, 0.5, step=0.01, key="masks.tolerance", persist_state="session",
-                help="Further to the right, more colours count as alike (tolerance).",
-            )  # fmt: skip
-        else:
-            brush = tool_at_hand() in BRUSHES
-            st.slider("Brush size", 4, 120, key="masks.brush", persist_state="session", disabled=not brush)
+    st.pills(
+        "Tool",
+        list(TOOLS),
+        format_func=lambda tool: f"{TOOLS[tool][0]} {tool.capitalize()}",
+        key="masks.tool",
+        required=True,
+        persist_state="session",
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    if tool_at_hand() == "wand":
+        st.slider(
+            "How much alike", 0.01, 0.5, step=0.01, key="masks.tolerance", persist_state="session",
+            help="Further to the right, more colours count as alike (tolerance).",
+        )  # fmt: skip
+    else:
+        brush = tool_at_hand() in BRUSHES
+        st.slider("Brush size", 4, 120, key="masks.brush", persist_state="session", disabled=not brush)
 
 
 def ask_strokes(layer: CanvasLayer, covers: Covers) -> None:
