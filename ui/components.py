@@ -22,7 +22,8 @@ _gallery = _component("gallery", '<div class="gallery" role="group"></div>')
 _compare = _component(
     "compare",
     '<figure class="compare"><img class="after"><img class="before" alt="Before"><i></i>'
-    '<input type="range" min="0" max="100" step="0.5" value="22" aria-label="Before and after"></figure>',
+    '<input type="range" min="0" max="100" step="0.5" value="22" aria-label="Before and after">'
+    '<div class="tools"></div></figure><dialog><div class="room"></div><div class="tools"></div></dialog>',
 )
 _layers = _component("layers", '<div class="layers"></div>')
 _fit = _component("fit", "")
@@ -76,9 +77,14 @@ def _hear(key: str, event: str, is_meant: Callable[[Any], bool], act: Callable[[
         act(value)
 
 
-def compare(before: str, after: str, *, width: int, alt: str, key: str) -> None:
-    """Two pictures (data URIs) of one shape with a line to drag between them."""
-    _compare(key=key, data=[{"before": before, "after": after, "width": width, "title": alt}])
+def compare(before: str, after: str, *, width: int, alt: str, key: str, full: Callable[[], str] | None = None) -> None:
+    """Show two pictures (data URIs) of one shape with a line to drag between them; the second can be enlarged and copied.
+
+    full: returns the second picture at its own size, where `after` is smaller; called while it is shown full-screen.
+    """
+    opened = full is not None and getattr(st.session_state.get(key), "opened", False) is True
+    data = {"before": before, "after": after, "width": width, "title": alt, "wide": full is not None}
+    _compare(key=key, data=[data | {"full": full() if full and opened else ""}], on_opened_change=lambda: None)
 
 
 class LayerRow(NamedTuple):

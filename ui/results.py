@@ -22,6 +22,7 @@ from ui.pictures import THUMBNAIL, data_uri, opacity, picture, styles_of, title
 from ui.shared_engine import engine
 
 PREVIEW = 1280  # pixels; the page shows results no larger
+FULL = 2560  # pixels; nor does it full-screen
 DPI = 300  # of a TIFF
 STYLE_SIDE = 512  # pixels of the style that travel to an instant stylizer; the predictors look at 256
 POLL = 0.4  # seconds between messages while waiting; most instant results are there before the first
@@ -60,6 +61,14 @@ class Result:
             return self.png.read()
         with decoding:
             return images.convert(self.png.read(), format, flat=flat)
+
+    def full(self) -> str:
+        """Return the picture for the full screen, a data URI; the one that the page shows if the PNG has gone."""
+        try:
+            with decoding:
+                return data_uri(images.thumbnail(images.decode(self.png.read(), max_side=FULL), FULL))
+        except Gone:
+            return ""
 
     def print(self, flat: bool = False) -> bytes:
         """The TIFF. Raises: Gone."""
@@ -116,7 +125,8 @@ def show_result(prefix: str, result: Result | None, invite: Callable[[], None] |
             st.skeleton(height=420)
         return
     st.session_state[f"{prefix}.shown"] = result
-    compare(*pictures, width=result.width, alt=result.title, key=f"{prefix}.compare")
+    full = result.full if max(result.width, result.height) > PREVIEW else None
+    compare(*pictures, width=result.width, alt=result.title, key=f"{prefix}.compare", full=full)
     made_by = getattr(result.recipe, "engine", None) or getattr(result.recipe, "features", "one pass")
     st.caption(f"{plain(result.title)} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
     flat = result.clear and st.toggle(

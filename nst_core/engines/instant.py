@@ -54,7 +54,7 @@ class InstantLiteEngine(OnePass):
 
 class MagentaEngine(OnePass):
     name = "magenta"
-    title = "MagentaEngine (TF-Hub)"
+    title = "Magenta (TF-Hub)"
     lane = Lane.TENSORFLOW
     models = ("magenta",)
     extra = "optimize"

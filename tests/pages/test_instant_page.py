@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from nst_core import images, recipes
 from nst_core.recipes import MAX_STRENGTH, Source
+from nst_core.service import LIMITS
 from tests.browser import PATIENCE, caption, next_result, pixels, result, saved, settled, upload
 from ui.page_head import WAYS
 
@@ -222,6 +223,46 @@ def test_the_comparison_line_can_be_dragged(page):
     box = figure.bounding_box()
     page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 2)
     assert float(figure.evaluate("f => parseFloat(f.style.getPropertyValue('--at'))")) == pytest.approx(75, abs=3)
+
+
+def test_a_result_fills_the_screen_shows_its_own_pixels_and_comes_back(page):
+    small = result(page)
+    full_screen(page)
+    box = page.get_by_role("dialog").locator(".compare").bounding_box()
+    assert box["width"] == 1280 or box["height"] == 900
+    page.get_by_role("button", name="Actual pixels").click()
+    assert page.get_by_role("dialog").locator(".compare").bounding_box()["width"] == pytest.approx(768, abs=1)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert page.locator(".compare").bounding_box()["width"] < 700
+    assert result(page) == small
+
+
+def test_a_result_larger_than_the_page_shows_it_is_sent_whole_to_the_full_screen(page):
+    first = result(page)
+    settled(page)
+    page.get_by_text("Size, colours, model").click()
+    set_slider(page, "Longer side, pixels", "End")
+    small = next_result(page, first)
+    assert max(pixels(small).shape) == 1280
+    full_screen(page)
+    expect(page.locator(".compare img.after")).not_to_have_attribute("src", small)
+    assert max(pixels(page.locator(".compare img.after").get_attribute("src")).shape) == LIMITS.max_size
+    page.keyboard.press("Escape")
+    expect(page.locator(".compare img.after")).to_have_attribute("src", small)
+
+
+def test_a_result_is_copied(page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    result(page)
+    page.get_by_role("button", name="Copy the picture").click()
+    expect(page.locator("output", has_text="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.read().then((items) => items[0].types)") == ["image/png"]
+
+
+def full_screen(page):
+    page.get_by_role("button", name="Full screen", exact=True).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
