@@ -128,8 +128,12 @@ def steps(engine, content, style):
         from nst_core import instant
         recipe = InstantRecipe(engine="instant-lite")
         return instant.stylizer("instant-lite").stylize(content, [Style(style)], recipe)
+    recipe = PRESETS[engine]
+    if recipe.init == "instant":
+        from nst_core import engines
+        return engines.engine_for(recipe).run(recipe, engines.Inputs({"content": content}, [Style(style)]))
     from nst_core import optimization
-    return optimization.Optimization(content, [Style(style)], PRESETS[engine])
+    return optimization.Optimization(content, [Style(style)], recipe)
 
 for line in sys.stdin:
     folder = line.strip()

@@ -32,7 +32,7 @@ class JobView:
 class Panel:
     """One slow job of a page: start, pause, resume, stop, cancel, watch; found again when the page is reloaded.
 
-    JobState: `{prefix}.job` holds it, `{prefix}.wanted` says that a visitor asked for one, `{prefix}.paused` that the buttons
+    State: `{prefix}.job` holds it, `{prefix}.wanted` says that a visitor asked for one, `{prefix}.paused` that the buttons
     offer to resume it. The address names it.
     """
 

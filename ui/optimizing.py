@@ -31,7 +31,7 @@ class About(NamedTuple):
 
 ABOUT = {
     "fast": About("Fast", "Our own small network, coarse to fine: for trying out styles and settings."),
-    "quick": About("Quick", "Fast with a fifth of its iterations: a first look, rougher than Fast."),
+    "quick": About("Quick", "Instant's picture, optimised briefly: strokes of the style for a third of the work of Fast."),
     "finest": About(
         "Finest",
         "Our own small network, with style from all of its layers and about four times the work of Fast: crisper strokes, "
@@ -82,6 +82,7 @@ STARTS = {
     "content": "The photograph",
     "noise": "Random dots (noise)",
     "style": "The style's picture",
+    "instant": "What Instant paints, made first",
     "image": "A picture of yours or from Instant",
 }
 WEIGHT: dict[str, object] = {"min_value": 0.0, "format": "%g"}

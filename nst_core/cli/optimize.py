@@ -39,7 +39,9 @@ def optimize(
     weights_: options.Shares = "",
     style_weight: Annotated[list[float] | None, typer.Option(help="Weight of all styles; or repeated, one per style.")] = None,
     content_weight: Annotated[float | None, typer.Option(help="Weight of the content.")] = None,
-    init: Annotated[str | None, typer.Option(help="Start from content, noise, style, or the picture with this name.")] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Start from content, noise, style, instant, or the picture with this name.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the noise.")] = None,
     color: Annotated[Color | None, typer.Option(help="The colours of the result.")] = None,
     mask: options.Masks = None,
@@ -123,6 +125,6 @@ def _style_weights(text: str, given: list[float], count: int, base: OptimizeReci
 
 def _start(init: str | None) -> tuple[str | None, Path | None]:
     """Return the recipe's `init`, and the picture to start from."""
-    if init is None or init in ("content", "noise", "style"):
+    if init is None or init in ("content", "noise", "style", "instant"):
         return init, None
     return "image", Path(init)

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from nst_core.engines import registry
 from nst_core.engines.base import Engine, Estimate, Inputs, Lane
+from nst_core.images import Image
 from nst_core.machine import memory
-from nst_core.recipes import OptimizeRecipe
+from nst_core.recipes import InstantRecipe, OptimizeRecipe, Recipe
 from nst_core.stylizer import Step
 
 # Seconds a pixel and iteration at full size until a run has shown them: two cores with bfloat16, `benchmarks/out/optimize.md`
@@ -50,14 +52,25 @@ class Optimize(Engine):
         """Return the run that the recipe describes, or the rest of one. Raises: BadRecipe, BadMask, ModelUnavailable."""
         from nst_core.optimization import Optimization
 
-        pictures = inputs.pictures
-        return Optimization(pictures["content"], inputs.styles, recipe, initial=pictures.get("initial"), state=state)
+        initial = inputs.pictures.get("initial")
+        if recipe.init == "instant" and state is None:
+            initial = instant_picture(recipe, inputs)
+        return Optimization(inputs.pictures["content"], inputs.styles, recipe, initial=initial, state=state)
 
     def warm_up(self) -> None:
         """Load TensorFlow and the feature network that most runs use."""
         from nst_core import optimization
 
         optimization.warm_up()
+
+
+def instant_picture(recipe: OptimizeRecipe, inputs: Inputs) -> Image:
+    """Return what Instant paints for the same recipe, of the content's shape: where `init="instant"` starts."""
+    engine = registry.for_regions(InstantRecipe)
+    shared = {name: getattr(recipe, name) for name in Recipe.model_fields}
+    *_, last = engine.run(InstantRecipe(**shared, stroke_size=recipe.style_scale, engine=engine.name), inputs)
+    assert last.image is not None
+    return last.image
 
 
 ENGINES = (Optimize(),)

@@ -14,7 +14,7 @@ from nst_core.library.picture import Picture
 from nst_core.library.running import OnStep, check_size, last_step, painted, steps_of
 from nst_core.recipes import DEFAULT_SIZE, PRESETS, STEADINESS, OptimizeRecipe
 
-STARTS = ("content", "noise", "style")  # that `init` names; anything else is a picture
+STARTS = ("content", "noise", "style", "instant")  # that `init` names; anything else is a picture
 
 
 def stylize(
@@ -91,8 +91,9 @@ def optimize(
 
     preset: a name in `nst.PRESETS`. recipe: instead of a preset, such as `picture.recipe` of an earlier result. The options
     after it replace what the preset says: size, pixels of the longer side; iterations, over all scales; the weights; color, see
-    `stylize`; init, where to start: `content`, `noise`, `style`, or a picture (a path, bytes, a PIL image, an array or a
-    Picture); seed, of the noise. on_step: called with every `Step`; the run ends early, with what it has, when it returns True.
+    `stylize`; init, where to start: `content`, `noise`, `style`, `instant`, or a picture (a path, bytes, a PIL image, an
+    array or a Picture); seed, of the noise. on_step: called with every `Step`; the run ends early, with what it has, when it
+    returns True.
 
     Raises: BadPicture, BadMask, BadRecipe, ModelUnavailable, TooLarge, MissingPackage; Diverged, whose `best` is a Step with
     the best picture until then.

@@ -45,6 +45,7 @@ TERMINATE = 0.95  # of what a worker may have: there its nanny ends it
 # nuisance, one that dies is worse.
 _BASE = {"vgg19": 880e6, "vgg16": 860e6, "vgg19-lite": 760e6}
 _PER_PIXEL = {"vgg19": 1100, "vgg16": 1050, "vgg19-lite": 600}
+_INSTANT = 175e6  # bytes: the model of Instant, for runs that start from its picture
 _LAYER, _LAYER_PER_PIXEL = 10e6, 15  # bytes, and bytes a pixel: what each style layer beyond the usual ones takes
 _FLOAT32 = 1.75  # times the maps' bytes, where the processor has no bfloat16
 _MASK = 0.2  # times the maps' bytes: each masked style looks at its own copy of some
@@ -67,6 +68,7 @@ def estimate(recipe: OptimizeRecipe, height: int, width: int) -> int:
     maps *= 1 + _MASK * regions
     own = _LBFGS if recipe.optimizer == "lbfgs" else 0
     base, pixels = _BASE[recipe.features] + _LAYER * recipe.more_layers + _REGION * regions, height * width
+    base += _INSTANT if recipe.init == "instant" else 0
     if not recipe.in_tiles(height, width):
         return round(base + pixels * (maps + own))
     return round(base + _WINDOWS * ONE_LOOK**2 * maps + pixels * (_PRINT + _PRINT_REGION * regions))
@@ -123,6 +125,7 @@ def available() -> int:
 _COSTLY: Mapping[str, Mapping[str, object]] = {
     "set the recipe's precision to auto": {"precision": "auto"},
     "use the optimiser Adam": {"optimizer": "adam"},
+    "start from the photograph": {"init": "content"},
     "paint without masks": {"styles": ()},
 }
 

@@ -72,7 +72,10 @@ class Optimization:
         state: Mapping[str, np.ndarray] | None = None,
         network: Network | None = None,
     ) -> None:
-        """initial: what `init="image"` starts from. state: of an earlier run. network: instead of the recipe's, for tests."""
+        """Prepare a run. initial: the picture that `init` image or instant starts from. state: of an earlier run.
+
+        network: instead of the recipe's, for tests.
+        """
         self._network = network or features.network(recipe.features)
         self._content, self._recipe = content, recipe
         self._shares = _shares(styles)
@@ -206,7 +209,7 @@ class Optimization:
                 return np.random.default_rng(self._recipe.seed).random((height, width, 3), np.float32)
             case "style":
                 return images.resize(self._styles[int(np.argmax(self._shares))], height, width)
-            case "image":
+            case "image" | "instant":
                 if initial is None:
                     raise BadRecipe("This recipe starts from a picture, but none came with it; choose another start.")
                 return images.resize(initial, height, width)
