@@ -46,6 +46,7 @@ def another_take() -> None:
 def open_link() -> None:
     """The first run of a session: what the link says, else our opening. The Live page may send somebody to the camera."""
     if "instant.content" not in st.session_state:
+        st.session_state["instant.ripens"] = True
         adopt(OPENING)
         with ui.sentences():
             linked = recipes.of_query(st.query_params)
@@ -81,13 +82,15 @@ def ask_settings() -> dict[str, object]:
 
 def show_ways_on(result: ui.Result) -> None:
     """What can be done with a result besides keeping it."""
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if isinstance(result.recipe, InstantRecipe) and engines.engine_for(result.recipe).seeded:
             help_text = "The same photograph and style; the strokes fall differently."
             st.button("Another take", icon=":material/casino:", on_click=another_take, help=help_text)
         if st.button("Refine this, slowly", icon=":material/auto_awesome:"):
             st.session_state["optimize.refine"] = result
             st.switch_page("pages/optimize.py")
+        if LIMITS.max_ripening:
+            ui.ask_ripening("instant")
 
 
 ui.head(
@@ -115,7 +118,7 @@ with shown:
             ui.show_error(error)
             if ui.may_pass(error):
                 st.button("Try again", icon=":material/refresh:")
-        ui.show_result("instant", result)
+        ui.show_ripening("instant", recipe, result)
         if result:
             show_ways_on(result)
     ui.show_history("instant", adopt)

@@ -57,6 +57,7 @@ from ui.pictures import (
     uploads,
 )
 from ui.results import PREVIEW, STYLE_SIDE, Result, keep_result, made, share, show_history, show_result, stylized
+from ui.ripening import ask_ripening, show_ripening
 from ui.shared_engine import engine
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "Thumbnail",
     "adopt_pictures",
     "another_sample",
+    "ask_ripening",
     "compare",
     "data_uri",
     "decoding",
@@ -123,6 +125,7 @@ __all__ = [
     "show_history",
     "show_quality",
     "show_result",
+    "show_ripening",
     "show_sentences",
     "spoken",
     "styles_of",

@@ -110,12 +110,24 @@ def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes, alpha: i
     return result
 
 
-def show_result(prefix: str, result: Result | None, invite: Callable[[], None] | None = None) -> None:
-    """The result, or the last one while the next is under way: compare, figures, downloads. invite: shows what is there
-    until the first."""
+def show_result(
+    prefix: str,
+    result: Result | None,
+    invite: Callable[[], None] | None = None,
+    *,
+    finer: Result | None = None,
+    preview: bytes | None = None,
+    note: str = "",
+) -> None:
+    """Show the result, or the last one while the next is under way: compare, figures, downloads.
+
+    invite: shows what is there until the first. finer: a later version, shown in its place; preview: a JPEG of one that is
+    under way. note: ends the line under the picture, Markdown.
+    """
     result = result or st.session_state.get(f"{prefix}.shown")
     try:
-        pictures = [data_uri(file.read()) for file in (result.before, result.after)] if result else []
+        shown = finer or result
+        pictures = [data_uri(data) for data in (shown.before.read(), preview or shown.after.read())] if shown else []
     except Gone:
         pictures = []
     if not result or not pictures:
@@ -124,11 +136,11 @@ def show_result(prefix: str, result: Result | None, invite: Callable[[], None] |
         else:
             st.skeleton(height=420)
         return
-    st.session_state[f"{prefix}.shown"] = result
-    full = result.full if max(result.width, result.height) > PREVIEW else None
+    st.session_state[f"{prefix}.shown"], result = result, finer or result
+    full = result.full if max(result.width, result.height) > PREVIEW and not preview else None
     compare(*pictures, width=result.width, alt=result.title, key=f"{prefix}.compare", full=full)
     made_by = getattr(result.recipe, "engine", None) or getattr(result.recipe, "features", "one pass")
-    st.caption(f"{plain(result.title)} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}")
+    st.caption(f"{plain(result.title)} · {result.width} × {result.height} px · {result.seconds:.2f} s · {made_by}{note}")
     flat = result.clear and st.toggle(
         "Fill the transparent parts with white", key=f"{prefix}.flat", help="A JPEG has no transparency and is always filled."
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,8 @@ def instant_picture(recipe: OptimizeRecipe, inputs: Inputs) -> Image:
     """Return what Instant paints for the same recipe, of the content's shape: where `init="instant"` starts."""
     engine = registry.for_regions(InstantRecipe)
     shared = {name: getattr(recipe, name) for name in Recipe.model_fields}
-    *_, last = engine.run(InstantRecipe(**shared, stroke_size=recipe.style_scale, engine=engine.name), inputs)
+    own: dict[str, Any] = {"engine": engine.name, "stroke_size": recipe.style_scale, "seed": recipe.seed}
+    *_, last = engine.run(InstantRecipe(**shared, **own), inputs)
     assert last.image is not None
     return last.image
 

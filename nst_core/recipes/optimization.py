@@ -78,7 +78,7 @@ class OptimizeRecipe(Recipe):
     scales: int = Field(default=4, ge=1, le=8)  # sizes, coarse to fine; the last is the result's
     scale_factor: float = Field(default=1.6, ge=1.1, le=4)  # from one to the next
     style_scale: float = Field(default=1.0, ge=0.25, le=4)  # the style's long side over the content's: larger strokes
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)  # of the noise
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)  # of the noise, and of what Instant paints
     # pixels around each over which the result's chroma is smoothed along its luminance, by `pictures.surface`; 0: not at all
     chroma_smoothing: int = Field(default=4, ge=0, le=16)
 

@@ -107,7 +107,8 @@ class Service:
         """Return the bytes that the running optimisation may take on this machine; 0 if its worker may be elsewhere."""
         if not self._transport.local:
             return 0
-        running = [job for job in self._queue if job.lane is Lane.SLOW and job.state is JobState.RUNNING and job.recipe]
+        slow = [job for job in self._queue if job.lane is Lane.SLOW and not job.gives_way]
+        running = [job for job in slow if job.state is JobState.RUNNING and job.recipe]
         estimates = [
             engines.engine_for(job.recipe).estimate(job.recipe, job.shape[::-1]) for job in running if job.recipe and job.shape
         ]
@@ -116,6 +117,11 @@ class Service:
     def seconds_of(self, recipe: Any, shape: tuple[int, int]) -> float:
         """Return the seconds that a run will roughly take, from its start; 0 if unknown. shape: (h, w) of the result."""
         return self._queue.seconds_of(recipe, shape)
+
+    @property
+    def idle(self) -> bool:
+        """Return whether no job of any visitor runs or waits."""
+        return self._queue.idle
 
     def prepare(self) -> None:
         """Have the slow lane load TensorFlow, since a job may follow soon. Returns at once."""
@@ -130,10 +136,12 @@ class Service:
         *,
         expected: float = 0.0,
         visitor: str = "",
+        gives_way: bool = False,
     ) -> Job:
         """Return a job that runs the recipe's engine; its result is the last Step.
 
-        pictures, files: see `engines.Inputs`. expected: seconds that it will take; 0: as the engine estimates.
+        pictures, files: see `engines.Inputs`. expected: seconds that it will take; 0: as the engine estimates. gives_way: it is
+        cancelled as soon as anybody asks for anything else, and a restarted server does not resume it.
 
         Raises: BadRecipe, when there is no such engine, or the recipe exceeds what visitors may ask for; Busy, if there is a
         visitor.
@@ -142,7 +150,8 @@ class Service:
             limits.check(recipe)
         if isinstance(recipe, InstantRecipe):
             recipe = engines.resolved(recipe)
-        return self.submit_recipe(Submission.of(recipe, Inputs(pictures or {}, styles, files or {}), expected), visitor=visitor)
+        submission = Submission.of(recipe, Inputs(pictures or {}, styles, files or {}), expected)
+        return self.submit_recipe(submission, visitor=visitor, gives_way=gives_way)
 
     def vectors(self, styles: Sequence[Image], *, visitor: str = "") -> Job:
         """Return a job whose result is a list with the style vector of `instant-lite` for each style: 100 numbers."""
@@ -189,11 +198,11 @@ class Service:
         """Return a job whose result is the `NetworkFacts` of a network's file, once it is checked. name: begins errors."""
         return self.submit(tasks.network_facts, data, name, visitor=visitor)
 
-    def submit_recipe(self, submission: Submission, *, visitor: str = "") -> Job:
-        """Return a job that runs a submission. A restarted server can resume a slow one."""
+    def submit_recipe(self, submission: Submission, *, visitor: str = "", gives_way: bool = False) -> Job:
+        """Return a job that runs a submission. A restarted server can resume a slow one. gives_way: see `run`."""
         lane = engines.engine_for(submission.recipe).lane_of(submission.recipe)
         self._queue.check(lane, visitor)
-        return self._enter(self._submitted(submission, lane, visitor))
+        return self._enter(self._submitted(submission, lane, visitor, gives_way=gives_way))
 
     def submit(self, function: Callable[..., Any], *args: Any, lane: Lane = Lane.LIGHT, visitor: str = "") -> Job:
         """Return a job that calls the function in a worker. A generator's Steps are its progress, the last one its result."""
@@ -247,7 +256,7 @@ class Service:
         if self.closed:
             job.fail(Failure(CLOSED), recallable=True)
             return
-        if job.submission and job.lane.lasting:
+        if job.submission and job.lane.lasting and not job.gives_way:
             with suppress(OSError):  # a full disk costs what a restart could go on with, not the job
                 submissions.save(job.id, job.submission)
         self._queue.place(job)
@@ -268,14 +277,14 @@ class Service:
 
     # Inside; what is asynchronous runs on the loop's thread.
 
-    def _submitted(self, submission: Submission, lane: Lane, visitor: str, id: str = "") -> Job:
-        job = Job(self, tasks.run, (submission,), lane, visitor=visitor, submission=submission, id=id)
+    def _submitted(self, submission: Submission, lane: Lane, visitor: str, id: str = "", *, gives_way: bool = False) -> Job:
+        job = Job(self, tasks.run, (submission,), lane, visitor=visitor, submission=submission, id=id, gives_way=gives_way)
         job.expected = submission.expected
         return job
 
     def _enter(self, job: Job) -> Job:
         self._queue.enter(job)
-        if job.lane.lasting:
+        if job.lane.lasting and not job.gives_way:
             self._findable[job.id] = job
             self._let_go()
             self._tidy()
@@ -324,7 +333,7 @@ class Service:
         if job.finished:
             return
         function, args = job.work
-        checkpoint = checkpoints.path(job.id) if job.lane.lasting else None
+        checkpoint = checkpoints.path(job.id) if job.lane.lasting and not job.gives_way else None
         limit = 60 * LIMITS.max_minutes if job.visitor else None
         try:
             job.ended(await self._transport.submit(Call(job.id, function, args, job.lane, checkpoint, limit, job.priority)))

@@ -69,11 +69,15 @@ class Job(Watched):
         visitor: str = "",
         submission: Submission | None = None,
         id: str = "",
+        gives_way: bool = False,
     ) -> None:
-        """Create a job. visitor: its owner, for limits and scheduling; "": nobody. submission: what a new server can resume."""
+        """Create a job. visitor: its owner, for limits and scheduling; "": nobody. submission: what a new server can resume.
+
+        gives_way: it is cancelled as soon as anything else is asked for, and nothing of it is saved.
+        """
         super().__init__()
         self.id = id or uuid.uuid4().hex
-        self.lane, self.visitor, self.submission = lane, visitor, submission
+        self.lane, self.visitor, self.submission, self.gives_way = lane, visitor, submission, gives_way
         self.kind = submission.recipe.kind if submission else function.__name__
         self.recipe = submission.recipe if submission else next((arg for arg in args if isinstance(arg, Frozen)), None)
         pictures = submission.pictures.values() if submission else args

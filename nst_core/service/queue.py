@@ -41,7 +41,8 @@ class Queue:
             if len(self._of(lane)) >= LIMITS.max_pictures_queue:
                 raise Busy("Very many pictures are being painted right now: try again in a moment.")
             return
-        waiting = [other for other in self if other.lane.lasting]  # the paused ones too: they come back
+        # the paused ones too: they come back
+        waiting = [other for other in self if other.lane.lasting and not other.gives_way]
         if sum(other.visitor == visitor for other in waiting) >= LIMITS.max_jobs:
             raise Busy(f"Slow jobs of yours take all places that a visitor has ({LIMITS.max_jobs}): wait, or cancel one.")
         if len(waiting) >= LIMITS.max_queue:
@@ -52,7 +53,16 @@ class Queue:
             )
 
     def enter(self, job: Job) -> None:
+        """Add a job, for which those that give way are cancelled."""
         self._jobs[job.id] = job
+        for other in self:
+            if other.gives_way and other is not job:
+                other.cancel()
+
+    @property
+    def idle(self) -> bool:
+        """Return whether no job runs or waits; paused ones do neither."""
+        return all(job.state is JobState.PAUSED for job in self)
 
     def leave(self, job: Job) -> None:
         self._jobs.pop(job.id, None)

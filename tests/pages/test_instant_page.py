@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from nst_core import images, recipes
 from nst_core.recipes import MAX_STRENGTH, Source
 from nst_core.service import LIMITS
-from tests.browser import PATIENCE, caption, next_result, pixels, result, saved, settled, upload
+from tests.browser import PATIENCE, caption, download, next_result, pixels, result, saved, served, settled, upload
 from ui.page_head import WAYS
 
 
@@ -258,6 +258,24 @@ def test_a_result_is_copied(page):
     page.get_by_role("button", name="Copy the picture").click()
     expect(page.locator("output", has_text="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.read().then((items) => items[0].types)") == ["image/png"]
+
+
+def test_a_picture_ripens_in_place_and_a_change_ends_that(chromium, playwright):
+    with served(NST_MAX_RIPENING="1024") as address:
+        page = chromium.new_page()
+        page.goto(f"{address}/?content=chelsea&styles=starlit-oils&size=256")
+        first = result(page)
+        expect(page.get_by_text("refining")).to_be_visible()
+        page.get_by_title("Halftone citrus", exact=True).click()
+        expect(page.get_by_text("Chelsea in Halftone citrus")).to_be_visible()
+        second = next_result(page, first)
+        expect(page.get_by_text("· vgg19-lite")).to_be_visible()
+        assert result(page) != second
+        assert recipes.of_picture(download(page, "PNG")).init == "instant"
+        page.get_by_text("Refine while I look").click()
+        expect(page.get_by_text("· instant-lite")).to_be_visible()
+        assert result(page) == second
+        page.close()
 
 
 def full_screen(page):

@@ -135,6 +135,20 @@ def test_a_queued_job_knows_its_place_and_can_be_cancelled(engine):
     assert not second.progress
 
 
+def test_an_optimisation_that_gives_way_saves_nothing_and_ends_for_another_job(engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("NST_CHECKPOINT_DIR", str(tmp_path))
+    content, style = pictures()
+    recipe = OptimizeRecipe(iterations=5_000, scales=1)
+    yielding = engine.run(recipe, {"content": content}, [Style(style)], gives_way=True)
+    until(lambda: len(yielding.progress) > 2)
+    assert engine.slow_memory == 0  # what it takes, it gives back at once
+    assert not [file for file in tmp_path.rglob("*") if yielding.id in file.name]
+    assert engine.find(yielding.id, OptimizeRecipe) is None
+    assert engine.run(RECIPE, {"content": content}, [Style(style)]).result(PATIENCE).image.shape == content.shape
+    assert yielding.wait(PATIENCE)
+    assert isinstance(yielding.error, Cancelled)
+
+
 def test_two_jobs_run_at_once(engine):
     slow, quick = engine.submit(jobs.count, 100, 0.1, lane=Lane.SLOW), engine.submit(jobs.count, 100, 0.1)
     until(lambda: slow.progress and quick.progress)
