@@ -231,8 +231,26 @@ def _watch_download(job: Job) -> None:
     st.markdown(f"{HOURGLASS}Downloading; the other models go on working meanwhile.")
 
 
+def ask_regions(prefix: str, styles: list[StyleSource]) -> list[StyleSource]:
+    """The styles, each with the regions that came with it from the Masks page or a recipe."""
+    known: dict[str, list[StyleSource]] = st.session_state.get(f"{prefix}.regions", {})
+    if not any(identity(style.source) in known for style in styles):
+        return styles
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(":material/brush: Each style keeps to its painted region.", width="stretch")
+        st.button("Everywhere instead", on_click=known.clear)
+    of_each = [(style, known.get(identity(style.source), [style])) for style in styles]
+    return [region.model_copy(update={"weight": style.weight}) for style, regions in of_each for region in regions]
+
+
 def adopt_pictures(prefix: str, recipe: Recipe) -> None:
-    """Set the pickers under `{prefix}.content` and `{prefix}.styles` to what the recipe says."""
+    """Set the pickers under `{prefix}.content` and `{prefix}.styles` to what the recipe says, and `{prefix}.regions` to the
+    styles that have one."""
+    regions: dict[str, list[StyleSource]] = {}
+    for style in recipe.styles:
+        if style.mask or style.guide or style.color:
+            regions.setdefault(identity(style.source), []).append(style)
+    st.session_state[f"{prefix}.regions"] = regions
     state, sources = st.session_state, list(dict.fromkeys(style.source for style in recipe.styles))  # one may have two regions
     state[f"{prefix}.content"], state[f"{prefix}.styles"] = recipe.content, sources
     state[f"{prefix}.content.kind"] = "Samples" if recipe.content is None or recipe.content.is_sample else "Upload"

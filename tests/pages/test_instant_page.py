@@ -260,6 +260,16 @@ def test_a_result_is_copied(page):
     assert page.evaluate("navigator.clipboard.read().then((items) => items[0].types)") == ["image/png"]
 
 
+def test_the_subject_stays_a_photograph(page):
+    painted = result(page)
+    page.get_by_role("radio", name="Untouched", exact=True).click()
+    kept, photograph = pixels(next_result(page, painted)), pixels(page.locator(".compare img.before").get_attribute("src"))
+    near = np.abs(kept - photograph).mean(-1) < 8  # JPEG
+    assert 0.3 < near.mean() < 0.8
+    (h, w), all_painted = near.shape, np.abs(pixels(painted) - photograph).mean(-1) < 8
+    assert near[h // 3 : h // 2, w // 4 : w // 3].mean() > all_painted.mean() + 0.3  # around an eye
+
+
 def test_a_picture_ripens_in_place_and_a_change_ends_that(chromium, playwright):
     with served(NST_MAX_RIPENING="1024") as address:
         page = chromium.new_page()
