@@ -18,6 +18,7 @@ from ui.components import gallery
 from ui.files import keep, taken
 from ui.messages import HOURGLASS, sentences, show_error
 from ui.pictures import CONTENTS, FILE_TYPES, STYLES, identity, keep_upload, plain_title, thumbnails, uploads
+from ui.previews import ask_gallery
 from ui.shared_engine import engine
 
 COLORS = {
@@ -95,11 +96,11 @@ def surprise(prefix: str) -> None:
     state[f"{prefix}.styles"] = [another_sample(STYLES, state[f"{prefix}.styles"])]
 
 
-def pick_styles(key: str, *, most: int = MAX_BLEND, weigh: bool = True) -> list[StyleSource]:
+def pick_styles(key: str, *, content: Source | None = None, most: int = MAX_BLEND, weigh: bool = True) -> list[StyleSource]:
     """A gallery of samples and the session's own, one style or, to blend, up to so many with a weight each.
 
-    State: `{key}` holds the list of Sources, `{key}.blend` whether a click adds or replaces. weigh: whether weights are asked
-    for here.
+    State: `{key}` holds the list of Sources, `{key}.blend` whether a click adds or replaces. content: the photograph on which
+    styles can be previewed. weigh: whether weights are asked for here.
     """
     blend = st.toggle(
         "Blend two styles" if most == 2 else "Blend up to four styles", key=f"{key}.blend", persist_state="session"
@@ -123,7 +124,7 @@ def pick_styles(key: str, *, most: int = MAX_BLEND, weigh: bool = True) -> list[
         styles = [StyleSource(source=source, weight=_ask_weight(key, source)) for source in chosen]
     else:
         styles = [StyleSource(source=source) for source in chosen]
-    gallery(thumbnails(shown), [identity(s) for s in chosen], toggle, key=f"{key}.gallery")
+    gallery(ask_gallery(key, shown, content), [identity(s) for s in chosen], toggle, key=f"{key}.gallery")
     with st.popover("Add your own style", icon=":material/add_photo_alternate:", width="stretch"):
         st.file_uploader(
             "A painting, a fabric, a wall …", FILE_TYPES, key=f"{key}.file", on_change=partial(_take_style, key, most),

@@ -32,7 +32,7 @@ TREATMENTS = {
 
 def ask_subject(prefix: str) -> Treatment | None:
     """Return what becomes of the subject; None: it is painted like the rest."""
-    treatment = st.segmented_control(
+    treatment = st.pills(
         "Subject",
         list(TREATMENTS),
         format_func=TREATMENTS.__getitem__,
