@@ -133,7 +133,9 @@ shown, asked = st.columns([7, 5], gap="large")
 with asked:
     settings = optimizing.ask_settings()
     content = ui.pick_content("optimize.content", on_upload=optimizing.take_file)
-    styles = optimizing.ask_regions(ui.pick_styles("optimize.styles"))
+    treatment = ui.ask_subject("optimize")
+    styles = ui.ask_regions("optimize", ui.pick_styles("optimize.styles", content=content))
+    styles = ui.treat_subject(treatment, content, styles)
 with shown:
     with st.container(key="stage"):
         recipe = None

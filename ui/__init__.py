@@ -30,6 +30,7 @@ from ui.pickers import (
     COLORS,
     adopt_pictures,
     another_sample,
+    ask_regions,
     offer_download,
     pick_color,
     pick_content,
@@ -59,6 +60,7 @@ from ui.pictures import (
 from ui.results import PREVIEW, STYLE_SIDE, Result, keep_result, made, share, show_history, show_result, stylized
 from ui.ripening import ask_ripening, show_ripening
 from ui.shared_engine import engine
+from ui.subjects import ask_subject, find_subject, treat_subject
 
 __all__ = [
     "COLORS",
@@ -78,7 +80,9 @@ __all__ = [
     "Thumbnail",
     "adopt_pictures",
     "another_sample",
+    "ask_regions",
     "ask_ripening",
+    "ask_subject",
     "compare",
     "data_uri",
     "decoding",
@@ -86,6 +90,7 @@ __all__ = [
     "done",
     "drawing",
     "engine",
+    "find_subject",
     "fit_width",
     "gallery",
     "head",
@@ -134,6 +139,7 @@ __all__ = [
     "taken",
     "thumbnails",
     "title",
+    "treat_subject",
     "uploads",
     "visitor",
     "ways",

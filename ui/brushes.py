@@ -6,7 +6,7 @@ import streamlit as st
 
 import ui
 from nst_core import images
-from nst_core.pictures import drawings
+from nst_core.pictures import drawings, masks
 from nst_core.pictures.drawings import SIDE
 from ui import painting
 from ui.painting import CanvasLayer, Covers
@@ -19,6 +19,7 @@ TOOLS = {
     "rectangle": (":material/rectangle:", "rect"),
     "ellipse": (":material/circle:", "rect"),
     "wand": (":material/auto_fix_high:", "point"),
+    "pick": (":material/touch_app:", "point"),
 }
 BRUSHES = ("brush", "snap", "eraser")
 HINTS = {
@@ -29,6 +30,7 @@ HINTS = {
     "rectangle": "**Rectangle:** drag from corner to corner.",
     "ellipse": "**Ellipse:** drag from corner to corner of its box.",
     "wand": "**Wand:** click, and all that is alike around it is painted.",
+    "pick": "**Pick:** click on a thing, and all of it is painted; another click adds.",
 }
 
 
@@ -99,8 +101,18 @@ def ask_edits(layer: CanvasLayer) -> None:
             st.button(
                 label, icon=f":material/{icon}:", on_click=partial(on_click, layer), disabled=off, key=f"masks.{label.lower()}"
             )
+        with st.popover("Subject", icon=":material/person_search:"):
+            ask_subject(layer)
         with st.popover("More", icon=":material/more_horiz:"):
             ask_more(layer)
+
+
+def ask_subject(layer: CanvasLayer) -> None:
+    """Offer to paint the main subject of the photograph, or all but it."""
+    st.caption("The main person, animal or thing of the photograph is found by itself.")
+    for label, icon, inverted in (("Select subject", "person", False), ("Select background", "background_replace", True)):
+        act = partial(_select_subject, layer, inverted=inverted)
+        st.button(label, icon=f":material/{icon}:", on_click=act, width="stretch", key=f"masks.{label.lower()}")
 
 
 def ask_more(layer: CanvasLayer) -> None:
@@ -139,6 +151,14 @@ def ask_more(layer: CanvasLayer) -> None:
             key=f"masks.color.{layer.id}",
             persist_state="session",
         )
+
+
+def _select_subject(layer: CanvasLayer, *, inverted: bool) -> None:
+    """The subject of the photograph, or all but it, becomes the layer's mask."""
+    with ui.sentences():
+        found = masks.resize(ui.find_subject(st.session_state["masks.content"]), painting.shape())
+        mask = masks.invert(found) if inverted else found
+        painting.show(layer, drawings.of_mask(mask, layer.color), mask)
 
 
 def _take_opacity(layer: CanvasLayer) -> None:

@@ -178,11 +178,6 @@ def adopt(recipe: OptimizeRecipe) -> None:
     st.session_state["optimize.started_with"] = recipe.content
     if recipe.init == "image":
         st.session_state["optimize.initial"] = st.session_state.get("optimize.starts", {}).get(recipe)
-    regions: dict[str, list[StyleSource]] = {}
-    for style in recipe.styles:
-        if style.mask or style.guide or style.color:
-            regions.setdefault(ui.identity(style.source), []).append(style)
-    st.session_state["optimize.regions"] = regions
     set_controls(recipe)
 
 
@@ -306,18 +301,6 @@ def _ask(widget: str, name: str, label: str, **options: object) -> None:
 def _choose(name: str, label: str, options: dict[str, str]) -> None:
     key = f"optimize.{name}"
     st.selectbox(label, list(options), format_func=lambda o: options[o], key=key, help=HELP.get(name), persist_state="session")
-
-
-def ask_regions(styles: list[StyleSource]) -> list[StyleSource]:
-    """The styles, each with the regions that came with it from the Masks page or a recipe."""
-    known: dict[str, list[StyleSource]] = st.session_state["optimize.regions"]
-    if not any(ui.identity(style.source) in known for style in styles):
-        return styles
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(":material/brush: Each style keeps to its painted region.", width="stretch")
-        st.button("Everywhere instead", on_click=known.clear)
-    of_each = [(style, known.get(ui.identity(style.source), [style])) for style in styles]
-    return [region.model_copy(update={"weight": style.weight}) for style, regions in of_each for region in regions]
 
 
 def ask_initial() -> None:

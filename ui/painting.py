@@ -13,19 +13,19 @@ import streamlit as st
 
 import ui
 from nst_core import images, recipes
-from nst_core.errors import BadMask, Failure, NSTError
+from nst_core.errors import BadMask, Failure
 from nst_core.images import Mask
 from nst_core.pictures import drawings, masks, segmentation
 from nst_core.pictures.drawings import SIDE, Drawing
 from nst_core.pictures.segmentation import Segmentation
 from nst_core.recipes import MAX_STYLES, Color, InstantRecipe, Recipe, Source, StyleSource
 from nst_core.service import limits
-from ui import paintings
+from ui import paintings, selecting
 from ui.paintings import Moment, Painting
 
 COLORS = ("#e5484d", "#3e8bff", "#2fb36d", "#f5a524", "#8e4ec6", "#12a5b8", "#e54f9e", "#9a6b3f")  # of the layers' paint
 KEPT = "#9b9da6"  # of the paint that protects
-WAITING = 20.0  # seconds that an outline or regions may take, other people's pictures before them included
+WAITING = 20.0  # seconds that regions may take, other people's pictures before them included
 SHARP = 2  # pixels by which the edges of a segmentation's regions are softened, which otherwise meet hard
 FIRST_STYLES = (
     "starlit-oils", "woodcut-waves", "molten-embers", "kilim-weave",
@@ -192,7 +192,9 @@ def _adopt(kept: Painting, drawing: Drawing, painted: npt.NDArray[np.uint8], lay
     echo = kept.echo and len(drawing["objects"]) == len(kept.told.unpack()["objects"])
     flat = drawings.is_large(drawing)
     tolerance, before = st.session_state["masks.tolerance"], raw_mask(layer, content)
-    meant = drawings.translate(drawing, before, photograph(content), layer.color, tolerance, partial(snap, layer, content))
+    seen, taken = photograph(content), taken_by_others(layer, content)
+    finders = [partial(find, seen, taken) for find in (selecting.snap, selecting.pick)]
+    meant = drawings.translate(drawing, before, seen, layer.color, tolerance, *finders)
     if not echo:
         kept.remember()
     if flat:
@@ -204,19 +206,10 @@ def _adopt(kept: Painting, drawing: Drawing, painted: npt.NDArray[np.uint8], lay
         kept.now, kept.echo = Moment.of(drawing, painted), False
 
 
-def snap(layer: CanvasLayer, content: Source, scribble: Mask) -> Mask:
-    """The thing under a scribble, found by the light lane, that no other layer has; the scribble where that fails."""
+def taken_by_others(layer: CanvasLayer, content: Source) -> Mask:
+    """What other visible layers have of a photograph."""
     others = [raw_mask(other, content) for other in layers() if other is not layer and other.visible]
-    taken = masks.union(others or [0 * scribble])
-    try:
-        job = ui.engine().snap(photograph(content), scribble, taken, visitor=ui.visitor())
-        if not job.wait(WAITING):
-            job.cancel()
-            raise Failure("The outline is not found yet, since much else is under way: only the stroke was painted. Try again.")
-        return images.from_uint8(job.result())
-    except NSTError as error:
-        ui.say(error)
-        return scribble
+    return masks.union(others) if others else np.zeros(shape(content), np.float32)
 
 
 def segmented(name: str, data: bytes, shape: masks.MaskShape) -> Segmentation:

@@ -18,6 +18,7 @@ from ui.components import gallery
 from ui.files import keep, taken
 from ui.messages import HOURGLASS, sentences, show_error
 from ui.pictures import CONTENTS, FILE_TYPES, STYLES, identity, keep_upload, plain_title, thumbnails, uploads
+from ui.previews import ask_gallery
 from ui.shared_engine import engine
 
 COLORS = {
@@ -95,11 +96,11 @@ def surprise(prefix: str) -> None:
     state[f"{prefix}.styles"] = [another_sample(STYLES, state[f"{prefix}.styles"])]
 
 
-def pick_styles(key: str, *, most: int = MAX_BLEND, weigh: bool = True) -> list[StyleSource]:
+def pick_styles(key: str, *, content: Source | None = None, most: int = MAX_BLEND, weigh: bool = True) -> list[StyleSource]:
     """A gallery of samples and the session's own, one style or, to blend, up to so many with a weight each.
 
-    State: `{key}` holds the list of Sources, `{key}.blend` whether a click adds or replaces. weigh: whether weights are asked
-    for here.
+    State: `{key}` holds the list of Sources, `{key}.blend` whether a click adds or replaces. content: the photograph on which
+    styles can be previewed. weigh: whether weights are asked for here.
     """
     blend = st.toggle(
         "Blend two styles" if most == 2 else "Blend up to four styles", key=f"{key}.blend", persist_state="session"
@@ -123,7 +124,7 @@ def pick_styles(key: str, *, most: int = MAX_BLEND, weigh: bool = True) -> list[
         styles = [StyleSource(source=source, weight=_ask_weight(key, source)) for source in chosen]
     else:
         styles = [StyleSource(source=source) for source in chosen]
-    gallery(thumbnails(shown), [identity(s) for s in chosen], toggle, key=f"{key}.gallery")
+    gallery(ask_gallery(key, shown, content), [identity(s) for s in chosen], toggle, key=f"{key}.gallery")
     with st.popover("Add your own style", icon=":material/add_photo_alternate:", width="stretch"):
         st.file_uploader(
             "A painting, a fabric, a wall …", FILE_TYPES, key=f"{key}.file", on_change=partial(_take_style, key, most),
@@ -231,8 +232,26 @@ def _watch_download(job: Job) -> None:
     st.markdown(f"{HOURGLASS}Downloading; the other models go on working meanwhile.")
 
 
+def ask_regions(prefix: str, styles: list[StyleSource]) -> list[StyleSource]:
+    """The styles, each with the regions that came with it from the Masks page or a recipe."""
+    known: dict[str, list[StyleSource]] = st.session_state.get(f"{prefix}.regions", {})
+    if not any(identity(style.source) in known for style in styles):
+        return styles
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(":material/brush: Each style keeps to its painted region.", width="stretch")
+        st.button("Everywhere instead", on_click=known.clear)
+    of_each = [(style, known.get(identity(style.source), [style])) for style in styles]
+    return [region.model_copy(update={"weight": style.weight}) for style, regions in of_each for region in regions]
+
+
 def adopt_pictures(prefix: str, recipe: Recipe) -> None:
-    """Set the pickers under `{prefix}.content` and `{prefix}.styles` to what the recipe says."""
+    """Set the pickers under `{prefix}.content` and `{prefix}.styles` to what the recipe says, and `{prefix}.regions` to the
+    styles that have one."""
+    regions: dict[str, list[StyleSource]] = {}
+    for style in recipe.styles:
+        if style.mask or style.guide or style.color:
+            regions.setdefault(identity(style.source), []).append(style)
+    st.session_state[f"{prefix}.regions"] = regions
     state, sources = st.session_state, list(dict.fromkeys(style.source for style in recipe.styles))  # one may have two regions
     state[f"{prefix}.content"], state[f"{prefix}.styles"] = recipe.content, sources
     state[f"{prefix}.content.kind"] = "Samples" if recipe.content is None or recipe.content.is_sample else "Upload"

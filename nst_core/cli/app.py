@@ -1,4 +1,4 @@
-"""Paint pictures: instant | optimize | video | texture-network | models | recipe | app, with recipes as on the pages.
+"""Paint pictures: instant | sheet | optimize | video | texture-network | models | recipe | app, with recipes as on the pages.
 
 Exit status: 0 success, 1 internal error, 2 invalid input (one line on standard error), 130 after Ctrl-C.
 """
@@ -15,13 +15,13 @@ from PIL import Image as Pillow
 from typer.exceptions import TyperException
 
 from nst_core import extras, images
-from nst_core.cli import files, instant, interrupts, models, optimize, recipe, serving, texture_networks, video
+from nst_core.cli import files, instant, interrupts, models, optimize, recipe, serving, sheet, texture_networks, video
 from nst_core.errors import Failure, UserError
 
 DEBUG = "--debug"  # at any position
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for command in (instant.instant, optimize.optimize, video.video, models.models):
+for command in (instant.instant, sheet.sheet, optimize.optimize, video.video, models.models):
     app.command()(command)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(serving.app)
 app.add_typer(texture_networks.app, name="texture-network")

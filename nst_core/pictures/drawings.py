@@ -35,7 +35,7 @@ URL_HEAD, URL_PER_PIXEL = 10_000, 6  # maximum length of the canvas' PNG as a da
 GARBLED = "This stroke arrived incomplete: paint it again."
 OPACITY = 0.6  # of paint, so that the photograph remains visible
 ERASER = "rgba(255,255,255,0.45)"  # until it is translated
-_MARKS = {"ellipse": 0.59, "wand": 0.58, "snap": 0.57}  # opacities that mark a tool's shapes
+_MARKS = {"ellipse": 0.59, "wand": 0.58, "snap": 0.57, "pick": 0.56}  # opacities that mark a tool's shapes
 CORE = 0.35  # of a snapping stroke's width: this part is certain to lie on the object, even if drawn roughly
 _HEAD = {"version": "6.0.0", "background": ""}
 
@@ -115,13 +115,19 @@ def plus(drawing: Drawing, mask: Mask, color: str) -> Drawing:
 
 
 def translate(
-    drawing: Drawing, mask: Mask, content: Image, color: str, tolerance: float, snap: Callable[[Mask], Mask]
+    drawing: Drawing,
+    mask: Mask,
+    content: Image,
+    color: str,
+    tolerance: float,
+    snap: Callable[[Mask], Mask],
+    pick: Callable[[tuple[int, int]], Mask],
 ) -> tuple[Drawing, Mask] | None:
-    """Replace the strokes of eraser, ellipse, wand and snapping brush by their meaning; return None if there are none.
+    """Replace the strokes of eraser, ellipse, wand, pick and snapping brush by their meaning; return None if there are none.
 
     mask: what was painted before them, (h, w); the returned mask includes them. content: the photograph at the canvas' size,
-    which the wand reads. tolerance: of the wand, 0 … 1. snap: finds the object under a scribble. Raises: BadMask for strokes
-    that the canvas never draws.
+    which the wand reads. tolerance: of the wand, 0 … 1. snap: finds the object under a scribble; pick: at (row, column).
+    Raises: BadMask for strokes that the canvas never draws.
     """
     marks = {ERASER, *(paint(color, tool) for tool in _MARKS)}
     marked = [i for i, item in enumerate(drawing["objects"]) if {str(item.get("stroke")), str(item.get("fill"))} & marks]
@@ -139,6 +145,9 @@ def translate(
         elif item.get("fill") == paint(color, "wand"):
             touched = masks.wand(content, _touched(item, content), tolerance)
             new["objects"][i], mask = _picture(touched, color), np.maximum(mask, touched)
+        elif item.get("fill") == paint(color, "pick"):
+            picked = pick(_touched(item, content))
+            new["objects"][i], mask = _picture(picked, color), np.maximum(mask, picked)
         elif item.get("stroke") == paint(color, "snap"):
             subject = snap(scribble(item, content, most))
             new["objects"][i], mask = _picture(subject, color), np.maximum(mask, subject)

@@ -165,6 +165,11 @@ class Service:
         """Return a job whose result is a run's previews as an MP4."""
         return self.submit(tasks.timelapse, list(frames))
 
+    def previews(self, content: Image, styles: Sequence[Image], *, visitor: str = "") -> Job:
+        """Return a job whose result is the small content painted in each style, JPEGs. All other pictures go first."""
+        small = images.to_uint8(content), [images.to_uint8(style) for style in styles]
+        return self.submit(tasks.previews, *small, visitor=visitor, patient=True)
+
     def snap(self, photograph: Image, scribble: Mask, taken: Mask, *, visitor: str = "") -> Job:
         """Return a job whose result is an 8-bit mask of the object that was scribbled on. taken: the mask of other objects."""
         return self.submit(tasks.snap, *map(images.to_uint8, (photograph, scribble, taken)), visitor=visitor)
@@ -204,10 +209,15 @@ class Service:
         self._queue.check(lane, visitor)
         return self._enter(self._submitted(submission, lane, visitor, gives_way=gives_way))
 
-    def submit(self, function: Callable[..., Any], *args: Any, lane: Lane = Lane.LIGHT, visitor: str = "") -> Job:
-        """Return a job that calls the function in a worker. A generator's Steps are its progress, the last one its result."""
+    def submit(
+        self, function: Callable[..., Any], *args: Any, lane: Lane = Lane.LIGHT, visitor: str = "", patient: bool = False
+    ) -> Job:
+        """Return a job that calls the function in a worker. A generator's Steps are its progress, the last one its result.
+
+        patient: other jobs of the lane go first.
+        """
         self._queue.check(lane, visitor)
-        return self._enter(Job(self, function, args, lane, visitor=visitor))
+        return self._enter(Job(self, function, args, lane, visitor=visitor, patient=patient))
 
     def find(self, id: str, kind: type, *, visitor: str = "") -> Job | None:
         """Return a slow job by its id, for a page that was reloaded; resume one that a previous server left.

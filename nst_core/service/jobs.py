@@ -70,14 +70,17 @@ class Job(Watched):
         submission: Submission | None = None,
         id: str = "",
         gives_way: bool = False,
+        patient: bool = False,
     ) -> None:
         """Create a job. visitor: its owner, for limits and scheduling; "": nobody. submission: what a new server can resume.
 
-        gives_way: it is cancelled as soon as anything else is asked for, and nothing of it is saved.
+        gives_way: it is cancelled as soon as anything else is asked for, and nothing of it is saved. patient: jobs of its lane
+        that are not go first.
         """
         super().__init__()
         self.id = id or uuid.uuid4().hex
         self.lane, self.visitor, self.submission, self.gives_way = lane, visitor, submission, gives_way
+        self.patient = patient
         self.kind = submission.recipe.kind if submission else function.__name__
         self.recipe = submission.recipe if submission else next((arg for arg in args if isinstance(arg, Frozen)), None)
         pictures = submission.pictures.values() if submission else args

@@ -13,6 +13,7 @@ from nst_core.errors import Busy
 from nst_core.service.jobs import Job, JobState, Lane
 from nst_core.service.limits import LIMITS
 
+PATIENT = -1_000_000  # the priority of a job that lets all others of its lane go first
 INTERRUPTED = 1  # the priority of a job whose worker died: it was being served
 GUESS = 20.0  # seconds of a slow job of which nothing is known
 LEARNED = 0.5  # weight of the latest run in the pace
@@ -82,6 +83,8 @@ class Queue:
         job.turn = next(self._turns)
         if job.interrupted:
             job.priority = INTERRUPTED
+        elif job.patient:
+            job.priority = PATIENT
         elif job.visitor:
             job.priority = -sum(other.visitor == job.visitor and other is not job for other in self._of(job.lane))
         return job.priority

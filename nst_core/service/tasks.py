@@ -36,6 +36,15 @@ def vectors(styles: Sequence[np.ndarray]) -> list[list[float]]:
     return [lite.vector(images.from_uint8(style)).tolist() for style in styles]
 
 
+def previews(content: np.ndarray, styles: Sequence[np.ndarray]) -> list[bytes]:
+    """Return an 8-bit content as `instant-lite` paints it in each of the 8-bit styles, JPEGs."""
+    from nst_core import instant
+
+    lite, picture = instant.eyes(), images.from_uint8(content)
+    painted = (lite.transform(picture, lite.vector(images.from_uint8(style))) for style in styles)
+    return [images.encode(image, "jpeg", quality=85) for image in painted]
+
+
 def assess(result: np.ndarray, content: np.ndarray, styles: Sequence[Style]) -> "Quality":
     """Return the quality of a result, for 8-bit pictures."""
     from nst_core import instant

@@ -260,6 +260,32 @@ def test_a_result_is_copied(page):
     assert page.evaluate("navigator.clipboard.read().then((items) => items[0].types)") == ["image/png"]
 
 
+def test_every_style_is_previewed_on_the_photograph(page):
+    result(page)
+    settled(page)
+    citrus = page.get_by_title("Halftone citrus", exact=True).locator("img")
+    style = citrus.get_attribute("src")
+    page.get_by_text("Preview on my photo").click()
+    expect(page.get_by_text("Painting the previews")).to_be_visible()
+    expect(page.get_by_text("Painting the previews")).to_have_count(0)
+    assert pixels(citrus.get_attribute("src")).shape[:2] == (128, 192)  # the photograph's
+    first = result(page)
+    page.get_by_title("Halftone citrus", exact=True).click()
+    next_result(page, first)
+    page.get_by_text("Preview on my photo").click()
+    expect(citrus).to_have_attribute("src", style)
+
+
+def test_the_subject_stays_a_photograph(page):
+    painted = result(page)
+    page.get_by_role("radio", name="Untouched", exact=True).click()
+    kept, photograph = pixels(next_result(page, painted)), pixels(page.locator(".compare img.before").get_attribute("src"))
+    near = np.abs(kept - photograph).mean(-1) < 8  # JPEG
+    assert 0.3 < near.mean() < 0.8
+    (h, w), all_painted = near.shape, np.abs(pixels(painted) - photograph).mean(-1) < 8
+    assert near[h // 3 : h // 2, w // 4 : w // 3].mean() > all_painted.mean() + 0.3  # around an eye
+
+
 def test_a_picture_ripens_in_place_and_a_change_ends_that(chromium, playwright):
     with served(NST_MAX_RIPENING="1024") as address:
         page = chromium.new_page()

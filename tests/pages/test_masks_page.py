@@ -15,7 +15,7 @@ from nst_core.pictures import masks
 from nst_core.recipes import OptimizeRecipe
 from tests.browser import PATIENCE, caption, download, next_result, pixels, result, settled, stroke, upload
 
-TOOLS = ("brush", "snap", "eraser", "polygon", "rectangle", "ellipse", "wand")
+TOOLS = ("brush", "snap", "eraser", "polygon", "rectangle", "ellipse", "wand", "pick")
 LEFT, RIGHT = (slice(None), slice(0, 60)), (slice(None), slice(-60, None))
 
 
@@ -150,6 +150,20 @@ def test_shapes_and_wand(page):
     for corner in ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8), (0.2, 0.2)):
         stroke(page, corner, corner)
     expect_coverage(page, 1, 34, 38)
+
+
+def test_the_subject_and_its_background_are_selected_and_a_click_picks(page):
+    page.get_by_title("Astronaut", exact=True).click()
+    expect(page.get_by_text("Nothing is painted yet")).to_be_visible()
+    pick_layer(page, "Woodcut waves")
+    press(page, "Subject")
+    press(page, "Select background")
+    expect_coverage(page, 1, 35, 60)
+    choose_tool(page, "pick")
+    stroke(page, (0.5, 0.6), (0.5, 0.6))
+    expect_coverage(page, 1, 97, 100)
+    press(page, "Undo")
+    expect_coverage(page, 1, 35, 60)
 
 
 def test_the_eraser_takes_paint_away_for_good(page):

@@ -46,8 +46,8 @@ def test_paint_is_translucent_and_its_opacity_is_the_mask():
 
 
 def test_ordinary_strokes_need_no_translation():
-    assert drawings.translate(drawing(stroke(drawings.paint(RED))), NOTHING, CONTENT, RED, 0.1, unasked) is None
-    assert drawings.translate(drawings.empty(), NOTHING, CONTENT, RED, 0.1, unasked) is None
+    assert drawings.translate(drawing(stroke(drawings.paint(RED))), NOTHING, CONTENT, RED, 0.1, unasked, unasked) is None
+    assert drawings.translate(drawings.empty(), NOTHING, CONTENT, RED, 0.1, unasked, unasked) is None
 
 
 def test_an_eraser_takes_away_what_was_painted_before_it_and_keeps_its_place():
@@ -56,14 +56,14 @@ def test_an_eraser_takes_away_what_was_painted_before_it_and_keeps_its_place():
         stroke(drawings.paint(RED, "eraser"), strokeWidth=9, path=[["M", 10, 24], ["L", 50, 24]]),
         stroke(drawings.paint(RED)),
     )
-    drawn, mask = drawings.translate(before, ALL, CONTENT, RED, 0.1, unasked)
+    drawn, mask = drawings.translate(before, ALL, CONTENT, RED, 0.1, unasked, unasked)
     assert mask[21:28, 10:50].max() == 0 and mask[:18].min() == mask[30:].min() == 1  # 9 pixels high
     after = drawn["objects"]
     assert after[0] == before["objects"][0] and after[2] == before["objects"][2]
     assert after[1]["globalCompositeOperation"] == "destination-out"
     assert after[1]["stroke"] == "#000000" and after[1]["strokeWidth"] == 9
     assert before["objects"][1]["stroke"] == drawings.ERASER  # what came in stays
-    assert drawings.translate({**before, "objects": after}, mask, CONTENT, RED, 0.1, unasked) is None
+    assert drawings.translate({**before, "objects": after}, mask, CONTENT, RED, 0.1, unasked, unasked) is None
 
 
 def test_a_box_marked_as_ellipse_becomes_the_ellipse_inside_it():
@@ -76,7 +76,7 @@ def test_a_box_marked_as_ellipse_becomes_the_ellipse_inside_it():
         "height": 10,
         "originX": "left",
     }
-    drawn, mask = drawings.translate(drawing(box), NOTHING, CONTENT, RED, 0.1, unasked)
+    drawn, mask = drawings.translate(drawing(box), NOTHING, CONTENT, RED, 0.1, unasked, unasked)
     (ellipse,) = drawn["objects"]
     assert (ellipse["type"], ellipse["rx"], ellipse["ry"], ellipse["left"], ellipse["top"]) == ("Ellipse", 10, 5, 5, 6)
     assert ellipse["fill"] == drawings.paint(RED)
@@ -86,7 +86,7 @@ def test_a_box_marked_as_ellipse_becomes_the_ellipse_inside_it():
 def test_the_wand_paints_the_region_that_was_clicked():
     # the canvas draws a point as a circle that begins at its left: its centre is at 40 + 3 + 0.5
     point = {"type": "Circle", "fill": drawings.paint(RED, "wand"), "left": 40, "top": 20, "radius": 3, "strokeWidth": 1}
-    drawn, mask = drawings.translate(drawing(point), NOTHING, CONTENT, RED, 0.1, unasked)
+    drawn, mask = drawings.translate(drawing(point), NOTHING, CONTENT, RED, 0.1, unasked, unasked)
     (picture,) = drawn["objects"]
     rgba = pixels(picture)
     assert (mask == (CONTENT[..., 0] > 0)).all()
@@ -97,7 +97,7 @@ def test_the_wand_paints_the_region_that_was_clicked():
 
 def test_a_click_at_the_very_edge_stays_inside():
     point = {"type": "Circle", "fill": drawings.paint(RED, "wand"), "left": 63, "top": 48, "radius": 3, "strokeWidth": 1}
-    _, mask = drawings.translate(drawing(point), NOTHING, CONTENT, RED, 0.1, unasked)
+    _, mask = drawings.translate(drawing(point), NOTHING, CONTENT, RED, 0.1, unasked, unasked)
     assert mask.any()
 
 
@@ -108,12 +108,22 @@ def test_a_mask_survives_being_drawn(mask):
     assert (picture["width"], picture["height"]) == mask.shape[::-1]
 
 
+def test_a_click_that_picks_becomes_the_thing_at_its_place():
+    asked = []
+    pick = lambda at: asked.append(at) or np.float32(CONTENT[..., 0] == 0)  # noqa: E731
+    point = {"type": "Circle", "fill": drawings.paint(RED, "pick"), "left": 20, "top": 24, "radius": 1, "strokeWidth": 0}
+    drawn, mask = drawings.translate(drawing(point), NOTHING, CONTENT, RED, 0.1, unasked, pick)
+    assert asked == [(24, 21)]
+    assert (mask == (CONTENT[..., 0] == 0)).all()
+    assert [item["type"] for item in drawn["objects"]] == ["Image"]
+
+
 def test_a_stroke_that_snaps_becomes_the_thing_under_its_middle():
     path = [["M", 10, 24], ["Q", 10, 24, 20, 24], ["L", 30, 24]]
     asked = []
     snap = lambda scribble: asked.append(scribble) or np.float32(CONTENT[..., 0] == 0)  # noqa: E731
     before = drawing(stroke(drawings.paint(RED)), stroke(drawings.paint(RED, "snap"), path=path, strokeWidth=20))
-    drawn, mask = drawings.translate(before, NOTHING, CONTENT, RED, 0.1, snap)
+    drawn, mask = drawings.translate(before, NOTHING, CONTENT, RED, 0.1, snap, unasked)
     painted, picture = drawn["objects"]
     assert (mask == (CONTENT[..., 0] == 0)).all()
     assert painted == before["objects"][0]
@@ -201,7 +211,7 @@ def test_a_canvas_of_another_shape_is_refused_before_it_is_decoded():
 )
 def test_strokes_that_no_canvas_draws_are_refused_with_a_sentence(item):
     with pytest.raises(BadMask, match=r"^This stroke arrived incomplete"):
-        drawings.translate(drawing(item), NOTHING, CONTENT, RED, 0.1, unasked)
+        drawings.translate(drawing(item), NOTHING, CONTENT, RED, 0.1, unasked, unasked)
 
 
 def test_numbers_of_any_size_and_very_many_points_are_drawn_in_moderate_time():
@@ -209,12 +219,12 @@ def test_numbers_of_any_size_and_very_many_points_are_drawn_in_moderate_time():
     path = [["M", -huge, 24], *[["L", (-1) ** x * 1e300, x % 48] for x in range(20_000)]]
     item = stroke(drawings.ERASER, strokeWidth=huge, path=path)
     began = time.process_time()
-    _, mask = drawings.translate(drawing(*[item] * 10), ALL, CONTENT, RED, 0.1, unasked)
+    _, mask = drawings.translate(drawing(*[item] * 10), ALL, CONTENT, RED, 0.1, unasked, unasked)
     assert time.process_time() - began < 10 and mask.max() == 0
     box = {"fill": drawings.paint(RED, "ellipse"), "left": -huge, "top": -1e300, "width": huge, "height": huge, "scaleX": -1}
-    assert drawings.translate(drawing(box), NOTHING, CONTENT, RED, 0.1, unasked)
+    assert drawings.translate(drawing(box), NOTHING, CONTENT, RED, 0.1, unasked, unasked)
     with pytest.raises(BadMask):
-        drawings.translate(drawing(*[item] * 1000), ALL, CONTENT, RED, 0.1, unasked)
+        drawings.translate(drawing(*[item] * 1000), ALL, CONTENT, RED, 0.1, unasked, unasked)
 
 
 def test_a_drawing_is_large_long_before_it_is_a_burden():

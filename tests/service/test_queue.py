@@ -33,9 +33,9 @@ def queue():
     return Queue()
 
 
-def add(queue, visitor="", lane=Lane.SLOW, recipe=RECIPE, gives_way=False):
+def add(queue, visitor="", lane=Lane.SLOW, recipe=RECIPE, **manners):
     queue.check(lane, visitor)
-    job = Job(Silent(), len, (PICTURE, recipe), lane, visitor=visitor, gives_way=gives_way)
+    job = Job(Silent(), len, (PICTURE, recipe), lane, visitor=visitor, **manners)
     queue.enter(job)
     queue.place(job)
     return job
@@ -69,6 +69,12 @@ def test_who_was_interrupted_goes_first(queue, monkeypatch, tmp_path):
     queue.place(second)
     assert queue.ahead_of(second) == []
     assert queue.ahead_of(first) == [second]
+
+
+def test_patient_jobs_let_all_others_go_first(queue):
+    patient = [add(queue, "a", Lane.LIGHT, patient=True) for _ in range(2)]
+    others = [add(queue, visitor, Lane.LIGHT) for visitor in ("a", "b", "b", "")]
+    assert set(served(queue, [*patient, *others])[-2:]) == set(patient)
 
 
 @pytest.mark.parametrize("lane", [Lane.LIGHT, Lane.SLOW])
