@@ -30,7 +30,7 @@ class Limits:
     max_megapixels: int = _limit(50, 1, 200, "megapixels of an uploaded picture")
     max_size: int = _limit(2048, 768, 4096, "pixels of a result's longer side")
     max_print: int = _limit(4096, 768, 8192, "pixels of an optimised picture's longer side, where memory allows it")
-    max_ripening: int = _limit(1024, 0, 4096, "pixels of the longer side of a picture that Instant goes on refining; 0: none")
+    max_ripening: int = _limit(768, 0, 4096, "pixels of the longer side of a picture that Instant goes on refining; 0: none")
     max_iterations: int = _limit(10_000, 10, 100_000, "iterations of an optimisation")
     max_minutes: float = _limit(45.0, 0.1, 1440, "minutes that a slow job may run; it ends with what it has")
     max_pause_minutes: float = _limit(30.0, 0.1, 1440, "minutes that a paused job keeps its place")

@@ -19,7 +19,7 @@ def test_a_picture_is_refined_by_the_preset_that_starts_from_it():
     assert ripe.init == "instant" and ripe.iterations == PRESETS["quick"].iterations
 
 
-@pytest.mark.parametrize("changes", [{"strength": 0.5}, {"engine": "magenta"}, {"engine": "palette"}, {"size": 1088}])
+@pytest.mark.parametrize("changes", [{"strength": 0.5}, {"engine": "magenta"}, {"engine": "palette"}, {"size": 832}])
 def test_what_quick_does_not_start_from_stays_as_it_is(changes):
     assert ripening.ripe_recipe(RECIPE.model_copy(update=changes)) is None
 
