@@ -76,7 +76,7 @@ class Service:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name=THREAD, daemon=True).start()
         self._soon(self._transport.keep())
-        self._soon(self._renew())
+        self._renewal = self._soon(self._renew())
         atexit.register(self.close)
 
     # What pages ask.
@@ -243,6 +243,7 @@ class Service:
             return
         self.closed = True
         atexit.unregister(self.close)
+        self._renewal.cancel()
         for job in self._queue:
             job.fail(Failure(CLOSED), recallable=True)
         with suppress(TimeoutError):

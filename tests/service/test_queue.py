@@ -1,8 +1,12 @@
 """Who goes first: positions, priorities, how long, and how many are too many. No cluster."""
 
+import asyncio
 import dataclasses
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,12 +15,13 @@ from nst_core.engines.optimize import MORE, PACE, PREPARING
 from nst_core.errors import Busy
 from nst_core.machine import arrays
 from nst_core.recipes import PRESETS, OptimizeRecipe, TrainingRecipe
-from nst_core.service import JobState, Lane, checkpoints
+from nst_core.service import JobState, Lane, Service, checkpoints
 from nst_core.service.jobs import Job, Progress
 from nst_core.service.limits import LIMITS
-from nst_core.service.queue import Queue
+from nst_core.service.queue import GUESS, Queue
 from nst_core.service.transport import PAUSED
 
+ROOT = Path(__file__).parents[2]
 PICTURE = np.zeros((100, 200, 3), np.uint8)
 RECIPE = OptimizeRecipe(iterations=50, scales=1)
 
@@ -151,6 +156,55 @@ def test_two_workers_make_the_wait_half_as_long(queue):
     assert queue.wait_of(waiting) == pytest.approx(40)
     queue.at_once[Lane.SLOW] = 2.0
     assert queue.wait_of(waiting) == pytest.approx(20)
+
+
+class TwoSlowWorkers:
+    """A transport to a cluster with two slow workers, which never finish a job."""
+
+    local, ready = False, True
+
+    def __init__(self, *args, **options):
+        self.closed = asyncio.Event()
+
+    async def keep(self):
+        await self.closed.wait()
+
+    async def units(self, lane):
+        return 2.0
+
+    async def submit(self, call):
+        await self.closed.wait()
+
+    async def signal(self, job, signal, ended): ...
+
+    async def close(self):
+        self.closed.set()
+
+    def end(self): ...
+
+
+def test_the_service_counts_the_workers_that_the_cluster_has(monkeypatch):
+    monkeypatch.setattr("nst_core.service.client.DaskTransport", TwoSlowWorkers)
+    service = Service()
+    try:
+        *ahead, last = [service.submit(len, (), lane=Lane.SLOW) for _ in range(5)]
+        expected, deadline = len(ahead) * GUESS / 2, time.monotonic() + 20
+        while last.wait_left != expected and time.monotonic() < deadline:  # it asks the cluster when it sends a job
+            time.sleep(0.01)
+        assert last.wait_left == expected
+    finally:
+        service.close()
+
+
+def test_a_service_that_is_closed_leaves_no_task_about_which_python_complains():
+    script = (
+        "import gc, threading\nfrom nst_core.service import Service\nfrom nst_core.service import client\n"
+        "from tests.service.test_queue import TwoSlowWorkers\nclient.DaskTransport = TwoSlowWorkers\n"
+        "service = Service()\nservice.close()\ndel service\nfor thread in threading.enumerate():\n"
+        "    if thread.daemon:\n        thread.join(20)\ngc.collect()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not done.stderr
 
 
 def test_a_film_is_not_charged_for_what_others_die_of(queue, monkeypatch, tmp_path):
