@@ -93,13 +93,14 @@ def keep_result(prefix: str, recipe: Recipe, step: Step, before: bytes, alpha: i
     assert step.image is not None
     height, width, _ = step.image.shape
     alpha = opacity(recipe.content, (height, width)) if alpha is None else alpha
-    png = images.encode(step.image, "png", text=recipes.png_text(recipe), alpha=alpha)
     tiff = None
-    if isinstance(recipe, OptimizeRecipe):
-        spare = keeper("tiff", spare=True)
-        tiff = spare(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe), alpha=alpha))
-    seen = images.flatten(step.image, alpha)
-    small, after = data_uri(images.thumbnail(seen, THUMBNAIL)), images.thumbnail(seen, PREVIEW)
+    with decoding:  # writing a print takes as much memory as reading one
+        png = images.encode(step.image, "png", text=recipes.png_text(recipe), alpha=alpha)
+        if isinstance(recipe, OptimizeRecipe):
+            spare = keeper("tiff", spare=True)
+            tiff = spare(prints.tiff(step.image, dpi=DPI, description=recipes.tiff_text(recipe), alpha=alpha))
+        seen = images.flatten(step.image, alpha)
+        small, after = data_uri(images.thumbnail(seen, THUMBNAIL)), images.thumbnail(seen, PREVIEW)
     clear = alpha is not None
     result = Result(recipe, keep(png), tiff, keep(before), keep(after), small, width, height, step.seconds, clear)
     kept = kept_results(prefix)
