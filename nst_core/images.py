@@ -102,7 +102,7 @@ def rgba(data: bytes, shape: tuple[int, int], *, name: str = "The picture") -> n
 
     The shape is checked on the header, before any pixel is decoded. Raises: BadPicture.
     """
-    with _sentences(name), Pillow.open(io.BytesIO(data), formats=("PNG",)) as picture:
+    with _sentences(name), formats.identified(data, ["PNG"]) as picture:
         if picture.size != shape[::-1]:
             width, height = picture.size
             raise BadPicture(f"{name} is {width}×{height} pixels; {shape[1]}×{shape[0]} were expected.")
@@ -135,14 +135,14 @@ def convert(png: bytes, format: Format, *, quality: int = 92, flat: bool = False
 
     flat: flatten it onto white, as a JPEG always is. A PNG keeps its texts.
     """
-    with Pillow.open(io.BytesIO(png), formats=("PNG",)) as picture:
+    with formats.identified(png, ["PNG"]) as picture:
         shown = _over_white(picture) if flat or format == "jpeg" else picture
         return _written(shown, format, _texts(picture.info), quality, None)
 
 
 def reopen(png: bytes, *, max_side: int | None = None) -> Image:
     """Read a PNG written by `encode`, as `decode` does. The upload limits do not apply."""
-    with Pillow.open(io.BytesIO(png), formats=("PNG",)) as picture:
+    with formats.identified(png, ["PNG"]) as picture:
         shown = _over_white(picture)
         if max_side is not None:
             shown.thumbnail((max_side, max_side), Pillow.Resampling.LANCZOS, _REDUCING_GAP)
@@ -151,7 +151,7 @@ def reopen(png: bytes, *, max_side: int | None = None) -> Image:
 
 def has_alpha(png: bytes) -> bool:
     """Return whether a PNG written by `encode` has an alpha channel. Only the header is read; upload limits do not apply."""
-    with Pillow.open(io.BytesIO(png), formats=("PNG",)) as picture:
+    with formats.identified(png, ["PNG"]) as picture:
         return picture.mode == "RGBA"
 
 
@@ -161,7 +161,7 @@ def text_chunks(data: bytes) -> dict[str, str]:
     Returns {} for anything that is not a valid PNG or TIFF. Upload limits do not apply, because no pixel is read.
     """
     try:
-        with Pillow.open(io.BytesIO(data), formats=("PNG", "TIFF")) as picture:
+        with formats.identified(data, ["PNG", "TIFF"]) as picture:
             if isinstance(picture, TiffImagePlugin.TiffImageFile):
                 return _texts({DESCRIPTION: picture.tag_v2.get(_DESCRIPTION_TAG)})
             return _texts(picture.info)
@@ -199,7 +199,7 @@ def thumbnail(image: Image, size: int) -> bytes:
 def shrink(jpeg: bytes, size: int) -> bytes:
     """Return the `thumbnail` of a JPEG written here, five times as fast: the decoder skips detail that will not be seen."""
     file = io.BytesIO()
-    with Pillow.open(io.BytesIO(jpeg), formats=("JPEG",)) as picture:
+    with formats.identified(jpeg, ["JPEG"]) as picture:
         picture.thumbnail((size, size))
         picture.save(file, "JPEG", quality=85)
     return file.getvalue()
@@ -250,7 +250,7 @@ def _sentences(name: str) -> Iterator[None]:
     """Turn any exception of Pillow into a BadPicture."""
     try:
         yield
-    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning, MemoryError):
+    except (Pillow.DecompressionBombError, MemoryError):
         most = f"at most {MAX_PIXELS // 10**6} megapixels are accepted"
         raise BadPicture(f"{name} is too large; {most}, so shrink it first.") from None
     except UnidentifiedImageError:

@@ -477,12 +477,19 @@ def test_too_long():
         ),
     ],
 )
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.filterwarnings("error")  # Pillow would warn on standard error
 def test_limits_are_checked_on_the_header(header, reason):
     """These have no pixels to decode: a decoder let loose on them would complain of damage."""
     start = time.perf_counter()
     assert reason in sentence(header)
     assert time.perf_counter() - start < 0.5
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [(10_000, 9_500), (30_000, 30_000)])  # Pillow warns of the first and refuses the second
+def test_a_drawing_of_any_size_is_one_error_and_no_warning(size):
+    with pytest.raises(BadPicture, match=rf"^The drawing is {size[0]}×{size[1]} pixels; 60×40 were expected\.$"):
+        images.rgba(png(*size), (40, 60), name="The drawing")
 
 
 def test_a_webp_that_claims_a_huge_canvas():
@@ -669,7 +676,7 @@ def test_warnings_made_errors_harm_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert images.decode(saved(card(), exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")).shape == (40, 56, 3)
-        assert "at most 50 megapixels" in sentence(png(10_000, 9_500))  # Pillow only warns of this one
+        assert "at most 50 megapixels" in sentence(png(10_000, 9_500))
         for kind, data in CORPUS.items():
             assert images.decode(data).ndim == 3, kind
 

@@ -94,7 +94,7 @@ def _served(name: str, data: bytes, mime: str = "image/jpeg") -> str:
 def moving() -> list[Source]:
     """What moves while there is no camera: the session's own pictures but for snapshots, then ours."""
     taken = {recipe.content for recipe in st.session_state.get(f"{PREFIX}.results", {})}
-    own = [upload.source for upload in ui.uploads().values() if upload.source not in taken]
+    own = [source for source in ui.own_pictures("photograph") if source not in taken]
     return [*own, *(Source(name=name) for name in MOVING)]
 
 

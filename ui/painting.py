@@ -145,15 +145,13 @@ def choose_style(layer: CanvasLayer, id: str) -> None:
 
 
 def shown_styles() -> list[Source]:
-    return [*st.session_state.get("masks.own", []), *(Source(name=name) for name in ui.STYLES)]
+    return [*ui.own_pictures("style"), *(Source(name=name) for name in ui.STYLES)]
 
 
 def take_style(layer: CanvasLayer) -> None:
     if file := ui.taken("masks.style_file"):
         with ui.sentences():
-            source = ui.keep_upload(*file)
-            st.session_state["masks.own"] = [*st.session_state.get("masks.own", []), source]
-            layer.wear(source)
+            layer.wear(ui.keep_upload(*file, "style"))
 
 
 def surprise() -> None:

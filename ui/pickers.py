@@ -17,7 +17,7 @@ from nst_core.service import Job, Lane
 from ui.components import gallery
 from ui.files import keep, taken
 from ui.messages import HOURGLASS, sentences, show_error
-from ui.pictures import CONTENTS, FILE_TYPES, STYLES, identity, keep_upload, plain_title, thumbnails, uploads
+from ui.pictures import CONTENTS, FILE_TYPES, STYLES, identity, keep_upload, own_pictures, plain_title, thumbnails, use_as
 from ui.previews import ask_gallery
 from ui.shared_engine import engine
 
@@ -53,7 +53,7 @@ def pick_content(key: str, on_upload: Callable[[str, bytes], bool] = lambda name
     if f"{key}.made_here" in st.session_state:
         st.button("Use that PNG as the photograph instead", on_click=partial(_take_made_here, key))
     chosen: Source | None = st.session_state.get(key)
-    own = [upload.source for upload in uploads().values() if kind != "Samples"]
+    own = own_pictures("photograph") if kind != "Samples" else []
     shown = own or [Source(name=name) for name in CONTENTS]
     if kind == "Samples" or own:
         pick = lambda id: st.session_state.update({key: next(s for s in shown if identity(s) == id)})  # noqa: E731
@@ -105,8 +105,7 @@ def pick_styles(key: str, *, content: Source | None = None, most: int = MAX_BLEN
     blend = st.toggle(
         "Blend two styles" if most == 2 else "Blend up to four styles", key=f"{key}.blend", persist_state="session"
     )
-    own = [upload.source for upload in uploads().values() if upload.source in st.session_state.get(f"{key}.own", [])]
-    shown = [*own, *(Source(name=name) for name in STYLES)]
+    shown = [*own_pictures("style"), *(Source(name=name) for name in STYLES)]
     chosen: list[Source] = st.session_state[key] if blend else st.session_state[key][-1:]
 
     def toggle(id: str) -> None:
@@ -148,8 +147,7 @@ def _take_style(key: str, most: int) -> None:
     if (file := taken(f"{key}.file")) is None:
         return
     with sentences():
-        source = keep_upload(*file)
-        st.session_state[f"{key}.own"] = [*st.session_state.get(f"{key}.own", []), source]
+        source = keep_upload(*file, "style")
         st.session_state[key] = _at_most(most, [*st.session_state[key], source])
 
 
@@ -253,6 +251,9 @@ def adopt_pictures(prefix: str, recipe: Recipe) -> None:
             regions.setdefault(identity(style.source), []).append(style)
     st.session_state[f"{prefix}.regions"] = regions
     state, sources = st.session_state, list(dict.fromkeys(style.source for style in recipe.styles))  # one may have two regions
+    use_as("photograph", recipe.content)
+    for source in sources:
+        use_as("style", source)
     state[f"{prefix}.content"], state[f"{prefix}.styles"] = recipe.content, sources
     state[f"{prefix}.content.kind"] = "Samples" if recipe.content is None or recipe.content.is_sample else "Upload"
     state[f"{prefix}.styles.blend"] = len(sources) > 1

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -26,12 +26,16 @@ THUMBNAIL = 280  # pixels: more than twice what a gallery shows, for fine screen
 FILE_TYPES = [suffix.removeprefix(".") for suffix in images.SUFFIXES]
 
 
+Use = Literal["photograph", "style"]  # what a visitor brought a picture for
+
+
 class Upload(NamedTuple):
-    """clear: whether parts of the picture are transparent."""
+    """clear: whether parts of the picture are transparent. uses: in which galleries it is offered."""
 
     source: Source
     file: SessionFile
     clear: bool = False
+    uses: frozenset[Use] = frozenset(["photograph"])
 
     @property
     def there(self) -> bool:
@@ -77,20 +81,30 @@ def uploads() -> dict[str, Upload]:
     return st.session_state.setdefault("uploads", {})
 
 
-def keep_upload(name: str, data: bytes) -> Source:
-    """Remember an uploaded picture for this session; say so if the file is cut off.
+def own_pictures(use: Use) -> list[Source]:
+    """Return the session's uploads that were brought as photographs, or as styles: neither appears among the other."""
+    return [upload.source for upload in uploads().values() if use in upload.uses]
+
+
+def use_as(use: Use, source: Source | None) -> None:
+    """Offer an upload for this use too; nothing happens for a sample, or for what is not among the session's uploads."""
+    if source and (upload := uploads().get(source.digest or "")):
+        uploads()[identity(source)] = upload._replace(uses=upload.uses | {use})
+
+
+def keep_upload(name: str, data: bytes, use: Use = "photograph") -> Source:
+    """Remember a picture that was uploaded for this use, for this session; say so if the file is cut off.
 
     Raises: BadPicture, Failure.
     """
     with decoding:
         images.decode(data, name=name, max_side=THUMBNAIL, warn=partial(st.toast, icon=":material/warning:"))
         clear = images.opacity(data, name=name, max_side=THUMBNAIL) is not None
-    upload = Upload(Source.of_upload(name, data), keep(data), clear)
-    kept = uploads()
-    kept.pop(identity(upload.source), None)
-    kept[identity(upload.source)] = upload
+    source, kept = Source.of_upload(name, data), uploads()
+    before = kept.pop(identity(source), None)
+    kept[identity(source)] = Upload(source, keep(data), clear, frozenset([use]) | (before.uses if before else frozenset()))
     keep_latest(kept, LIMITS.kept_uploads)
-    return upload.source
+    return source
 
 
 def picture(source: Source, size: int, *, under: images.Ground = "white") -> images.Image:

@@ -66,7 +66,7 @@ class Result:
         """Return the picture for the full screen, a data URI; the one that the page shows if the PNG has gone."""
         try:
             with decoding:
-                return data_uri(images.thumbnail(images.decode(self.png.read(), max_side=FULL), FULL))
+                return data_uri(images.thumbnail(images.reopen(self.png.read(), max_side=FULL), FULL))
         except Gone:
             return ""
 

@@ -106,8 +106,7 @@ def invite(style: Source, purpose: str) -> None:
 
 def pick_style() -> Source:
     key = f"{PREFIX}.style"
-    own = [source for source in st.session_state.get(f"{key}.own", []) if ui.identity(source) in ui.uploads()]
-    shown = [*own, *(Source(name=name) for name in ui.STYLES)]
+    shown = [*ui.own_pictures("style"), *(Source(name=name) for name in ui.STYLES)]
     pick = lambda id: st.session_state.update({key: next(s for s in shown if ui.identity(s) == id)})  # noqa: E731
     st.caption("Style")
     ui.gallery(ui.thumbnails(shown), [ui.identity(st.session_state[key])], pick, key=f"{key}.gallery")
@@ -121,9 +120,7 @@ def take_style() -> None:
     if (file := ui.taken(f"{key}.file")) is None:
         return
     with ui.sentences():
-        source = ui.keep_upload(*file)
-        st.session_state[f"{key}.own"] = [*st.session_state.get(f"{key}.own", []), source]
-        st.session_state[key] = source
+        st.session_state[key] = ui.keep_upload(*file, "style")
 
 
 def start(style: Source, content: Source | None, purpose: str, minutes: float) -> None:

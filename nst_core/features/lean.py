@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nst_core.errors import Failure
+
 
 @contextmanager
 def _silence() -> Iterator[None]:
@@ -50,12 +52,27 @@ def _without(*names: str) -> Iterator[None]:
             sys.modules.pop(name, None)
 
 
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn whatever the import raises into one sentence. Raises: Failure; ModuleNotFoundError where it is not installed."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "tensorflow":
+            raise  # `extras` names what installs it
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200].rstrip(".")
+        raise Failure(
+            f"TensorFlow is installed but cannot be imported ({reason}). Install it again: pip install --force-reinstall "
+            "tensorflow. What needs no optimisation and no training works without it."
+        ) from error
+
+
 # By default TensorFlow takes oneDNN only where a processor has AVX-512 for neural networks. With AVX2 alone an iteration of the
 # preset `fast` at 512 px took 0.57 s of one core's time with it, and 0.88 s without.
 if platform.machine().lower() in ("x86_64", "amd64"):
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 _unwanted = () if "tensorflow" in sys.modules else ("keras", "jax")
-with _without(*_unwanted), _silence(), _no_collection():
+with _explained(), _without(*_unwanted), _silence(), _no_collection():
     import tensorflow as tf
 
 __all__ = ["tf"]

@@ -6,6 +6,7 @@ checks the limits on untrusted files by their headers.
 """
 
 from nst_core.formats import colorspaces
+from nst_core.formats.identification import identified
 from nst_core.formats.opening import JPEGS, UNREADABLE, Header, Opened, look
 
-__all__ = ["JPEGS", "UNREADABLE", "Header", "Opened", "colorspaces", "look"]
+__all__ = ["JPEGS", "UNREADABLE", "Header", "Opened", "colorspaces", "identified", "look"]

@@ -51,11 +51,6 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 # --- curves -----------------------------------------------------------------------------------------------------------
 
 
-def srgb_linear(values: ColorValues) -> ColorValues:
-    """Return linear light of sRGB values."""
-    return np.where(values <= 0.04045, values / 12.92, ((np.maximum(values, 0.04045) + 0.055) / 1.055) ** 2.4)
-
-
 def srgb_encoded(linear: ColorValues) -> ColorValues:
     """Return the sRGB values of linear light, clipped to [0, 1]."""
     linear = np.clip(linear, 0, 1)

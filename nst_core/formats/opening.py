@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-
-# Importing a plugin registers it. Otherwise, Image.open would import all fifty for the first TIFF or WebP.
-from PIL import AvifImagePlugin, ImageCms, PngImagePlugin, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 from PIL import Image as Pillow
+from PIL import ImageCms
 
 from nst_core.formats import bmp, colorspaces, png, tiff
 from nst_core.formats.bands import GAP, Raster, shrunk
+from nst_core.formats.identification import identified
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _BOXED = ("AVIF", "HEIF")  # files that consist of boxes and begin with `ftyp`
@@ -91,7 +90,7 @@ def look(data: bytes) -> Header:
     if bitmap := bmp.layout(data):
         clear = len(bitmap.masks) > 3
         return Header("BMP", bitmap.width, bitmap.height, clear, lambda side: _finished(bmp.read(data, bitmap, side)))
-    with Pillow.open(io.BytesIO(data), formats=_formats(data)) as picture:
+    with identified(data, _formats(data)) as picture:
         clear = picture.has_transparency_data or picture.mode == "PA" or _offset(picture) is not None
         return Header(picture.format or "", *picture.size, clear, partial(_read, data))
 
@@ -125,7 +124,7 @@ def _read(data: bytes, max_side: int | None) -> Opened:
 
 def _opened(data: bytes, max_side: int | None) -> Opened:
     """Decode with Pillow, and complete what it leaves out."""
-    with Pillow.open(io.BytesIO(data), formats=_formats(data)) as picture:
+    with identified(data, _formats(data)) as picture:
         profile, curve = picture.info.get("icc_profile"), None
         if picture.format == "PNG":
             head = png.header(data, profile)

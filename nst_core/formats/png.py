@@ -6,7 +6,6 @@ refer. To get the lower bytes, Pillow is told that the file is little-endian, or
 bits.
 """
 
-import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from PIL import Image as Pillow
 from nst_core.formats import bands, colorspaces
 from nst_core.formats.bands import Band, Raster
 from nst_core.formats.colorspaces import Curve, Primaries
+from nst_core.formats.identification import identified
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LARGE = 4_000_000  # pixels from which a picture that will be reduced is read in bands
@@ -119,7 +119,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _eight(data: bytes) -> npt.NDArray[np.uint8]:
-    with Pillow.open(io.BytesIO(data), formats=("PNG",)) as picture:
+    with identified(data, ["PNG"]) as picture:
         return np.array(picture).reshape(picture.height, picture.width, -1)
 
 
@@ -135,7 +135,7 @@ def _sixteen(data: bytes) -> npt.NDArray[np.uint16]:
 
 def _bytes_of(data: bytes, order: str) -> npt.NDArray[np.uint8]:
     """Return the byte of each sample that Pillow considers the upper one. order: B or L, the file's assumed byte order."""
-    with Pillow.open(io.BytesIO(data), formats=("PNG",)) as picture:
+    with identified(data, ["PNG"]) as picture:
         retiled: Any = picture  # Pillow's type hints lack its tiles
         retiled.tile = [tile._replace(args=f"{picture.mode};16{order}") for tile in retiled.tile]
         return np.array(picture)

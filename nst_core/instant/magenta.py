@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
-from tensorflow.types.experimental import ConcreteFunction
 
 from nst_core.errors import BadRecipe
 from nst_core.features import tf
@@ -16,6 +15,9 @@ from nst_core.pictures.regions import Regions
 from nst_core.pictures.strokes import Paint
 from nst_core.recipes import InstantRecipe
 from nst_core.stylizer import Step, Style, with_weight
+
+if TYPE_CHECKING:
+    from tensorflow.types.experimental import ConcreteFunction
 
 CONTENT, STYLE = "placeholder", "placeholder_1"  # names in the hub module's signature
 
@@ -74,13 +76,15 @@ class Magenta(VectorStylizer):
         return tf.constant(fit(style, round(STYLE_SIDE * max(h, w) / min(h, w)))[None])
 
 
-def split(signature: ConcreteFunction) -> tuple[Callable[..., tf.Tensor], Callable[..., tf.Tensor]] | None:
+def split(signature: "ConcreteFunction") -> tuple[Callable[..., tf.Tensor], Callable[..., tf.Tensor]] | None:
     """Return the module's predictor (style → vector) and transformer (content, vector → picture), or None without a vector.
 
     A TF-1 module in a SavedModel is a call of one flat function, whose inputs are the signature's and the handles of variables.
     So both halves are parts of its graph and share its variables. Frozen to constants, as graphs are usually cut, they would
     take 8 s instead of 1 to load, and three times the memory.
     """
+    from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
+
     calls = [op for op in signature.graph.get_operations() if op.type.endswith("PartitionedCall")]
     if len(calls) != 1:
         return None

@@ -2,6 +2,7 @@
 
 from nst_core.pictures import (
     colors,
+    contact_sheets,
     cutouts,
     drawings,
     encoding,
@@ -19,6 +20,7 @@ from nst_core.pictures import (
 
 __all__ = [
     "colors",
+    "contact_sheets",
     "cutouts",
     "drawings",
     "encoding",

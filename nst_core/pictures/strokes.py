@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from nst_core import images
 from nst_core.images import Image
-from nst_core.recipes import TextureNetworkRecipe
 
 NATURAL = 512  # pixels of the longer side at which a stroke size of 1 means the network's own strokes
 NATURAL_OF_INSTANT = 1024  # the same for instant-lite, as viewers preferred (models/MODELS.md)
@@ -45,13 +44,6 @@ def largest(height: int, width: int, size: float) -> tuple[int, int]:
     longer = max(height, width)
     more = max(1.0, side(height, width, size) / longer)
     return round(height * more), round(width * more)
-
-
-def of_network(recipe: TextureNetworkRecipe, content: tuple[int, int] | None) -> tuple[int, int]:
-    """Return the shape (h, w) of a texture network's largest pass, for a content of that shape or without one."""
-    if content is None:
-        return recipe.shape or (recipe.size, recipe.size)
-    return largest(*content, recipe.stroke_size)
 
 
 def painted(content: Image, size: float, paint: Paint, own: Share | None = None) -> Image:

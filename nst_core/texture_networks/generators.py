@@ -100,26 +100,6 @@ class GeneratorPlan:
         """Return the number of trained values, without the running statistics of batch normalisation."""
         return sum(prod(shape) for name, shape in self.shapes.items() if trainable(name))
 
-    @property
-    def receptive(self) -> dict[int, int]:
-        """Return {ratio: side of the square, in pixels, that a pixel of the result depends on through that branch}.
-
-        It is the maximum, as it depends on the position of the pixel. Normalisation, which depends on everything, is ignored.
-        """
-        sides = [self._seen(pixel, pixel) for pixel in range(self.multiple)]
-        return {stage.ratio: max(side[stage.ratio] for side in sides) for stage in self.stages}
-
-    def _seen(self, first: int, last: int) -> dict[int, int]:
-        """Return the side for the pixels first … last of the result: each convolution widens it, finest scale first."""
-        seen = {}
-        for stage in reversed(self.stages):
-            reach = sum(c.size // 2 for c in stage.join)
-            first, last = first - reach, last + reach
-            reach = sum(c.size // 2 for c in stage.branch)
-            seen[stage.ratio] = (last - first + 1 + 2 * reach) * stage.ratio
-            first, last = first // 2, last // 2
-        return seen
-
     def _convolution(self, c: GeneratorConvolution) -> dict[str, tuple[int, ...]]:
         kernel = {f"{c.name}/kernel": (c.size, c.size, c.inputs, c.outputs)}
         return kernel | ({f"{c.name}/bias": (c.outputs,)} if c.last else self._norm(c.name, c.outputs))

@@ -125,15 +125,8 @@ def disturb(image: Image, other: Image, rng: np.random.Generator) -> Image:
     return np.asarray(image + other, np.float32) / np.float32(2) if u < 0.35 else image
 
 
-def plain_ground(picture: Image, rng: np.random.Generator) -> Image:
-    """Return the middle of a photograph as an object on a flat background, where halos would show; (h, w, 3)."""
-    h, w, _ = picture.shape
-    inside = _oval(h, w, rng)
-    return picture * inside + rng.random(3, np.float32) * (1 - inside)
-
-
 def wall(picture: Image, rng: np.random.Generator) -> tuple[Image, np.ndarray]:
-    """Return the same on a wall, often white, lit from a side, with camera noise; and where the wall is, (h, w, 1)."""
+    """Return the middle of a photograph on a wall, often white, lit from a side; and where the wall is, (h, w, 1)."""
     h, w, _ = picture.shape
     inside = _oval(h, w, rng)
     color = rng.uniform(0.9, 1, 3) if rng.random() < 0.5 else rng.random(3)

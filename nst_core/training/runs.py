@@ -22,8 +22,6 @@ Start = Annotated[str, typer.Option(help="Weights to start from: embedded, rando
 Steps = Annotated[int, typer.Option(help="All in all; the learning rate falls towards them.")]
 Rate = Annotated[float, typer.Option(help="The learning rate at its highest.")]
 Seed = Annotated[int, typer.Option(help="Of weights and pictures.")]
-Resume = Annotated[bool, typer.Option(help="Go on from the checkpoint beside OUT.")]
-CheckpointEvery = Annotated[int, typer.Option(help="Steps.")]
 StateFile = Annotated[Path | None, typer.Option(help="A state to go on from, .state.npz.")]
 StandIn = Annotated[Path, typer.Option(help="A stand-in for VGG-19, .npz: what teaches, or judges.")]
 Minutes = Annotated[float, typer.Option(help="From the first step; the learning rate falls towards the last.")]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nst_core import features
+from nst_core import features, images
 from nst_core.errors import ModelUnavailable
 from nst_core.features import Extractor, Network
 from nst_core.models import weights
@@ -169,13 +169,34 @@ def test_bfloat16_stays_near_float32() -> None:
     assert 0 < float(error) < 0.02
 
 
-def test_an_import_of_tensorflow_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "failure", ["raise ImportError('DLL\\nload failed.')", "raise RuntimeError('DLL\\nload failed.')", "import no_such_module"]
+)
+def test_an_import_of_tensorflow_that_fails_is_one_message_and_leaves_nothing_behind(tmp_path: Path, failure: str) -> None:
     """Afterwards Keras and JAX, where they are installed, can be imported as before."""
-    (tmp_path / "tensorflow.py").write_text("raise ImportError('broken')")
+    (tmp_path / "tensorflow.py").write_text(failure)
     script = (
-        "import sys\ntry:\n    import nst_core.features\nexcept ImportError as error:\n    print(error)\n"
+        "import sys\nfrom nst_core.errors import Failure\n"
+        "try:\n    import nst_core.features\nexcept Failure as error:\n    print(error)\n"
         "print({'keras', 'jax'} & set(sys.modules))"
     )
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n") == ["broken", "set()", ""]
+    message, left, _ = done.stdout.split("\n")
+    reason = "no_such_module" if "such" in failure else "DLL load failed"
+    assert message.startswith("TensorFlow is installed but cannot be imported (")
+    assert reason in message
+    assert "pip install --force-reinstall tensorflow" in message
+    assert left == "set()"
+
+
+def test_optimize_ends_with_one_line_where_tensorflow_cannot_be_imported(tmp_path: Path) -> None:
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('broken')")
+    for name in ("photo", "style"):
+        (tmp_path / f"{name}.png").write_bytes(images.encode(np.full((64, 64, 3), 0.5, np.float32)))
+    command = [sys.executable, "-m", "nst_core", "optimize", "photo.png", "style.png", "-o", "out.png"]
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("TensorFlow is installed but cannot be imported (ImportError: broken).")

@@ -12,6 +12,7 @@ import tarfile
 import threading
 import time
 import urllib.error
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -457,6 +458,30 @@ def test_two_who_ask_at_once_download_once(empty_caches, monkeypatch):
     for thread in threads:
         thread.join()
     assert fetched == [1]
+
+
+def test_two_clicks_at_once_fetch_the_module_once_and_both_get_it(mirror, empty_caches, server, plain_module):
+    """The first still writes the file when the second asks: it must neither fetch it again nor delete what is there."""
+    mirror("whole", gzip.compress(archive(plain_module)))
+    both = threading.Barrier(2, timeout=20)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: (both.wait(), weights.download("magenta"))[1], range(2)))
+    assert len(server.requests) == 1
+    assert found == [weights.path("magenta")] * 2
+    assert (found[0] / "saved_model.pb").read_bytes() == (plain_module / "saved_model.pb").read_bytes()
+
+
+def test_what_the_published_address_serves_is_compared_with_its_checksums(empty_caches, server, monkeypatch, plain_module):
+    """A sound module at the published address, in place of the published one, leaves nothing behind."""
+    monkeypatch.setattr(weights, "MAGENTA_HANDLE", f"{server.url}/magenta/2")
+    server.answers["/magenta/2"] = "whole", gzip.compress(archive(plain_module))
+    kaggle(monkeypatch, plain_module, [])
+    with pytest.raises(DownloadFailed, match=r"saved_model\.pb is not the published one"):
+        weights.download("magenta")
+    assert files(empty_caches) == []
+    digests = {name: hashlib.sha256((plain_module / name).read_bytes()).hexdigest() for name in weights.MAGENTA_SHA256}
+    monkeypatch.setattr(weights, "MAGENTA_SHA256", digests)
+    assert weights.download("magenta").is_dir()
 
 
 def test_another_process_waits_too(tmp_path):

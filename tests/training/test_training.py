@@ -51,12 +51,6 @@ def test_mixtures_are_pictures_that_differ_from_both():
     assert len({x.tobytes() for x in made}) > 12
 
 
-def test_a_plain_ground_is_one_colour_around_the_photograph():
-    x = data.plain_ground(np.random.default_rng(0).random((64, 64, 3), np.float32), np.random.default_rng(0))
-    corners = x[[0, 0, -1, -1], [0, -1, 0, -1]]
-    assert np.ptp(corners, 0).max() == 0 and np.ptp(x, (0, 1)).min() > 0.5
-
-
 @pytest.mark.parametrize("name", textures.MOTIFS)
 def test_every_motif_follows_from_its_seed_and_is_no_flat_ground(name):
     draw = lambda seed: textures.MOTIFS[name](np.random.default_rng(seed), 96, photographs(1)[0])  # noqa: E731

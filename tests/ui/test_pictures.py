@@ -1,5 +1,6 @@
 """Uploads with transparent parts, and of all kinds: what the session remembers, paints, and gives back."""
 
+import base64
 import io
 
 import numpy as np
@@ -81,6 +82,15 @@ def test_of_a_jpeg_that_is_cut_off_it_is_told():
     noise = np.random.default_rng(0).random((200, 200, 3), np.float32)
     data = images.encode(noise, "jpeg")
     assert "sticker.png is incomplete" in run(data[: len(data) // 2]).toast[0].value
+
+
+def test_a_result_larger_than_uploads_may_be_is_shown_on_the_full_screen_and_saved(monkeypatch):
+    result = run(sticker()).session_state.result
+    monkeypatch.setattr(images, "MAX_BYTES", 100)
+    jpeg = base64.b64decode(result.full().removeprefix("data:image/jpeg;base64,"))
+    assert all(len(result.encode(format)) > 100 for format in ("png", "webp", "jpeg"))
+    monkeypatch.undo()
+    assert images.decode(jpeg).shape == (171, 256, 3)
 
 
 def batch_page(files):

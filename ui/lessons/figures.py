@@ -21,7 +21,7 @@ from ui.components import FrameCard, gallery
 from ui.files import keep, taken, visitor
 from ui.messages import HOURGLASS, LOADING, sentences
 from ui.pickers import pick_content
-from ui.pictures import FILE_TYPES, STYLES, data_uri, identity, keep_upload, picture, plain_title, thumbnails, uploads
+from ui.pictures import FILE_TYPES, STYLES, data_uri, identity, keep_upload, own_pictures, picture, plain_title, thumbnails
 from ui.shared_engine import claim, collected, engine
 
 PREFIX = "explain"
@@ -60,8 +60,7 @@ def pick_photograph() -> None:
 
 def pick_style() -> None:
     key, current = f"{PREFIX}.style", chosen("style")
-    own = [source for source in st.session_state.get(f"{key}.own", []) if identity(source) in uploads()]
-    shown = [*own, *(Source(name=name) for name in STYLES)]
+    shown = [*own_pictures("style"), *(Source(name=name) for name in STYLES)]
     pick = lambda id: st.session_state.update({key: next(s for s in shown if identity(s) == id)})  # noqa: E731
     with st.popover(f"Style: {plain_title(current)}", icon=":material/palette:"):
         gallery(thumbnails(shown), [identity(current)], pick, key=f"{key}.gallery")
@@ -73,9 +72,7 @@ def _take_style() -> None:
     if (file := taken(f"{key}.file")) is None:
         return
     with sentences():
-        source = keep_upload(*file)
-        st.session_state[f"{key}.own"] = [*st.session_state.get(f"{key}.own", []), source]
-        st.session_state[key] = source
+        st.session_state[key] = keep_upload(*file, "style")
 
 
 def about(*what: str) -> tuple[str, ...]:
