@@ -33,8 +33,7 @@ def adopt_png(name: str, data: bytes) -> bool:
     limits.check(recipe)
     if not isinstance(recipe, InstantRecipe):
         return False
-    adopt(recipe)
-    st.toast(f"Settings restored from {ui.plain(name)}.", icon=":material/history:")
+    ui.restore("instant", name, recipe, adopt)
     return True
 
 
@@ -111,6 +110,8 @@ with shown:
     stage = st.container(key="stage")
     settings = ask_settings()
     with stage:
+        if ui.ask_missing("instant", adopt):
+            st.stop()
         recipe = result = None
         try:
             recipe = recipes.instant(content=content, styles=styles, **settings)

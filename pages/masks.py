@@ -145,6 +145,8 @@ with below_left:
         ask_style(layer)
 with shown:
     ui.show_sentences()
+    if ui.ask_missing("masks", painting.adopt):
+        st.stop()
     try:
         found = painting.regions(covers)
         if not found:

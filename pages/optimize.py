@@ -143,6 +143,9 @@ with shown:
             recipe = recipes.optimize(content=content, styles=styles, **settings)
             if PANEL.wanted():
                 start(recipe)
+        if not PANEL.job and ui.ask_missing("optimize", optimizing.adopt_any):
+            ui.show_sentences()
+            st.stop()
         PANEL.buttons(resume)
         ui.show_sentences()
         ui.held("optimize")

@@ -26,14 +26,19 @@ def show_paint(stage: DeltaGenerator, asked: DeltaGenerator, below: DeltaGenerat
         id = networks.pick_network("paint")
         content = ui.pick_content(f"{PREFIX}.content", on_upload=take_file)
     with below, st.container(border=True):
-        left, right = st.columns(2, vertical_alignment="bottom")
+        left, right = st.columns(2)  # a row each, since their parts differ in height
         with left:
             size = st.slider("Longer side, pixels", MIN_SIDE, MAX_SIDE, step=64, key=f"{PREFIX}.size", persist_state="session")
-            seed = networks.ask_seed("paint")
         with right:
             stroke = ui.pick_stroke(f"{PREFIX}.stroke")
+        left, right = st.columns(2, vertical_alignment="bottom")
+        with left:
+            seed = networks.ask_seed("paint")
+        with right:
             own = st.toggle("The photograph's colours", key=f"{PREFIX}.luminance", persist_state="session")
     with stage:
+        if ui.ask_missing(PREFIX, adopt):
+            return
         recipe = result = None
         try:
             if content is None:
@@ -71,8 +76,7 @@ def take_file(name: str, data: bytes) -> bool:
     limits.check(recipe)
     if not isinstance(recipe, TextureNetworkRecipe) or recipe.content is None:
         return False
-    adopt(recipe)
-    st.toast(f"Settings restored from {ui.plain(name)}.", icon=":material/history:")
+    ui.restore(PREFIX, name, recipe, adopt)
     return True
 
 
@@ -151,4 +155,5 @@ try:
     else:
         {"paint": show_paint, "texture": show_texture}[mode or "paint"](stage, asked, below)
 except NSTError as error:
-    stage.error(str(error), icon=":material/error:")
+    with stage:
+        ui.show_error(error)

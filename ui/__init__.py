@@ -58,6 +58,7 @@ from ui.pictures import (
     title,
     uploads,
 )
+from ui.restoring import ask_missing, restore
 from ui.results import PREVIEW, STYLE_SIDE, Result, keep_result, made, share, show_history, show_result, stylized
 from ui.ripening import ask_ripening, show_ripening
 from ui.shared_engine import engine
@@ -81,6 +82,7 @@ __all__ = [
     "Thumbnail",
     "adopt_pictures",
     "another_sample",
+    "ask_missing",
     "ask_regions",
     "ask_ripening",
     "ask_subject",
@@ -124,6 +126,7 @@ __all__ = [
     "plain",
     "plain_title",
     "plane",
+    "restore",
     "say",
     "sentences",
     "share",

@@ -37,7 +37,12 @@ def may_pass(error: NSTError) -> bool:
 
 def show_hint(error: NSTError, icon: str) -> None:
     """The sentence of an error that is no fault, but a visitor's next step. icon: the name of a Material symbol."""
-    st.info(plain(str(error)), icon=f":material/{icon}:")
+    show_note(str(error), icon)
+
+
+def show_note(text: str, icon: str) -> None:
+    """Show what a visitor should know, names of files included, as it is. icon: the name of a Material symbol."""
+    st.info(plain(text), icon=f":material/{icon}:")
 
 
 def say(error: NSTError) -> None:

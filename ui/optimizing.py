@@ -9,7 +9,7 @@ import streamlit as st
 import ui
 from nst_core import images, recipes
 from nst_core.models import weights
-from nst_core.recipes import MIN_SIZE, PRESETS, InstantRecipe, OptimizeRecipe, Source, StyleSource
+from nst_core.recipes import MIN_SIZE, PRESETS, InstantRecipe, OptimizeRecipe, Recipe, Source, StyleSource
 from nst_core.service import LIMITS, SessionFile, Submission, limits
 from nst_core.stylizer import Style
 
@@ -209,11 +209,18 @@ def take_file(name: str, data: bytes) -> bool:
     """Restore the recipe of a PNG made here: ours as it is; for one from Instant, its pictures."""
     recipe = recipes.of_picture(data)
     limits.check(recipe)
+    if not isinstance(recipe, OptimizeRecipe | InstantRecipe):
+        return False
+    ui.restore("optimize", name, recipe, adopt_any)
+    return True
+
+
+def adopt_any(recipe: Recipe) -> None:
+    """Set the controls to what a recipe says; to one of Instant, those of its pictures."""
     if isinstance(recipe, OptimizeRecipe):
         adopt(recipe)
     elif isinstance(recipe, InstantRecipe):
         ui.adopt_pictures("optimize", recipe)
-    return recipe is not None
 
 
 def take_recipe() -> None:

@@ -319,13 +319,12 @@ def bring_back() -> None:
 
 
 def take_file(name: str, data: bytes) -> bool:
-    """A PNG made here brings its layers back."""
-    recipe = recipes.of_png(data)
+    """Restore the layers in a PNG or TIFF made here; return False for any other file."""
+    recipe = recipes.of_picture(data)
     limits.check(recipe)
     if recipe is None or recipe.content is None:
         return False
-    adopt(recipe)
-    st.toast(f"Layers restored from {ui.plain(name)}.", icon=":material/history:")
+    ui.restore("masks", name, recipe, adopt)
     return True
 
 

@@ -17,7 +17,7 @@ from nst_core.service import Job, Lane
 from ui.components import gallery
 from ui.files import keep, taken
 from ui.messages import HOURGLASS, sentences, show_error
-from ui.pictures import CONTENTS, FILE_TYPES, STYLES, identity, keep_upload, own_pictures, plain_title, thumbnails, use_as
+from ui.pictures import CONTENTS, FILE_TYPES, STYLES, identity, keep_upload, own_pictures, plain_title, thumbnails
 from ui.previews import ask_gallery
 from ui.shared_engine import engine
 
@@ -66,6 +66,7 @@ def _take(widget: str, key: str, on_upload: Callable[[str, bytes], bool]) -> Non
     if (file := taken(widget)) is None:
         return
     st.session_state.pop(f"{key}.made_here", None)
+    st.session_state.pop(f"{key}.restoring", None)  # files that another PNG lacks
     with sentences():
         if on_upload(*file):
             st.session_state[f"{key}.made_here"] = file[0], keep(file[1])
@@ -76,6 +77,7 @@ def _take(widget: str, key: str, on_upload: Callable[[str, bytes], bool]) -> Non
 def _take_made_here(key: str) -> None:
     """The file that gave its recipe is wanted as a picture after all."""
     name, file = st.session_state.pop(f"{key}.made_here")
+    st.session_state.pop(f"{key}.restoring", None)
     with sentences():
         st.session_state[key] = keep_upload(name, file.read())
 
@@ -251,9 +253,6 @@ def adopt_pictures(prefix: str, recipe: Recipe) -> None:
             regions.setdefault(identity(style.source), []).append(style)
     st.session_state[f"{prefix}.regions"] = regions
     state, sources = st.session_state, list(dict.fromkeys(style.source for style in recipe.styles))  # one may have two regions
-    use_as("photograph", recipe.content)
-    for source in sources:
-        use_as("style", source)
     state[f"{prefix}.content"], state[f"{prefix}.styles"] = recipe.content, sources
     state[f"{prefix}.content.kind"] = "Samples" if recipe.content is None or recipe.content.is_sample else "Upload"
     state[f"{prefix}.styles.blend"] = len(sources) > 1

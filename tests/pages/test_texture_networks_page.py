@@ -13,7 +13,7 @@ from nst_core import recipes
 from nst_core.models import weights
 from nst_core.recipes import Source, TextureNetworkRecipe
 from nst_core.texture_networks import generators
-from tests.browser import PATIENCE, caption, download, next_result, result
+from tests.browser import PATIENCE, caption, download, next_result, result, settled
 
 
 @pytest.fixture
@@ -40,6 +40,14 @@ def networks(page):
 
 def networks_shown(page):
     return networks(page).locator("span").all_inner_texts()
+
+
+def test_sliders_in_a_row_have_one_height(page):
+    settled(page)
+    boxes = [slider.bounding_box() for slider in page.get_by_test_id("stSlider").all()]
+    assert len(boxes) == 2
+    assert boxes[0]["x"] < boxes[1]["x"]
+    assert boxes[0]["y"] == pytest.approx(boxes[1]["y"], abs=1)
 
 
 def test_a_photograph_is_painted_by_each_network_and_saved_with_its_recipe(page):

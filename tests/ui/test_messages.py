@@ -61,5 +61,5 @@ def test_no_page_shows_an_error_as_markdown():
         if file == ROOT / "ui" / "messages.py":
             continue
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("st.error", "st.warning", "st.info"):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("st.error", "st.warning", "st.info", "stage.error"):
                 assert isinstance(node.args[0], ast.Constant), f"{file.name}: {ast.unparse(node)}"
