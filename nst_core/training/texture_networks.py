@@ -27,10 +27,16 @@ SHOWN_SIDE = 384  # pixels of the preview of the first training
 FOLDER = weights.NETWORK_START.parent
 
 # name -> (style, settings that differ from the defaults)
+TEXTURE = {"purpose": "synthesize", "learning_rate": 0.008}
 READY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "birch-wood": ("birch-wood", {"style_weight": 2}),
     "cubist-guitar": ("cubist-guitar", {"style_weight": 2}),
-    "molten-embers-texture": ("molten-embers", {"purpose": "synthesize", "learning_rate": 0.008}),
+    "kilim-weave-texture": ("kilim-weave", TEXTURE),
+    "marbled-paper-texture": ("marbled-paper", TEXTURE),
+    "mended-glazes-texture": ("mended-glazes", TEXTURE),
+    "molten-embers-texture": ("molten-embers", TEXTURE),
+    "pastel-poppies-texture": ("pastel-poppies", TEXTURE),
+    "roman-mosaic-texture": ("roman-mosaic", TEXTURE),
     "starlit-oils": ("starlit-oils", {}),
     "woodcut-waves": ("woodcut-waves", {}),
 }
