@@ -6,9 +6,12 @@ Read once a process; workers inherit the page's. A test compares the table in DE
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from PIL import Image as Pillow
 
 from nst_core import images
 from nst_core.errors import BadClip, BadRecipe
@@ -106,5 +109,6 @@ def check_clip_length(name: str, seconds: float) -> None:
 
 
 def apply() -> None:
-    """Bound what this process decodes by the limits of uploads."""
+    """Bound what this process decodes by the limits of uploads; Pillow's own limit needs no warning beside them."""
+    warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
     images.restrict(LIMITS.max_upload_mb * 1024**2, LIMITS.max_megapixels * 1_000_000)

@@ -3,6 +3,9 @@
 import dataclasses
 import logging
 import re
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,8 @@ from nst_core.recipes import InstantRecipe, OptimizeRecipe, Source, TextureNetwo
 from nst_core.service import limits
 from nst_core.service.limits import Limits
 
-DEPLOYING = (Path(__file__).parents[2] / "DEPLOYING.md").read_text()
+ROOT = Path(__file__).parents[2]
+DEPLOYING = (ROOT / "DEPLOYING.md").read_text()
 
 
 def test_the_environment_sets_them():
@@ -79,3 +83,15 @@ def test_the_limits_of_uploads_bind_a_process_that_says_so(monkeypatch):
     limits.apply()
     with pytest.raises(BadPicture, match="at most 1 megapixels"):
         images.decode(data)
+
+
+def test_a_process_that_serves_says_nothing_about_the_frames_of_a_gif():
+    """Pillow warns itself where a frame is larger than its canvas, before anybody can look at the header."""
+    gif = b"GIF89a" + struct.pack("<HHBBB", 100, 90, 0, 0, 0) + b"," + struct.pack("<HHHHBB", 0, 0, 10_000, 9_500, 0, 8)
+    script = (
+        "import sys\nfrom nst_core import images\nfrom nst_core.errors import BadPicture\nfrom nst_core.service import limits\n"
+        "limits.apply()\ntry:\n    images.decode(sys.stdin.buffer.read())\nexcept BadPicture as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], input=gif, cwd=ROOT, capture_output=True, check=True)
+    assert b"10000\xc3\x979500 pixels" in done.stdout
+    assert not done.stderr
