@@ -56,7 +56,6 @@ from ui.pictures import (
     styles_of,
     thumbnails,
     title,
-    uploads,
 )
 from ui.restoring import ask_missing, restore
 from ui.results import PREVIEW, STYLE_SIDE, Result, keep_result, made, share, show_history, show_result, stylized
@@ -145,7 +144,6 @@ __all__ = [
     "thumbnails",
     "title",
     "treat_subject",
-    "uploads",
     "visitor",
     "ways",
     "weight_of",
