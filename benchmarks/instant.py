@@ -42,6 +42,8 @@ from nst_core.machine import allocator
 
 OUT = Path(__file__).parent / "out"
 SIZES = (512, 1024)
+TIMED = (256, 512, 1024, 2048)
+ALONE = 1024  # pixels beyond which only the first contender is timed: the others need 7 GB and more
 STYLE_SIDE = 256
 
 
@@ -218,17 +220,21 @@ def speed_table(contenders: Mapping[str, Contender], load: Mapping[str, float], 
     style = probe(shared, SIZES[0])[1]
     predict = medians({name: partial(c.predict, style) for name, c in contenders.items()}, repeats)
     times = {}
-    for size in SIZES:
+    for size in TIMED:
         content = probe(shared, size)[0]
-        runs = {name: partial(c.transform, content, c.predict(style)) for name, c in contenders.items()}
+        timed = contenders if size <= ALONE else {first: contenders[first]}
+        runs = {name: partial(c.transform, content, c.predict(style)) for name, c in timed.items()}
         times[size] = medians(runs, repeats)
     rows = []
     for name in contenders:
-        of_first = [f"{times[size][name]:.3f} s ({times[size][name] / times[size][first]:.2f}×)" for size in SIZES]
+        of_first = [
+            f"{times[size][name]:.3f} s ({times[size][name] / times[size][first]:.2f}×)" if name in times[size] else "–"
+            for size in TIMED
+        ]
         memory = [f"{peaks[name, size]:.0f} MB" for size in SIZES]
         rows.append([name, *of_first, f"{predict[name] * 1000:.0f} ms", f"{load[name]:.1f} s", *memory])
-    squares = [f"{size}×{size}" for size in SIZES]
-    return table(["model", *squares, "predict", "load", *(f"peak at {square}" for square in squares)], rows)
+    timed, squares = ([f"{size}×{size}" for size in sizes] for sizes in (TIMED, SIZES))
+    return table(["model", *timed, "predict", "load", *(f"peak at {square}" for square in squares)], rows)
 
 
 def distance_table(contenders: Mapping[str, Contender], names: Sequence[tuple[str, str]]) -> tuple[str, Image]:
