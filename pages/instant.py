@@ -45,7 +45,6 @@ def another_take() -> None:
 def open_link() -> None:
     """The first run of a session: what the link says, else our opening. The Live page may send somebody to the camera."""
     if "instant.content" not in st.session_state:
-        st.session_state["instant.ripens"] = True
         adopt(OPENING)
         with ui.sentences():
             linked = recipes.of_query(st.query_params)

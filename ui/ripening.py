@@ -57,8 +57,8 @@ def ask_ripening(prefix: str) -> None:
         "Refine while I look",
         key=f"{prefix}.ripens",
         persist_state="session",
-        help="While nobody else paints, the picture is optimised for some seconds more, at full strength and up to "
-        f"{LIMITS.max_ripening} px. Any change stops it.",
+        help="While nobody else paints, the picture is optimised for some seconds more: more strokes of the style, less of "
+        f"the photograph. At strength 1 and up to {LIMITS.max_ripening} px. Any change stops it.",
     )
 
 

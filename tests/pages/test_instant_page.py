@@ -291,9 +291,10 @@ def test_a_picture_ripens_in_place_and_a_change_ends_that(chromium, playwright):
         page = chromium.new_page()
         page.goto(f"{address}/?content=chelsea&styles=starlit-oils&size=256")
         first = result(page)
+        page.get_by_text("Refine while I look").click()
         expect(page.get_by_text("refining")).to_be_visible()
         page.get_by_title("Halftone citrus", exact=True).click()
-        expect(page.get_by_text("Chelsea in Halftone citrus")).to_be_visible()
+        expect(page.get_by_text("Chelsea in Halftone citrus ·")).to_be_visible()
         second = next_result(page, first)
         expect(page.get_by_text("· vgg19-lite")).to_be_visible()
         assert result(page) != second
