@@ -233,8 +233,8 @@ def speed_table(contenders: Mapping[str, Contender], load: Mapping[str, float], 
         ]
         memory = [f"{peaks[name, size]:.0f} MB" for size in SIZES]
         rows.append([name, *of_first, f"{predict[name] * 1000:.0f} ms", f"{load[name]:.1f} s", *memory])
-    timed, squares = ([f"{size}×{size}" for size in sizes] for sizes in (TIMED, SIZES))
-    return table(["model", *timed, "predict", "load", *(f"peak at {square}" for square in squares)], rows)
+    of_times, squares = ([f"{size}×{size}" for size in sizes] for sizes in (TIMED, SIZES))
+    return table(["model", *of_times, "predict", "load", *(f"peak at {square}" for square in squares)], rows)
 
 
 def distance_table(contenders: Mapping[str, Contender], names: Sequence[tuple[str, str]]) -> tuple[str, Image]:

@@ -101,9 +101,8 @@ shown, asked = st.columns([7, 5], gap="large")
 with asked:
     st.button("Surprise me", icon=":material/casino:", on_click=partial(ui.surprise, "instant"), width="stretch")
     content = ui.pick_content("instant.content", on_upload=adopt_png)
-    treatment = ui.ask_subject("instant")
     styles = ui.ask_regions("instant", ui.pick_styles("instant.styles", content=content))
-    styles = ui.treat_subject(treatment, content, styles)
+    styles = ui.treat_subject(ui.ask_subject("instant"), content, styles)
 with shown:
     ui.show_sentences()
     stage = st.container(key="stage")

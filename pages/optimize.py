@@ -133,9 +133,8 @@ shown, asked = st.columns([7, 5], gap="large")
 with asked:
     settings = optimizing.ask_settings()
     content = ui.pick_content("optimize.content", on_upload=optimizing.take_file)
-    treatment = ui.ask_subject("optimize")
     styles = ui.ask_regions("optimize", ui.pick_styles("optimize.styles", content=content))
-    styles = ui.treat_subject(treatment, content, styles)
+    styles = ui.treat_subject(ui.ask_subject("optimize"), content, styles)
 with shown:
     with st.container(key="stage"):
         recipe = None

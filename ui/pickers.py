@@ -18,7 +18,7 @@ from ui.components import gallery
 from ui.files import keep, taken
 from ui.messages import HOURGLASS, sentences, show_error
 from ui.pictures import CONTENTS, FILE_TYPES, STYLES, identity, keep_upload, own_pictures, plain_title, thumbnails
-from ui.previews import ask_gallery
+from ui.previews import ask_order, ask_preview, style_thumbnails
 from ui.shared_engine import engine
 
 COLORS = {
@@ -104,9 +104,12 @@ def pick_styles(key: str, *, content: Source | None = None, most: int = MAX_BLEN
     State: `{key}` holds the list of Sources, `{key}.blend` whether a click adds or replaces. content: the photograph on which
     styles can be previewed. weigh: whether weights are asked for here.
     """
-    blend = st.toggle(
-        "Blend two styles" if most == 2 else "Blend up to four styles", key=f"{key}.blend", persist_state="session"
-    )
+    with st.container(horizontal=True):
+        blend = st.toggle(
+            "Blend two styles" if most == 2 else "Blend up to four styles", key=f"{key}.blend", persist_state="session"
+        )
+        if content:
+            ask_preview(key)
     shown = [*own_pictures("style"), *(Source(name=name) for name in STYLES)]
     chosen: list[Source] = st.session_state[key] if blend else st.session_state[key][-1:]
 
@@ -125,12 +128,14 @@ def pick_styles(key: str, *, content: Source | None = None, most: int = MAX_BLEN
         styles = [StyleSource(source=source, weight=_ask_weight(key, source)) for source in chosen]
     else:
         styles = [StyleSource(source=source) for source in chosen]
-    gallery(ask_gallery(key, shown, content), [identity(s) for s in chosen], toggle, key=f"{key}.gallery")
-    with st.popover("Add your own style", icon=":material/add_photo_alternate:", width="stretch"):
-        st.file_uploader(
-            "A painting, a fabric, a wall …", FILE_TYPES, key=f"{key}.file", on_change=partial(_take_style, key, most),
-            help="Transparent parts count as white.",
-        )  # fmt: skip
+    gallery(style_thumbnails(key, shown, content), [identity(s) for s in chosen], toggle, key=f"{key}.gallery")
+    with st.container(horizontal=True):
+        with st.popover("Add your own style", icon=":material/add_photo_alternate:", width="stretch"):
+            st.file_uploader(
+                "A painting, a fabric, a wall …", FILE_TYPES, key=f"{key}.file", on_change=partial(_take_style, key, most),
+                help="Transparent parts count as white.",
+            )  # fmt: skip
+        ask_order(key)
     return styles
 
 

@@ -29,21 +29,25 @@ MEASURED = 64  # pixels at which styles are compared for their order
 Previews = dict[str, str]
 
 
-def ask_gallery(key: str, sources: Sequence[Source], content: Source | None) -> list[Thumbnail]:
-    """Ask how the styles are shown, and return their thumbnails; of the photograph in each style, as far as they are made.
+def ask_preview(key: str) -> None:
+    st.toggle(
+        "Preview on my photo", key=f"{key}.on_photo", persist_state="session",
+        help="Every style as it would look on this photograph, painted small.",
+    )  # fmt: skip
+
+
+def ask_order(key: str) -> None:
+    st.selectbox("Order", list(ORDERS), key=f"{key}.order", persist_state="session", label_visibility="collapsed", width=170)
+
+
+def style_thumbnails(key: str, sources: Sequence[Source], content: Source | None) -> list[Thumbnail]:
+    """Return the styles' thumbnails as asked for; of the photograph in each style, as far as they are made.
 
     content: the photograph; None: there is none to preview on.
     """
-    with st.container(horizontal=True, vertical_alignment="center"):
-        on_photo = content is not None and st.toggle(
-            "Preview on my photo", key=f"{key}.on_photo", persist_state="session",
-            help="Every style as it would look on this photograph, painted small.",
-        )  # fmt: skip
-        order = st.selectbox(
-            "Order", list(ORDERS), key=f"{key}.order", persist_state="session", label_visibility="collapsed", width=170
-        )
+    order = st.session_state.get(f"{key}.order") or next(iter(ORDERS))
     shown = thumbnails(ordered(sources, ORDERS[order]))
-    if not on_photo or content is None:
+    if content is None or not st.session_state.get(f"{key}.on_photo"):
         return shown
     made = previews(content, sources)
     return [item._replace(src=made.get(item.id) or item.src) for item in shown]

@@ -64,13 +64,12 @@ def test_another_photograph_ends_what_is_under_way(lane):
     assert [job.cancelled for job in lane.jobs] == [True] * 3 + [False] * 3
 
 
-def test_what_failed_is_not_asked_for_again_and_the_style_is_shown(lane, monkeypatch):
-    monkeypatch.setattr(st, "toggle", lambda *args, **options: True)
-    monkeypatch.setattr(st, "selectbox", lambda *args, **options: "As listed")
+def test_what_failed_is_not_asked_for_again_and_the_style_is_shown(lane):
+    st.session_state["instant.styles.on_photo"] = True
     previews.previews(CHELSEA, SAMPLES[:3])
     lane.finish(Failure("The worker died."))
     assert previews.collect("chelsea")
-    shown = previews.ask_gallery("instant.styles", SAMPLES[:3], CHELSEA)
+    shown = previews.style_thumbnails("instant.styles", SAMPLES[:3], CHELSEA)
     assert len(lane.jobs) == 1
     assert [item.src for item in shown] == [item.src for item in previews.thumbnails(SAMPLES[:3])]
 
