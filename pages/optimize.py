@@ -151,7 +151,7 @@ with shown:
         if job := PANEL.job:
             place, curve = st.container(), ui.pick_curve("optimize.every_layer")
             with place:
-                PANEL.watch(job, ui.JobView(ui.describe, ui.done, curve), collect)
+                PANEL.watch(job, ui.JobView(ui.describe, ui.done, curve, optimizing.beginning(job.note)), collect)
         else:
             with ui.sentences():
                 if recipe:

@@ -1,6 +1,7 @@
 """What the Optimize page asks for: preset, weights, start, regions; State: `optimize.NAME` of every field of the recipe."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import streamlit as st
 
 import ui
 from nst_core import images, recipes
+from nst_core.errors import Gone
 from nst_core.models import weights
 from nst_core.recipes import MIN_SIZE, PRESETS, InstantRecipe, OptimizeRecipe, Recipe, Source, StyleSource
 from nst_core.service import LIMITS, SessionFile, Submission, limits
@@ -121,6 +123,16 @@ def note(
     return OptimizationNote(
         recipe, before, images.fit(shown, MEASURED), small, initial if recipe.init == "image" else None, packed
     )
+
+
+def beginning(note: OptimizationNote) -> bytes | None:
+    """Return what is shown until a run's first picture, a JPEG: the picture that it starts from, else the photograph."""
+    with suppress(Gone):
+        if note.initial:
+            with ui.decoding:
+                return images.thumbnail(images.decode(note.initial.read(), max_side=ui.PREVIEW), ui.PREVIEW)
+        return note.before.read()
+    return None
 
 
 def _note_of(submission: Submission) -> OptimizationNote:

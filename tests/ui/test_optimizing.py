@@ -1,8 +1,13 @@
 """What Optimize promises before it starts."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from nst_core import images
+from nst_core.errors import Gone
 from nst_core.models import weights
 from nst_core.recipes import PRESETS, OptimizeRecipe
 from ui import optimizing
@@ -36,6 +41,26 @@ def test_a_missing_network_is_named_with_its_size(empty_caches):
 )
 def test_a_time_in_words(seconds, words):
     assert spoken(seconds) == f"about {words}"
+
+
+class Kept:
+    """A file of the session."""
+
+    def __init__(self, data):
+        self._data = data
+
+    def read(self):
+        if self._data is None:
+            raise Gone("It has made room for newer files.")
+        return self._data
+
+
+def test_until_its_first_picture_a_run_shows_what_it_starts_from():
+    red = images.encode(np.float32([[[1, 0, 0]]]).repeat(48, 0).repeat(64, 1))
+    note = lambda initial, before: SimpleNamespace(initial=initial, before=Kept(before))  # noqa: E731
+    assert np.abs(images.decode(optimizing.beginning(note(Kept(red), b"photograph"))) - (1, 0, 0)).max() < 0.05
+    assert optimizing.beginning(note(None, b"photograph")) == b"photograph"
+    assert optimizing.beginning(note(None, None)) is None
 
 
 def starting_page():
