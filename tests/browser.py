@@ -34,14 +34,11 @@ expect.set_options(timeout=PATIENCE)
 
 @contextmanager
 def served(on: int = 0, root: str = str(ROOT), **environment: str) -> Iterator[str]:
-    """Serve the app in folder `root` on a port, by default a free one; yield its address. Its processes end with the block.
-
-    Instant does not refine its pictures unless the environment says so: that takes processor time from all other tests.
-    """
+    """Serve the app in folder `root` on a port, by default a free one; yield its address. Its processes end with the block."""
     port = on or free_port()
     held = shlex.split(os.environ.get("NST_SERVE_WITH", ""))  # such as a command that limits memory
     app = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
-    server = subprocess.Popen([*held, *app], cwd=root, env=os.environ | {"NST_MAX_RIPENING": "0"} | environment)
+    server = subprocess.Popen([*held, *app], cwd=root, env=os.environ | environment)
     path = environment.get("STREAMLIT_SERVER_BASE_URL_PATH")
     address = f"http://localhost:{port}" + (f"/{path}" if path else "")
     try:

@@ -118,7 +118,7 @@ def write(frames: list[Frame], target: Path) -> None:
 
 
 def main() -> None:
-    with browser.served(NST_MAX_RIPENING="768") as address, sync_playwright() as playwright:
+    with browser.served() as address, sync_playwright() as playwright:
         page = browser.launch(playwright).new_page(viewport=VIEW)
         page.set_default_timeout(browser.PATIENCE)
         page.goto(address)

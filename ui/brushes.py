@@ -87,7 +87,7 @@ def ask_strokes(layer: CanvasLayer, covers: Covers) -> None:
             key=key,
             on_change=partial(painting.take_drawing, layer, source),
         )
-    ui.fit_width("masks-canvas", w)
+    ui.fit_width("masks-canvas", w, hide=".dc-toolbar")  # its undo and clear would double ours, over the hint
 
 
 def ask_edits(layer: CanvasLayer) -> None:

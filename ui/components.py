@@ -124,9 +124,12 @@ def cards(items: Iterable[Card], current: str, *, key: str) -> str | None:
     return picked if picked in [item.id for item in items] else None
 
 
-def fit_width(block: str, width: int) -> None:
-    """Scale the container of that key, made for so many pixels, to the width that the page has."""
-    _fit(key=f"{block}.fit", data=[{"key": block, "width": width}])
+def fit_width(block: str, width: int, *, hide: str = "") -> None:
+    """Scale the container of that key, made for so many pixels, to the width that the page has.
+
+    hide: a CSS selector of what is not shown of the components inside.
+    """
+    _fit(key=f"{block}.fit", data=[{"key": block, "width": width, "hide": hide}])
 
 
 class FrameCard(NamedTuple):

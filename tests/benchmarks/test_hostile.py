@@ -13,7 +13,7 @@ from nst_core.pictures import drawings, segmentation
 def test_an_oversized_picture_is_small_as_a_file_and_refused():
     data = hostile.made("oversized")
     assert len(data) < 1_000_000
-    with pytest.raises(BadPicture, match="too large"):
+    with pytest.raises(BadPicture, match="at most 50 megapixels"):
         images.decode(data)
 
 

@@ -759,7 +759,8 @@ def test_every_preset_runs_and_lowers_its_loss(name: str) -> None:
     preset = PRESETS[name].model_copy(update={"iterations": 4, "scales": 1, "learning_rate": 0.001})
     network = features.vgg(preset.features, seed=0) if preset.features in ("vgg19", "vgg16") else None
     content, style = (images.resize(picture, 64, 64) for picture in (CONTENT, STYLE))
-    steps = list(Optimization(content, [Style(style)], preset, network=network))
+    initial = content if preset.init == "instant" else None
+    steps = list(Optimization(content, [Style(style)], preset, initial=initial, network=network))
     assert [step.iteration for step in steps] == [1, 2, 3, 4]
     assert sum(steps[-1].losses.values()) < sum(steps[0].losses.values())
     assert steps[-1].image is not None and steps[-1].image.shape == content.shape

@@ -11,8 +11,7 @@ from playwright.sync_api import expect
 
 from nst_core import images, recipes
 from nst_core.recipes import MAX_STRENGTH, Source
-from nst_core.service import LIMITS
-from tests.browser import PATIENCE, caption, download, next_result, pixels, result, saved, served, settled, upload
+from tests.browser import PATIENCE, caption, download, next_result, pixels, result, saved, settled, upload
 from ui.page_head import WAYS
 
 
@@ -238,16 +237,13 @@ def test_a_result_fills_the_screen_shows_its_own_pixels_and_comes_back(page):
     assert result(page) == small
 
 
-def test_a_result_larger_than_the_page_shows_it_is_sent_whole_to_the_full_screen(page):
-    first = result(page)
-    settled(page)
-    page.get_by_text("Size, colours, model").click()
-    set_slider(page, "Longer side, pixels", "End")
-    small = next_result(page, first)
+def test_a_result_larger_than_the_page_shows_it_is_sent_whole_to_the_full_screen(page, address):
+    page.goto(f"{address}/?content=chelsea&styles=woodcut-waves&size=1344")
+    small = result(page)
     assert max(pixels(small).shape) == 1280
     full_screen(page)
     expect(page.locator(".compare img.after")).not_to_have_attribute("src", small)
-    assert max(pixels(page.locator(".compare img.after").get_attribute("src")).shape) == LIMITS.max_size
+    assert max(pixels(page.locator(".compare img.after").get_attribute("src")).shape) == 1344
     page.keyboard.press("Escape")
     expect(page.locator(".compare img.after")).to_have_attribute("src", small)
 
@@ -286,23 +282,20 @@ def test_the_subject_stays_a_photograph(page):
     assert near[h // 3 : h // 2, w // 4 : w // 3].mean() > all_painted.mean() + 0.3  # around an eye
 
 
-def test_a_picture_ripens_in_place_and_a_change_ends_that(chromium, playwright):
-    with served(NST_MAX_RIPENING="1024") as address:
-        page = chromium.new_page()
-        page.goto(f"{address}/?content=chelsea&styles=starlit-oils&size=256")
-        first = result(page)
-        page.get_by_text("Refine while I look").click()
-        expect(page.get_by_text("refining")).to_be_visible()
-        page.get_by_title("Halftone citrus", exact=True).click()
-        expect(page.get_by_text("Chelsea in Halftone citrus ·")).to_be_visible()
-        second = next_result(page, first)
-        expect(page.get_by_text("· vgg19-lite")).to_be_visible()
-        assert result(page) != second
-        assert recipes.of_picture(download(page, "PNG")).init == "instant"
-        page.get_by_text("Refine while I look").click()
-        expect(page.get_by_text("· instant-lite")).to_be_visible()
-        assert result(page) == second
-        page.close()
+def test_a_picture_ripens_in_place_and_a_change_ends_that(page, address):
+    page.goto(f"{address}/?content=chelsea&styles=starlit-oils&size=256")
+    first = result(page)
+    page.get_by_text("Refine while I look").click()
+    expect(page.get_by_text("refining")).to_be_visible()
+    page.get_by_title("Halftone citrus", exact=True).click()
+    expect(page.get_by_text("Chelsea in Halftone citrus ·")).to_be_visible()
+    second = next_result(page, first)
+    expect(page.get_by_text("· vgg19-lite")).to_be_visible()
+    assert result(page) != second
+    assert recipes.of_picture(download(page, "PNG")).init == "instant"
+    page.get_by_text("Refine while I look").click()
+    expect(page.get_by_text("· instant-lite")).to_be_visible()
+    assert result(page) == second
 
 
 def full_screen(page):

@@ -137,6 +137,20 @@ def test_undo_redo_and_clear(page):
     expect_coverage(page, 1, 40, 40)
 
 
+def test_the_canvas_own_toolbar_is_hidden_for_every_region_and_photograph(page):
+    toolbar = page.locator(".st-key-masks-canvas .dc-toolbar")
+    for change in (
+        lambda: None,
+        lambda: pick_layer(page, "Woodcut waves"),
+        lambda: page.get_by_title("Astronaut", exact=True).click(),
+    ):
+        change()
+        settled(page)
+        page.locator(".st-key-masks-canvas canvas.upper-canvas").hover()
+        expect(toolbar).to_have_count(1)
+        expect(toolbar).to_be_hidden()
+
+
 def test_shapes_and_wand(page):
     clear_all(page)
     middle, corner = ((0.25, 0.25), (0.75, 0.75)), ((0.02, 0.98), (0.02, 0.98))
