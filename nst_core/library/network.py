@@ -109,7 +109,8 @@ def load_network(path: str | PathLike[str]) -> TrainedNetwork:
     >>> nst.load_network("starry")
     Traceback (most recent call last):
     nst_core.errors.BadNetwork: There is no network “starry”: name a .npz or .onnx file, or one of birch-wood, cubist-guitar, \
-kilim-weave-texture, marbled-paper-texture, mended-glazes-texture, molten-embers-texture, starlit-oils, woodcut-waves.
+kilim-weave-texture, marbled-paper-texture, mended-glazes-texture, molten-embers-texture, pastel-poppies-texture, \
+starlit-oils, woodcut-waves.
     """
     source, data = network_file(str(path))
     return TrainedNetwork(data, source, _facts(data, source.name))
